@@ -1,0 +1,1 @@
+//! Training pairs (empty until its release).

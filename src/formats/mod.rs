@@ -1,0 +1,13 @@
+//! Files to plain structures and back. One format, one folder, with read.rs and write.rs; nothing
+//! here knows what the numbers are used for.
+
+pub mod config;
+pub mod fits;
+pub mod oskar;
+pub mod png;
+pub mod snapshot;
+mod staged;
+pub mod telescope;
+pub mod visibilities;
+
+pub use staged::Staged;

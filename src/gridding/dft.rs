@@ -1,0 +1,1 @@
+//! Exact twins of [`super::degrid`] and [`super::grid`]: the sums as written, O(pixels x visibilities).

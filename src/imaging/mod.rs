@@ -1,0 +1,1 @@
+//! Weights, dirty images and PSFs.

@@ -1,0 +1,1 @@
+//! Generative models (empty until its release).

@@ -1,0 +1,2 @@
+//! The `skyfringe` program.
+fn main() {}

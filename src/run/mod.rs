@@ -1,0 +1,1 @@
+//! The commands: typed parameters and the work.

@@ -1,0 +1,4 @@
+//! What is observed: cosmology, HI of simulated galaxies, spectral cubes, component lists.
+
+pub mod cells;
+pub mod cube;

@@ -1,0 +1,1 @@
+//! Time scales, Earth rotation and celestial frames.

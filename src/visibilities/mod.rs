@@ -1,0 +1,1 @@
+//! uvw geometry, prediction of visibilities, thermal noise.

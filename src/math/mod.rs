@@ -1,5 +1,14 @@
 //! Numerical helpers that belong to no stage: each file is one idea.
 
-pub mod erf;
 pub mod quadrature;
 pub mod random;
+
+/// The error function and friends (libm: the C library's algorithms in Rust, below 1 ulp).
+pub mod erf {
+    pub use libm::erf;
+}
+
+/// Bessel function of the first kind, order 1 (libm).
+pub mod bessel {
+    pub use libm::j1;
+}

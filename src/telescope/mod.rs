@@ -7,8 +7,8 @@ pub mod beam;
 pub struct Station {
     /// Name, unique in the array.
     pub name: String,
-    /// Position, ITRF-like geocentric metres (WGS84 axes).
-    pub ecef_m: [f64; 3],
+    /// Position relative to the array's reference point, geocentric axes (WGS84), m.
+    pub offset_m: [f64; 3],
     /// Dish diameter, or diameter of the station for aperture arrays, m.
     pub diameter_m: f64,
     /// Station type, the key of beams and SEFDs: "ska-mid", "meerkat", "ska-low", ...
@@ -24,6 +24,15 @@ pub struct Telescope {
     pub version: String,
     /// Where the coordinates come from: package, version, file.
     pub source: String,
+    /// Reference point, geocentric m.
+    pub reference_ecef_m: [f64; 3],
     /// Stations in order; a visibility's antenna numbers index this list.
     pub stations: Vec<Station>,
+}
+impl Telescope {
+    /// tmp
+    pub fn station_zenith(&self, i: usize) -> [f64; 3] {
+        let o = self.stations[i].offset_m;
+        [self.reference_ecef_m[0] + o[0], 0.0, 0.0]
+    }
 }

@@ -1,1 +1,10 @@
-//! Time scales, Earth rotation and celestial frames.
+//! UTC, Earth rotation and the two celestial frames.
+//!
+//! Everything about time that an observation needs is one question: at this UTC, what rotates
+//! terrestrial into celestial axes? [`EarthOrientation::celestial_to_terrestrial`] answers it.
+
+mod earth;
+mod epoch;
+
+pub use earth::{EarthOrientation, Frame, Matrix3, transpose_times};
+pub use epoch::{format_utc, parse_utc};

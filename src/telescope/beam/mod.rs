@@ -1,3 +1,100 @@
 //! Circular voltage beams of stations.
 //!
-//! A baseline's power beam is the product of the voltage beams of its two stations.
+//! A baseline's power beam is the product of the voltage beams of its two stations, so every model
+//! here is a voltage pattern, real and 1 on the axis. FWHMs are those of the power pattern of one
+//! station unless a name says voltage.
+
+mod models;
+
+pub use models::{AiryBeam, CosineTaperBeam, GaussianBeam, Isotropic, VoltageGaussianBeam};
+
+use crate::telescope::Telescope;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Width of the power beam of a dish: 66 deg lambda / D (SKA-Mid sensitivity calculator).
+pub const POWER_FWHM_DEG_LAMBDA_OVER_D: f64 = 66.0;
+
+/// A circular voltage beam: real, 1 on the axis, a function of angle and frequency.
+pub trait VoltageBeam: Debug + Send + Sync {
+    /// Voltage gain at `sin_theta`, the sine of the angle from the pointing direction.
+    fn voltage(&self, sin_theta: f64, freq_hz: f64) -> f64;
+
+    /// Whether the beam is 1 everywhere, so that multiplying by it may be skipped.
+    fn is_unity(&self) -> bool {
+        false
+    }
+
+    /// The model in words, for headers: `gaussian power FWHM 66 deg lambda/D, D 15 m`.
+    fn describe(&self) -> String;
+}
+
+/// Which model a run uses for its stations.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum BeamChoice {
+    /// Gaussian for SKA-Mid and MeerKAT dishes, none for every other station type.
+    Auto,
+    /// No beam.
+    None,
+    /// Gaussian of power FWHM 66 deg lambda/D.
+    Gaussian,
+    /// Airy pattern of a uniformly lit aperture of the station's diameter.
+    Airy,
+    /// Cosine-tapered illumination (the formula of MeerKAT's katbeam) of power FWHM 66 deg lambda/D.
+    CosineTaper,
+    /// Gaussian whose voltage pattern has this FWHM at this frequency (OSKAR's Gaussian station).
+    VoltageGaussian {
+        /// FWHM of the voltage pattern at `reference_hz`, rad.
+        fwhm_rad: f64,
+        /// Reference frequency, Hz; the width scales as 1/frequency.
+        reference_hz: f64,
+    },
+}
+
+/// The beams of an array: stations of equal beam share a class.
+#[derive(Debug, Clone)]
+pub struct StationBeams {
+    /// One beam a class.
+    pub classes: Vec<Arc<dyn VoltageBeam>>,
+    /// Class of each station.
+    pub class_of: Vec<usize>,
+}
+
+impl StationBeams {
+    /// Beams of `telescope`'s stations, each of its own diameter; classes in order of appearance.
+    pub fn new(telescope: &Telescope, choice: BeamChoice) -> StationBeams {
+        let mut classes: Vec<Arc<dyn VoltageBeam>> = Vec::new();
+        let mut class_of = Vec::with_capacity(telescope.stations.len());
+        for station in &telescope.stations {
+            let d = station.diameter_m;
+            let beam: Arc<dyn VoltageBeam> = match choice {
+                BeamChoice::Auto if matches!(station.kind.as_str(), "ska-mid" | "meerkat") => {
+                    Arc::new(GaussianBeam { diameter_m: d })
+                }
+                BeamChoice::Auto | BeamChoice::None => Arc::new(Isotropic),
+                BeamChoice::Gaussian => Arc::new(GaussianBeam { diameter_m: d }),
+                BeamChoice::Airy => Arc::new(AiryBeam { diameter_m: d }),
+                BeamChoice::CosineTaper => Arc::new(CosineTaperBeam { diameter_m: d }),
+                BeamChoice::VoltageGaussian { fwhm_rad, reference_hz } => {
+                    Arc::new(VoltageGaussianBeam { fwhm_rad, reference_hz })
+                }
+            };
+            let found = classes.iter().position(|known| known.describe() == beam.describe());
+            class_of.push(found.unwrap_or_else(|| {
+                classes.push(beam);
+                classes.len() - 1
+            }));
+        }
+        StationBeams { classes, class_of }
+    }
+
+    /// Every model in use, for headers.
+    pub fn describe(&self) -> String {
+        self.classes.iter().map(|c| c.describe()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Whether no station has a beam.
+    pub fn is_unity(&self) -> bool {
+        self.classes.iter().all(|c| c.is_unity())
+    }
+}

@@ -1,0 +1,260 @@
+//! The exact direct sum: the twin that every fast route is compared with.
+
+use super::geometry::Instant;
+use crate::error::{Error, Result, Watch};
+use crate::formats::visibilities::{Polarisations, VisibilityTable};
+use crate::sky::components::{Component, GaussianTaper};
+use crate::sky::cube::SkyCube;
+use crate::telescope::beam::StationBeams;
+use crate::units::{C_M_S, RaDec};
+use ndarray::Axis;
+use ndarray::parallel::prelude::*;
+use rustfft::num_complex::Complex64;
+use std::f64::consts::TAU;
+
+/// Sources handled at a time: their per-station factors stay in the cache.
+const BLOCK: usize = 256;
+
+/// The sky of a direct sum.
+#[derive(Debug, Clone, Copy)]
+pub enum DirectSky<'a> {
+    /// Points and Gaussians; `snap_tolerance` as in [`GaussianTaper::project`].
+    Components {
+        /// The sources.
+        list: &'a [Component],
+        /// 1e-3 to reproduce OSKAR's Gaussians, 0 otherwise.
+        snap_tolerance: f64,
+    },
+    /// Every pixel that is not zero in all channels, as a point at its centre.
+    Cube(&'a SkyCube),
+}
+
+/// One source, ready to be summed: Stokes I, Q, U, V per channel and its place.
+struct Source {
+    direction: RaDec,
+    /// l, m, n - 1.
+    lmn1: [f64; 3],
+    taper: Option<GaussianTaper>,
+    stokes: Vec<[f64; 4]>,
+}
+
+impl Source {
+    fn new(direction: RaDec, centre: RaDec, taper: Option<GaussianTaper>, stokes: Vec<[f64; 4]>) -> Source {
+        let [l, m, n] = direction.lmn(centre);
+        Source { direction, lmn1: [l, m, n_minus_1(l, m, n)], taper, stokes }
+    }
+}
+
+fn n_minus_1(l: f64, m: f64, n: f64) -> f64 {
+    // no cancellation near the phase centre
+    if n > 0.0 { -(l * l + m * m) / (1.0 + n) } else { n - 1.0 }
+}
+
+/// Adds the visibilities of `sky` to `table.vis`, by the sum as written, in f64.
+///
+/// `station` holds the geometry of each time step (rows of the table in their order) and the beams;
+/// without it (a bare uvw set) there is no horizon, no beam and only polarisation "I". With `cell_rad`
+/// samples beyond its Nyquist limit stay untouched.
+pub fn predict_direct(
+    table: &mut VisibilityTable,
+    sky: DirectSky,
+    station: Option<(&[Instant], &StationBeams)>,
+    nyquist_cell_rad: Option<f64>,
+    watch: &Watch,
+) -> Result<()> {
+    if station.is_none() && table.polarisations != Polarisations::I {
+        return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
+            .found(table.polarisations.name())
+            .expected("I"));
+    }
+    let sources = collect(sky, table.phase_centre, &table.freq_hz)?;
+    let rows = table.uvw_m.nrows();
+    let groups: Vec<Option<&Instant>> = match station {
+        Some((instants, _)) => instants.iter().map(Some).collect(),
+        None => vec![None],
+    };
+    let rows_each = rows / groups.len().max(1);
+    for (step, instant) in groups.iter().enumerate() {
+        for block in sources.chunks(BLOCK) {
+            let factors =
+                instant.map(|i| StationFactors::new(i, block, table, station.expect("given with instants").1));
+            let range = step * rows_each..(step + 1) * rows_each;
+            add_block(table, range, block, factors.as_ref(), nyquist_cell_rad);
+            watch.advance(block.len() as u64)?;
+        }
+    }
+    Ok(())
+}
+
+fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>> {
+    match sky {
+        DirectSky::Components { list, snap_tolerance } => list
+            .iter()
+            .map(|c| {
+                let taper =
+                    c.shape.map(|s| GaussianTaper::project(s, c.direction, centre, snap_tolerance)).transpose()?;
+                let stokes = freq_hz.iter().map(|f| c.stokes_at(*f)).collect();
+                Ok(Source::new(c.direction, centre, taper, stokes))
+            })
+            .collect(),
+        DirectSky::Cube(cube) => {
+            if cube.freq_hz.len() != freq_hz.len() {
+                return Err(Error::input("the sky cube and the observation have different channels")
+                    .found(format!("{} planes", cube.freq_hz.len()))
+                    .expected(format!("{} channels", freq_hz.len())));
+            }
+            let (_, ny, nx) = cube.flux_jy.dim();
+            let geometry = cube.geometry();
+            let mut sources = Vec::new();
+            for y in 0..ny {
+                for x in 0..nx {
+                    let flux = cube.flux_jy.slice(ndarray::s![.., y, x]);
+                    if flux.iter().all(|s| *s == 0.0) {
+                        continue;
+                    }
+                    let l = (x as f64 - (nx / 2) as f64) * geometry.dl;
+                    let m = (y as f64 - (ny / 2) as f64) * geometry.dm;
+                    let stokes = flux.iter().map(|s| [*s, 0.0, 0.0, 0.0]).collect();
+                    let mut source = Source::new(RaDec::from_lm(l, m, centre), centre, None, stokes);
+                    // the pixel's own l and m, not their round trip through angles
+                    source.lmn1 = [l, m, n_minus_1(l, m, (1.0 - l * l - m * m).max(0.0).sqrt())];
+                    sources.push(source);
+                }
+            }
+            Ok(sources)
+        }
+    }
+}
+
+/// What depends on station and source but not on the baseline.
+struct StationFactors {
+    /// [station][source]: (cos p, sin p), or None below the horizon.
+    rotation: Vec<Vec<Option<(f64, f64)>>>,
+    /// [beam class][channel][source].
+    voltage: Vec<Vec<Vec<f64>>>,
+    class_of: Vec<usize>,
+}
+
+impl StationFactors {
+    fn new(instant: &Instant, block: &[Source], table: &VisibilityTable, beams: &StationBeams) -> StationFactors {
+        let linear = table.polarisations == Polarisations::Linear;
+        let vectors: Vec<_> = block.iter().map(|s| s.direction.unit_vector()).collect();
+        let rotation = (0..instant.zenith.len())
+            .into_par_iter()
+            .map(|station| {
+                block
+                    .iter()
+                    .zip(&vectors)
+                    .map(|(source, vector)| {
+                        (instant.sin_elevation(station, *vector) >= 0.0)
+                            .then(|| if linear { instant.parallactic(station, source.direction) } else { (1.0, 0.0) })
+                    })
+                    .collect()
+            })
+            .collect();
+        let voltage = beams
+            .classes
+            .iter()
+            .map(|beam| {
+                let of = |s: &Source, freq: f64| {
+                    if beam.is_unity() {
+                        1.0
+                    } else if s.lmn1[2] <= -1.0 {
+                        0.0 // a dish sees nothing behind its back
+                    } else {
+                        beam.voltage(s.lmn1[0].hypot(s.lmn1[1]).min(1.0), freq)
+                    }
+                };
+                table.freq_hz.iter().map(|f| block.iter().map(|s| of(s, *f)).collect()).collect()
+            })
+            .collect();
+        StationFactors { rotation, voltage, class_of: beams.class_of.clone() }
+    }
+}
+
+fn add_block(
+    table: &mut VisibilityTable,
+    rows: std::ops::Range<usize>,
+    block: &[Source],
+    factors: Option<&StationFactors>,
+    nyquist_cell_rad: Option<f64>,
+) {
+    let (uvw, freq) = (&table.uvw_m, &table.freq_hz);
+    let (antenna1, antenna2) = (&table.antenna1, &table.antenna2);
+    let first = rows.start;
+    table.vis.slice_axis_mut(Axis(0), rows.into()).axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(
+        |(k, mut vis)| {
+            let row = first + k;
+            let [u, v, w] = [0, 1, 2].map(|j| uvw[[row, j]]);
+            for (index, source) in block.iter().enumerate() {
+                let pair = match factors {
+                    Some(f) => {
+                        let (p, q) = (antenna1[row] as usize, antenna2[row] as usize);
+                        match (f.rotation[p][index], f.rotation[q][index]) {
+                            (Some(rp), Some(rq)) => {
+                                Some((rp, rq, &f.voltage[f.class_of[p]], &f.voltage[f.class_of[q]]))
+                            }
+                            _ => continue,
+                        }
+                    }
+                    None => None,
+                };
+                let [l, m, n1] = source.lmn1;
+                let path_s = (u * l + v * m + w * n1) / C_M_S;
+                for (channel, &freq_hz) in freq.iter().enumerate() {
+                    if nyquist_cell_rad.is_some_and(|cell| super::beyond_nyquist(u, v, freq_hz, cell)) {
+                        continue;
+                    }
+                    let mut gain = 1.0;
+                    if let Some((_, _, ep, eq)) = pair {
+                        gain *= ep[channel][index] * eq[channel][index];
+                    }
+                    if let Some(taper) = &source.taper {
+                        gain *= (-taper.exponent(u * freq_hz / C_M_S, v * freq_hz / C_M_S)).exp();
+                    }
+                    let phasor = gain * phasor_of_turns(path_s * freq_hz);
+                    let [i, q, uu, vv] = source.stokes[channel];
+                    let Some(((cp, sp), (cq, sq), _, _)) = pair.filter(|_| vis.dim().1 == 4) else {
+                        vis[[channel, 0]] += phasor * i;
+                        continue;
+                    };
+                    // R_p B R_q^T
+                    let b = [
+                        [Complex64::new(i + q, 0.0), Complex64::new(uu, vv)],
+                        [Complex64::new(uu, -vv), Complex64::new(i - q, 0.0)],
+                    ];
+                    let left = [
+                        [b[0][0] * cp - b[1][0] * sp, b[0][1] * cp - b[1][1] * sp],
+                        [b[0][0] * sp + b[1][0] * cp, b[0][1] * sp + b[1][1] * cp],
+                    ];
+                    for (row2, pols) in left.iter().zip([[0, 1], [2, 3]]) {
+                        vis[[channel, pols[0]]] += phasor * (row2[0] * cq - row2[1] * sq);
+                        vis[[channel, pols[1]]] += phasor * (row2[0] * sq + row2[1] * cq);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// exp(2 pi i turns); whole turns are taken off first, which is exact.
+fn phasor_of_turns(turns: f64) -> Complex64 {
+    let (s, c) = (TAU * (turns - turns.round())).sin_cos();
+    Complex64::new(c, s)
+}
+
+/// V_k = sum_s flux_s exp(2 pi i (u l + v m + w (n-1))) for points at (l, m) and uvw in wavelengths.
+pub fn sum_points(lm: &[[f64; 2]], flux_jy: &[f64], uvw_wavelengths: &[[f64; 3]]) -> Vec<Complex64> {
+    uvw_wavelengths
+        .par_iter()
+        .map(|[u, v, w]| {
+            lm.iter()
+                .zip(flux_jy)
+                .map(|([l, m], s)| {
+                    let n1 = n_minus_1(*l, *m, (1.0 - l * l - m * m).max(0.0).sqrt());
+                    phasor_of_turns(u * l + v * m + w * n1) * *s
+                })
+                .sum()
+        })
+        .collect()
+}

@@ -1,0 +1,27 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Both do all set-up themselves.
+# CARGO_TARGET_DIR and SKYFRINGE_TOOLS are honoured, so a cache may live outside the checkout.
+
+SHELL := /bin/sh
+target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+binary := $(target)/release/skyfringe
+env := eval "$$(scripts/setup.sh --env)" &&
+
+.PHONY: build demo test clean help
+
+help:
+	@echo "make demo   build, simulate a galaxy with SKA-Mid, leave pictures and FITS in out/quickstart"
+	@echo "make test   format check, lints, unit, integration and documentation tests, small examples"
+	@echo "make build  the release binary alone: $(binary)"
+
+build:
+	@$(env) cargo build --release --bin skyfringe
+
+demo: build
+	$(binary) run examples/quickstart.toml --out out/quickstart
+	@echo "Look at out/quickstart/preview.png; the cubes are sky.fits, dirty.fits and psf.fits beside it."
+
+test:
+	@$(env) scripts/test.sh
+
+clean:
+	rm -rf out .tools target

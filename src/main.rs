@@ -1,2 +1,5 @@
 //! The `skyfringe` program.
-fn main() {}
+
+fn main() {
+    std::process::exit(skyfringe::cli::main())
+}

@@ -1,1 +1,56 @@
-//! The commands: typed parameters and the work.
+//! The commands: typed, validated parameters and the work.
+//!
+//! [`crate::cli`] turns words into calls of these functions; each returns the text that belongs on
+//! standard output. Progress and remarks go through [`Progress`].
+
+pub mod chain;
+mod headers;
+pub mod image;
+pub mod observe;
+pub mod oskar_settings;
+mod pixels;
+pub mod params;
+mod plan;
+pub mod preview;
+mod record;
+pub mod sky;
+mod skies;
+pub mod telescope;
+pub mod telescope_plot;
+
+pub use plan::check;
+
+use crate::error::{Result, Watch};
+use crate::formats::config::Document;
+use params::Settings;
+use std::path::Path;
+
+/// Where progress and remarks go.
+pub trait Progress: Sync {
+    /// A new stage of `units` units begins; the last one is over. Work reports to the watch.
+    fn stage(&self, name: &str, units: u64) -> Watch;
+
+    /// Something the user should know.
+    fn note(&self, text: &str);
+}
+
+/// Nobody looks: for tests and library callers.
+#[derive(Debug, Clone, Copy)]
+pub struct Unseen;
+
+impl Progress for Unseen {
+    fn stage(&self, _name: &str, _units: u64) -> Watch {
+        Watch::silent()
+    }
+
+    fn note(&self, _text: &str) {}
+}
+
+/// Reads a configuration file and `--set table.key=value` changes to it.
+pub fn load_settings(path: &Path, changes: &[String]) -> Result<Settings> {
+    let mut document = Document::read(path)?;
+    for change in changes {
+        document.set(change)?;
+    }
+    Settings::from_document(&mut document)
+}

@@ -53,15 +53,16 @@ fn n_minus_1(l: f64, m: f64, n: f64) -> f64 {
 /// Adds the visibilities of `sky` to `table.vis`, by the sum as written, in f64.
 ///
 /// `station` holds the geometry of each time step (rows of the table in their order) and the beams;
-/// without it (a bare uvw set) there is no horizon, no beam and only polarisation "I". With `cell_rad`
-/// samples beyond its Nyquist limit stay untouched.
+/// without it (a bare uvw set) there is no horizon, no beam and only polarisation "I". With
+/// `nyquist_cell_rad` samples beyond the limit of pixels of that size are flagged and left out; their
+/// number is returned.
 pub fn predict_direct(
     table: &mut VisibilityTable,
     sky: DirectSky,
     station: Option<(&[Instant], &StationBeams)>,
     nyquist_cell_rad: Option<f64>,
     watch: &Watch,
-) -> Result<()> {
+) -> Result<usize> {
     if station.is_none() && table.polarisations != Polarisations::I {
         return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
             .found(table.polarisations.name())
@@ -69,6 +70,7 @@ pub fn predict_direct(
     }
     let sources = collect(sky, table.phase_centre, &table.freq_hz)?;
     let rows = table.uvw_m.nrows();
+    let left_out = nyquist_cell_rad.map_or(0, |cell| flag_beyond_nyquist(table, cell));
     let groups: Vec<Option<&Instant>> = match station {
         Some((instants, _)) => instants.iter().map(Some).collect(),
         None => vec![None],
@@ -83,7 +85,20 @@ pub fn predict_direct(
             watch.advance(block.len() as u64)?;
         }
     }
-    Ok(())
+    Ok(left_out)
+}
+
+fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: f64) -> usize {
+    let mut left_out = 0;
+    for row in 0..table.uvw_m.nrows() {
+        for channel in 0..table.freq_hz.len() {
+            if super::beyond_nyquist(table.uvw_m[[row, 0]], table.uvw_m[[row, 1]], table.freq_hz[channel], cell_rad) {
+                table.flag.slice_mut(ndarray::s![row, channel, ..]).fill(true);
+                left_out += 1;
+            }
+        }
+    }
+    left_out
 }
 
 fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>> {

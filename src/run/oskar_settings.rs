@@ -1,0 +1,222 @@
+//! OSKAR's settings.ini as a configuration: the same frame, conventions and numbers.
+//!
+//! What is not supported is named in an error, never ignored: a key counts only as harmless where its
+//! value asks for nothing.
+
+use super::params::{
+    ImageSettings, Inclined, Method, NoiseSettings, ObservationSettings, PixelChoice, PlacingSettings,
+    PredictionSettings, Settings, SkySettings, SkySource, SpectralSettings, TelescopeSettings, TimeRange,
+};
+use crate::error::{Error, Result};
+use crate::formats::oskar::{OskarSetting, read_settings};
+use crate::formats::visibilities::{Polarisations, Precision};
+use crate::imaging::Weighting;
+use crate::telescope::Telescope;
+use crate::telescope::beam::BeamChoice;
+use crate::time::{EarthOrientation, Frame, parse_utc};
+use crate::units::{DEG_RAD, RaDec};
+use std::path::{Path, PathBuf};
+
+/// Reads settings.ini; paths in it are relative to its folder.
+pub fn load(path: &Path) -> Result<Settings> {
+    let entries = read_settings(path)?;
+    let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let mut keys = Keys { entries, used: Vec::new(), path: path.to_path_buf(), folder };
+
+    let components = keys.need_path("sky", "oskar_sky_model/file")?;
+    let folder = keys.need_path("telescope", "input_directory")?;
+    let (telescope, unsupported) = Telescope::from_oskar_folder(&folder)?;
+    if let Some(first) = unsupported.first() {
+        return Err(Error::input("the OSKAR telescope folder holds what is not supported yet")
+            .found(format!("{first}{}", if unsupported.len() > 1 { ", ..." } else { "" }))
+            .expected("position.txt, layout files and one element at the origin of each station")
+            .place(folder.display()));
+    }
+    let beam = match keys.text("telescope", "station_type").unwrap_or_else(|| "Aperture array".into()).as_str() {
+        "Isotropic beam" | "Isotropic" => BeamChoice::None,
+        "Gaussian beam" | "Gaussian" => BeamChoice::VoltageGaussian {
+            fwhm_rad: keys.need_number("telescope", "gaussian_beam/fwhm_deg")? * DEG_RAD,
+            reference_hz: keys.need_number("telescope", "gaussian_beam/ref_freq_hz")?,
+        },
+        other => return Err(keys.unsupported("telescope", "station_type", other, "Isotropic beam or Gaussian beam")),
+    };
+    // a Gaussian is 1 at the phase centre already
+    keys.one_of("telescope", "normalise_beams_at_phase_centre", &["true", "false"])?;
+    let polarisations = match keys.text("telescope", "pol_mode").as_deref() {
+        Some("Scalar") => Polarisations::I,
+        None | Some("Full") => Polarisations::Linear,
+        Some(other) => return Err(keys.unsupported("telescope", "pol_mode", other, "Full or Scalar")),
+    };
+
+    keys.one_of("observation", "mode", &["Tracking"])?;
+    let phase_centre = RaDec::from_deg(
+        keys.need_number("observation", "phase_centre_ra_deg")?,
+        keys.need_number("observation", "phase_centre_dec_deg")?,
+    );
+    let channels = keys.number("observation", "num_channels")?.unwrap_or(1.0) as usize;
+    let start_hz = keys.need_number("observation", "start_frequency_hz")?;
+    let step_hz = keys.number("observation", "frequency_inc_hz")?.unwrap_or(0.0);
+    if channels == 0 || (channels > 1 && step_hz <= 0.0) || start_hz <= 0.0 {
+        return Err(Error::input("the channels of the OSKAR settings are not ascending frequencies")
+            .found(format!("{channels} channels from {start_hz} Hz by {step_hz} Hz"))
+            .expected("at least one channel, a positive start and increment")
+            .place(path.display()));
+    }
+    let start = keys.need_text("observation", "start_time_utc")?;
+    let start = parse_utc(&start).map_err(|e| e.place(format!("{}, key observation/start_time_utc", path.display())))?;
+    let length_s = oskar_length_s(&keys.need_text("observation", "length")?)
+        .ok_or_else(|| keys.unsupported("observation", "length", "?", "seconds, or hh:mm:ss"))?;
+    let steps = keys.number("observation", "num_time_steps")?.unwrap_or(1.0) as usize;
+
+    for key in ["channel_bandwidth_hz", "time_average_sec"] {
+        if keys.number("interferometer", key)?.unwrap_or(0.0) != 0.0 {
+            let value = keys.text("interferometer", key).unwrap_or_default();
+            return Err(keys.unsupported("interferometer", key, &value, "0: smearing comes with a later release"));
+        }
+    }
+    // ours to choose: precision, devices and file names do not change the numbers asked for
+    for (group, key) in [
+        ("General", "app"),
+        ("General", "version"),
+        ("simulator", "double_precision"),
+        ("simulator", "use_gpus"),
+        ("simulator", "num_devices"),
+        ("simulator", "max_sources_per_chunk"),
+        ("simulator", "write_status_to_log_file"),
+        ("interferometer", "oskar_vis_filename"),
+        ("interferometer", "ms_filename"),
+        ("interferometer", "max_time_samples_per_block"),
+    ] {
+        keys.text(group, key);
+    }
+    keys.one_of("interferometer", "correlation_type", &["Cross-correlations"])?;
+    keys.one_of("interferometer", "noise/enable", &["false"])?;
+    keys.finish()?;
+
+    let noise: Option<NoiseSettings> = None;
+    Ok(Settings {
+        sky: SkySettings {
+            source: SkySource::Components { path: components },
+            inclined: Inclined::BoxAxis(2),
+            placing: PlacingSettings {
+                distance_mpc: None,
+                redshift: None,
+                peculiar_velocity_km_s: 0.0,
+                cosmology: None,
+            },
+            spectral: SpectralSettings {
+                channels: Some(channels),
+                // OSKAR's channels have no half-channel offset: the first is centred on the start
+                width_hz: Some(if step_hz > 0.0 { step_hz } else { 1.0 }),
+                centre_hz: Some(start_hz + 0.5 * (channels as f64 - 1.0) * step_hz),
+                specsys: "TOPOCENT".into(),
+            },
+            systemic_zero: true,
+            hubble_flow: true,
+            star_forming_correction: true,
+            h2: true,
+            star_forming_temperature_k: 8000.0,
+            turbulence_km_s: 0.0,
+            tb_depth_mpc: 0.1,
+            tb_coefficient_mk: None,
+        },
+        telescope: TelescopeSettings { telescope, beam },
+        observation: ObservationSettings {
+            phase_centre,
+            time: TimeRange::Start { mjd_utc: start },
+            length_s,
+            steps: steps.max(1),
+            earth: EarthOrientation::new(Frame::Oskar),
+            // OSKAR flags nothing; its horizon is that of each source
+            min_elevation_rad: Some(-90.0 * DEG_RAD),
+            polarisations,
+        },
+        noise,
+        prediction: PredictionSettings { method: Some(Method::Direct), epsilon: 1e-6, keep_beyond_nyquist: false },
+        image: ImageSettings {
+            size: PixelChoice::Auto,
+            cell_rad: PixelChoice::Auto,
+            max_size: 4096,
+            weighting: Weighting::Natural,
+            epsilon: 1e-6,
+        },
+        precision: Precision::Double,
+        canonical: std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?,
+    })
+}
+
+/// "2400.0" seconds, or "hh:mm:ss".
+fn oskar_length_s(text: &str) -> Option<f64> {
+    let parts: Vec<f64> = text.split(':').map(|p| p.trim().parse().ok()).collect::<Option<_>>()?;
+    match parts[..] {
+        [s] if s > 0.0 => Some(s),
+        [h, m, s] if h * 3600.0 + m * 60.0 + s > 0.0 => Some(h * 3600.0 + m * 60.0 + s),
+        _ => None,
+    }
+}
+
+struct Keys {
+    entries: Vec<OskarSetting>,
+    used: Vec<(String, String)>,
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Keys {
+    fn text(&mut self, group: &str, key: &str) -> Option<String> {
+        self.used.push((group.into(), key.into()));
+        self.entries.iter().rev().find(|e| e.group == group && e.key == key).map(|e| e.value.clone())
+    }
+
+    fn need_text(&mut self, group: &str, key: &str) -> Result<String> {
+        self.text(group, key).filter(|v| !v.is_empty()).ok_or_else(|| {
+            Error::input("a key is missing in the OSKAR settings")
+                .expected(format!("{key} in group [{group}]"))
+                .place(self.path.display())
+        })
+    }
+
+    fn need_path(&mut self, group: &str, key: &str) -> Result<PathBuf> {
+        Ok(self.folder.join(self.need_text(group, key)?))
+    }
+
+    fn number(&mut self, group: &str, key: &str) -> Result<Option<f64>> {
+        let Some(text) = self.text(group, key) else { return Ok(None) };
+        match text.parse::<f64>() {
+            Ok(v) if v.is_finite() => Ok(Some(v)),
+            _ => Err(self.unsupported(group, key, &text, "a number")),
+        }
+    }
+
+    fn need_number(&mut self, group: &str, key: &str) -> Result<f64> {
+        self.need_text(group, key)?;
+        Ok(self.number(group, key)?.unwrap_or_default())
+    }
+
+    fn one_of(&mut self, group: &str, key: &str, allowed: &[&str]) -> Result<()> {
+        match self.text(group, key) {
+            Some(value) if !allowed.iter().any(|a| a.eq_ignore_ascii_case(&value)) => {
+                Err(self.unsupported(group, key, &value, &allowed.join(" or ")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn unsupported(&self, group: &str, key: &str, found: &str, expected: &str) -> Error {
+        let line = self.entries.iter().rev().find(|e| e.group == group && e.key == key).map_or(0, |e| e.line);
+        Error::input(format!("this value of {group}/{key} is not supported"))
+            .found(format!("\"{found}\""))
+            .expected(expected)
+            .place(format!("{}, line {line}", self.path.display()))
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.entries.iter().find(|e| !self.used.iter().any(|(g, k)| *g == e.group && *k == e.key)) {
+            None => Ok(()),
+            Some(e) => Err(Error::input("this OSKAR setting is not supported yet")
+                .found(format!("{}/{} = {}", e.group, e.key, e.value))
+                .place(format!("{}, line {}", self.path.display(), e.line))
+                .hint("remove the line if its default is what you want")),
+        }
+    }
+}

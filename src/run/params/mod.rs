@@ -1,0 +1,77 @@
+//! Configurations: keyed text in, typed and validated values out. Everything that can be wrong with a
+//! configuration is found here, before any computing starts. examples/all-keys.toml documents each key.
+
+mod image;
+mod observation;
+mod sky;
+mod telescope;
+
+pub use image::{ImageSettings, PixelChoice};
+pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
+pub use sky::{Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings};
+pub use telescope::TelescopeSettings;
+
+use crate::error::{Error, Result};
+use crate::formats::config::Document;
+use crate::formats::visibilities::Precision;
+
+/// A whole configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[sky]`.
+    pub sky: SkySettings,
+    /// `[telescope]`.
+    pub telescope: TelescopeSettings,
+    /// `[observation]`.
+    pub observation: ObservationSettings,
+    /// `[noise]`; `None` without that table.
+    pub noise: Option<NoiseSettings>,
+    /// `[prediction]`.
+    pub prediction: PredictionSettings,
+    /// `[image]`.
+    pub image: ImageSettings,
+    /// Precision of the visibilities in the file.
+    pub precision: Precision,
+    /// The configuration as it was used, for the record.
+    pub canonical: String,
+}
+
+impl Settings {
+    /// Reads every table of `document`; unknown keys and tables are errors.
+    pub fn from_document(document: &mut Document) -> Result<Settings> {
+        let sky = sky::read(document)?;
+        let telescope = telescope::read(document)?;
+        let observation = observation::read(document)?;
+        let noise = observation::read_noise(document, &telescope.telescope)?;
+        let prediction = observation::read_prediction(document)?;
+        let image = image::read(document)?;
+        let mut output = document.section("output")?;
+        let precision = match output.choice("precision", &["single", "double"])?.as_deref() {
+            Some("double") => Precision::Double,
+            _ => Precision::Single,
+        };
+        output.finish()?;
+        document.finish()?;
+        Ok(Settings { sky, telescope, observation, noise, prediction, image, precision, canonical: document.canonical() })
+    }
+}
+
+/// The error of a key that must be there.
+fn missing(table: &str, key: &str, expected: &str) -> Error {
+    Error::input(format!("the key {table}.{key} is missing"))
+        .expected(expected)
+        .place(format!("table [{table}] of the configuration"))
+        .hint(format!("add it to the file, or give --set {table}.{key}=..."))
+}
+
+/// An error unless `value` is positive.
+fn positive(table: &str, key: &str, value: f64) -> Result<f64> {
+    if value > 0.0 {
+        Ok(value)
+    } else {
+        Err(Error::input(format!("{table}.{key} must be positive"))
+            .found(value)
+            .expected("a positive quantity")
+            .place(format!("table [{table}] of the configuration")))
+    }
+}

@@ -1,0 +1,47 @@
+use crate::error::{Error, Result};
+use crate::formats::config::Document;
+use crate::telescope::Telescope;
+use crate::telescope::beam::BeamChoice;
+
+/// `[telescope]`: the array and its beams.
+#[derive(Debug, Clone)]
+pub struct TelescopeSettings {
+    /// The array.
+    pub telescope: Telescope,
+    /// Voltage beam of its stations.
+    pub beam: BeamChoice,
+}
+
+pub(super) fn read(document: &mut Document) -> Result<TelescopeSettings> {
+    let mut s = document.section("telescope")?;
+    let name = s.text("name")?;
+    let file = s.path("file")?;
+    let oskar = s.path("oskar")?;
+    let beam = match s.choice("beam", &["auto", "none", "gaussian", "airy", "cosine"])?.as_deref() {
+        Some("none") => BeamChoice::None,
+        Some("gaussian") => BeamChoice::Gaussian,
+        Some("airy") => BeamChoice::Airy,
+        Some("cosine") => BeamChoice::CosineTaper,
+        _ => BeamChoice::Auto,
+    };
+    s.finish()?;
+    let telescope = match (name, file, oskar) {
+        (Some(name), None, None) => Telescope::preset(&name).map_err(|e| e.place("key telescope.name"))?,
+        (None, Some(file), None) => Telescope::from_file(&file)?,
+        (None, None, Some(folder)) => Telescope::from_oskar_folder(&folder)?,
+        (None, None, None) => Telescope::preset("ska-mid-aa4")?,
+        _ => {
+            return Err(Error::input("the telescope is given twice")
+                .expected("one of telescope.name, telescope.file and telescope.oskar")
+                .place("table [telescope] of the configuration"));
+        }
+    };
+    if beam != BeamChoice::Auto && beam != BeamChoice::None {
+        if let Some(station) = telescope.stations.iter().find(|s| !(s.diameter_m > 0.0)) {
+            return Err(Error::input("a station without a diameter has no such beam")
+                .found(format!("station {} of {}", station.name, telescope.name))
+                .expected("a positive diameter, or telescope.beam = \"none\""));
+        }
+    }
+    Ok(TelescopeSettings { telescope, beam })
+}

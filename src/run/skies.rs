@@ -1,0 +1,505 @@
+//! The first stage: whatever the configuration names as sky becomes a cube or a list of components.
+
+use super::headers::{cube_axes, program};
+use super::params::{Inclined, PlacingSettings, Settings, SkySettings, SkySource};
+use super::pixels::{PixelGrid, choose};
+use super::{Progress, plan};
+use crate::error::{Error, Result, Watch};
+use crate::formats::fits::{Card, FitsCube, read_cube};
+use crate::formats::oskar::read_oskar_sky;
+use crate::sky::band::Band;
+use crate::sky::components::{Component, GaussianShape};
+use crate::sky::cosmology::Cosmology;
+use crate::sky::cube::SkyCube;
+use crate::sky::galaxy::{GalaxyParams, make_galaxy};
+use crate::sky::neutral::{H2Model, HiModel};
+use crate::sky::orient::{BoxAxis, Orientation};
+use crate::sky::placing::Placement;
+use crate::sky::products::{CubeRequest, HiProducts, Systemic, build_cube};
+use crate::sky::resample::{CubeUnit, InputCube, SpectralGrid, SubtractMean, cube_as_sky, regrid_spectrum};
+use crate::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, from_snapshot, load};
+use crate::units::hi::NU0_HZ;
+use crate::units::{ARCSEC_RAD, C_KM_S, C_M_S, DEG_RAD};
+use crate::visibilities::Track;
+use ndarray::{Array3, s};
+
+/// Channels where the configuration gives no number.
+const DEFAULT_CHANNELS: usize = 32;
+
+/// The sky of a run, on its pixels and channels.
+#[derive(Debug)]
+pub(super) struct PreparedSky {
+    /// What is predicted.
+    pub content: SkyContent,
+    /// Channel centres, Hz.
+    pub freq_hz: Vec<f64>,
+    /// Channel width, Hz.
+    pub channel_width_hz: f64,
+    /// Spectral frame of the channels.
+    pub specsys: String,
+    /// Pixels of the images.
+    pub pixels: PixelGrid,
+    /// Name for titles and OBJECT.
+    pub object: String,
+    /// Observed frequency of the line at rest in the object; 0 for continuum.
+    pub line_hz: f64,
+    /// Header cards that belong to the sky.
+    pub cards: Vec<Card>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// Cube or components.
+#[derive(Debug)]
+pub(super) enum SkyContent {
+    /// A cube, and the HI products where it comes from gas cells.
+    Cube { cube: SkyCube, products: Option<Box<HiProducts>> },
+    /// Components.
+    Components(Vec<Component>),
+}
+
+/// Number of channels a run will have, as far as the configuration and file headers tell.
+pub(super) fn channel_count(sky: &SkySettings) -> Result<usize> {
+    Ok(match (&sky.source, sky.spectral.channels) {
+        (_, Some(n)) => n,
+        (SkySource::Fits { path, .. }, None) => read_cube(path)?.data.dim().0,
+        (SkySource::Components { .. }, None) => 1,
+        (_, None) => DEFAULT_CHANNELS,
+    })
+}
+
+/// Channels that are prescribed from outside: those of an existing visibility file.
+#[derive(Debug, Clone)]
+pub(super) struct FixedChannels {
+    pub freq_hz: Vec<f64>,
+    pub width_hz: f64,
+}
+
+/// Makes the sky. `track` tells the longest baseline for `auto` pixels.
+pub(super) fn prepare(
+    settings: &Settings,
+    track: &Track,
+    fixed: Option<&FixedChannels>,
+    progress: &dyn Progress,
+) -> Result<PreparedSky> {
+    match &settings.sky.source {
+        SkySource::Snapshot { path, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } => {
+            let selection = match (subhalo, centre_ckpc_h, radius_ckpc_h) {
+                (Some((index, catalogue)), ..) => {
+                    Selection::Subhalo { catalogue: catalogue.clone(), offsets: None, index: *index }
+                }
+                (None, Some(centre), Some(radius)) => {
+                    Selection::Sphere { centre_ckpc_h: *centre, radius_ckpc_h: *radius }
+                }
+                _ => Selection::All { centre_ckpc_h: *centre_ckpc_h },
+            };
+            let request = SnapshotRequest {
+                path: path.clone(),
+                selection,
+                allow_missing_chunks: *allow_missing_chunks,
+                model: hi_model(&settings.sky),
+                remove_systemic: false,
+            };
+            let watch = progress.stage("reading", 1);
+            let galaxy = load(&request, &watch)?;
+            let object = path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned());
+            from_galaxy(settings, galaxy, object, track, fixed, progress)
+        }
+        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
+            let mut params = GalaxyParams::random(*seed);
+            if let Some(mass) = hi_mass_msun {
+                params = params.with_hi_mass(*mass);
+            }
+            if let Some(n) = cells {
+                params.n_cells = *n;
+            }
+            progress.stage("galaxy", 1);
+            let galaxy = from_snapshot(&make_galaxy(&params)?, None, &hi_model(&settings.sky), false)?;
+            from_galaxy(settings, galaxy, format!("built-in galaxy {seed}"), track, fixed, progress)
+        }
+        SkySource::Fits { path, subtract_mean } => {
+            let watch = progress.stage("reading", 1);
+            watch.check()?;
+            from_fits(settings, read_cube(path)?, *subtract_mean, fixed).map_err(|e| e.place(path.display()))
+        }
+        SkySource::Components { path } => from_components(settings, path, track, fixed),
+    }
+}
+
+fn hi_model(sky: &SkySettings) -> HiModel {
+    HiModel {
+        star_forming_correction: sky.star_forming_correction,
+        h2: if sky.h2 { H2Model::BlitzRosolowsky2006 } else { H2Model::None },
+        star_forming_temperature_k: sky.star_forming_temperature_k,
+        sigma_turb_km_s: sky.turbulence_km_s,
+        ..HiModel::default()
+    }
+}
+
+fn from_galaxy(
+    settings: &Settings,
+    galaxy: LoadedGalaxy,
+    object: String,
+    track: &Track,
+    fixed: Option<&FixedChannels>,
+    progress: &dyn Progress,
+) -> Result<PreparedSky> {
+    let sky = &settings.sky;
+    let cosmology = match &sky.placing.cosmology {
+        Some(name) => Cosmology::named(name)?,
+        None => galaxy.cosmology.clone(),
+    };
+    let placement = place(&sky.placing, &cosmology)?;
+    let orientation = match sky.inclined {
+        Inclined::BoxAxis(axis) => Orientation::Box([BoxAxis::X, BoxAxis::Y, BoxAxis::Z][axis.min(2)]),
+        Inclined::Euler([a, b, c]) => {
+            Orientation::Euler { alpha_deg: a / DEG_RAD, beta_deg: b / DEG_RAD, gamma_deg: c / DEG_RAD }
+        }
+        Inclined::Disc { inclination_rad, position_angle_rad, azimuth_rad } => Orientation::Disc {
+            inclination_deg: inclination_rad / DEG_RAD,
+            position_angle_deg: position_angle_rad / DEG_RAD,
+            azimuth_deg: azimuth_rad / DEG_RAD,
+            spin_within_kpc: None,
+        },
+    };
+    let longest_m = plan::longest_projected_m(&settings.telescope.telescope, track)?;
+    let longest = longest_m * placement.line_freq_hz() / C_M_S;
+    let pixels = choose(&settings.image, extent_rad(&galaxy, &placement), longest);
+    let channels = sky.spectral.channels.unwrap_or(DEFAULT_CHANNELS);
+    let band = match (fixed, sky.spectral.centre_hz, sky.spectral.width_hz) {
+        (Some(f), ..) => Band::Given { first_hz: f.freq_hz[0], channels: f.freq_hz.len(), width_hz: f.width_hz },
+        (None, Some(centre), Some(width_hz)) => {
+            Band::Given { first_hz: centre - 0.5 * (channels as f64 - 1.0) * width_hz, channels, width_hz }
+        }
+        (None, Some(_), None) => {
+            return Err(super::params::missing("sky", "channel_width", "a width, since sky.band_centre is given"));
+        }
+        (None, None, Some(width_hz)) => Band::Centred { channels, width_hz },
+        (None, None, None) => Band::Auto { channels },
+    };
+    let mut request =
+        CubeRequest::new(placement, settings.observation.phase_centre, pixels.size, pixels.size, pixels.cell_rad, band);
+    request.orientation = orientation;
+    request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
+    request.hubble_flow = sky.hubble_flow;
+    request.specsys = sky.spectral.specsys.clone();
+    request.tb_depth_ckpc = sky.tb_depth_mpc * 1e3;
+    request.tb_coefficient_mk = sky.tb_coefficient_mk;
+    let watch = progress.stage("sky", galaxy.cells.len() as u64);
+    let products = build_cube(&galaxy.cells, &request, &watch)?;
+    let mut notes = galaxy.notes.clone();
+    notes.extend(products.notes.iter().cloned());
+    let cube = products.cube.clone();
+    Ok(PreparedSky {
+        freq_hz: cube.freq_hz.clone(),
+        channel_width_hz: cube.channel_width_hz,
+        specsys: cube.specsys.clone(),
+        pixels,
+        object,
+        line_hz: placement.line_freq_hz(),
+        cards: galaxy_cards(&galaxy, &products, &cosmology),
+        notes,
+        content: SkyContent::Cube { cube, products: Some(Box::new(products)) },
+    })
+}
+
+/// Twice the radius that holds 99 % of the HI, as an angle, with a margin of one quarter.
+fn extent_rad(galaxy: &LoadedGalaxy, placement: &Placement) -> f64 {
+    let cells = &galaxy.cells;
+    let mut radii: Vec<(f64, f64)> = cells
+        .position_kpc
+        .iter()
+        .zip(&cells.hi_mass_msun)
+        .map(|(p, m)| (p.iter().map(|x| x * x).sum::<f64>().sqrt(), *m))
+        .collect();
+    radii.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let wanted = 0.99 * cells.total_hi_msun();
+    let mut mass = 0.0;
+    let radius_kpc = radii.iter().find(|(_, m)| {
+        mass += m;
+        mass >= wanted
+    });
+    2.5 * radius_kpc.map_or(1.0, |r| r.0) / (placement.angular_diameter_distance_mpc() * 1e3)
+}
+
+/// Distance and redshift: the one not given follows from the cosmology; with both given the redshift is
+/// the observed one and the difference is the object's peculiar motion.
+fn place(placing: &PlacingSettings, cosmology: &Cosmology) -> Result<Placement> {
+    let v = placing.peculiar_velocity_km_s;
+    let (z_cos, d_l, v) = match (placing.distance_mpc, placing.redshift) {
+        (None, None) => {
+            let d_l = 20.0;
+            (cosmology.redshift_of_luminosity_distance(d_l)?, d_l, v)
+        }
+        (Some(d_l), None) => (cosmology.redshift_of_luminosity_distance(d_l)?, d_l, v),
+        (None, Some(z)) if z > 0.0 => (z, cosmology.luminosity_distance_mpc(z), v),
+        (None, Some(_)) => {
+            return Err(Error::input("a redshift of 0 gives no distance")
+                .expected("sky.distance as well, or a redshift above 0")
+                .place("table [sky] of the configuration"));
+        }
+        (Some(d_l), Some(z)) => {
+            if v != 0.0 {
+                return Err(Error::input("distance, redshift and peculiar velocity are one too many")
+                    .expected("two of them: the third follows from the cosmology")
+                    .place("table [sky] of the configuration"));
+            }
+            let z_cos = cosmology.redshift_of_luminosity_distance(d_l)?;
+            (z_cos, d_l, ((1.0 + z) / (1.0 + z_cos) - 1.0) * C_KM_S)
+        }
+    };
+    Placement::new(z_cos, v, d_l, cosmology.h, cosmology.hubble_km_s_mpc(z_cos))
+}
+
+fn galaxy_cards(galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmology) -> Vec<Card> {
+    let p = &products.placement;
+    vec![
+        Card::float("DISTLUM", p.luminosity_distance_mpc, "luminosity distance, Mpc"),
+        Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
+        Card::float("ZCOSMO", p.cosmological_redshift, "redshift of the Hubble flow"),
+        Card::text("COSMO", cosmology.name.clone(), "cosmology"),
+        Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
+        Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
+        Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
+        Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
+        Card::float("TBCOEFF", products.tb_scale.coefficient_mk, "coefficient of T_b, mK"),
+        Card::float("TBDEPTH", products.tb_scale.depth_ckpc, "comoving depth of T_b maps, kpc"),
+        Card::text("TBFRAME", products.tb_frame.keyword(), "frame of temperatures"),
+    ]
+}
+
+fn from_fits(
+    settings: &Settings,
+    file: FitsCube,
+    subtract_mean: Option<bool>,
+    fixed: Option<&FixedChannels>,
+) -> Result<PreparedSky> {
+    let (_, ny, nx) = file.data.dim();
+    if (file.sky.step_x_rad + file.sky.step_y_rad).abs() > 1e-6 * file.sky.step_y_rad.abs() {
+        return Err(Error::input("the pixels of the sky are not square")
+            .found(format!("{} x {} arcsec", file.sky.step_x_rad / ARCSEC_RAD, file.sky.step_y_rad / ARCSEC_RAD))
+            .expected("equal steps in right ascension and declination"));
+    }
+    if file.stokes != "I" {
+        return Err(Error::input("only Stokes I images can be a sky").found(&file.stokes).expected("I"));
+    }
+    let cell_rad = file.sky.step_y_rad;
+    let mut notes = Vec::new();
+    let middle = [(nx / 2) as f64, (ny / 2) as f64];
+    if (0..2).any(|k| (file.sky.reference_pixel[k] - middle[k]).abs() > 1e-6) {
+        notes.push(format!(
+            "the file's reference pixel (0-based) is {:?}; the sky is placed with pixel {middle:?} at the phase centre",
+            file.sky.reference_pixel
+        ));
+    }
+    let unit = CubeUnit::parse(&file.unit)?;
+    let temperature = unit != CubeUnit::JyPerPixel;
+    let subtract =
+        if subtract_mean.unwrap_or(temperature) { SubtractMean::Channel } else { SubtractMean::None };
+    notes.push(format!(
+        "the sky keeps its pixels and is put at the phase centre; mean of each channel {}",
+        if subtract == SubtractMean::Channel { "subtracted" } else { "kept" }
+    ));
+    let specsys = if file.spectral.specsys.is_empty() {
+        notes.push(format!("the file states no SPECSYS; taken as {}", settings.sky.spectral.specsys));
+        settings.sky.spectral.specsys.clone()
+    } else {
+        file.spectral.specsys.clone()
+    };
+    let input = InputCube {
+        values: file.data.mapv(f64::from),
+        unit,
+        freq_hz: file.spectral.freq_hz.clone(),
+        channel_width_hz: file.spectral.width_hz,
+        cell_rad,
+        centre: settings.observation.phase_centre,
+        specsys,
+    };
+    let as_sky = cube_as_sky(input, subtract)?;
+    let mut cube = as_sky.cube;
+    if let Some(to) = wanted_grid(settings, &cube, fixed) {
+        let regridded = regrid_spectrum(&cube, &to)?;
+        if regridded.lost_fraction > 1e-9 {
+            notes.push(format!("{:.3} % of the cube's flux lies outside the band", 100.0 * regridded.lost_fraction));
+        }
+        if regridded.uncovered_channels > 0 {
+            notes.push(format!("{} channels reach beyond the cube: dark there", regridded.uncovered_channels));
+        }
+        cube = regridded.cube;
+    }
+    let subtracted = if as_sky.subtracted.is_empty() { "none" } else { "channel" };
+    let longest = 0.5 / cell_rad;
+    let extent = nx.max(ny) as f64 * cell_rad;
+    let pixels = match (settings.image.size, settings.image.cell_rad) {
+        (super::params::PixelChoice::Auto, super::params::PixelChoice::Auto) => {
+            PixelGrid { size: nx.max(ny), cell_rad }
+        }
+        _ => choose(&settings.image, extent, longest),
+    };
+    Ok(PreparedSky {
+        freq_hz: cube.freq_hz.clone(),
+        channel_width_hz: cube.channel_width_hz,
+        specsys: cube.specsys.clone(),
+        pixels,
+        object: text_card(&file.cards, "OBJECT").unwrap_or_else(|| "FITS sky".into()),
+        line_hz: if file.spectral.rest_hz > 0.0 { file.spectral.rest_hz.min(NU0_HZ) } else { 0.0 },
+        cards: vec![
+            Card::text("SUBMEAN", subtracted, "mean subtracted from the sky"),
+            Card::text("SKYUNIT", file.unit.clone(), "unit of the sky file"),
+        ],
+        notes,
+        content: SkyContent::Cube { cube, products: None },
+    })
+}
+
+/// The channels asked for, where they differ from those of the cube.
+fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels>) -> Option<SpectralGrid> {
+    if let Some(f) = fixed {
+        return Some(SpectralGrid {
+            first_hz: f.freq_hz[0],
+            width_hz: f.width_hz,
+            channels: f.freq_hz.len(),
+            specsys: cube.specsys.clone(),
+        });
+    }
+    let spectral = &settings.sky.spectral;
+    if spectral.channels.is_none() && spectral.width_hz.is_none() && spectral.centre_hz.is_none() {
+        return None;
+    }
+    let own = SpectralGrid::of(cube);
+    let channels = spectral.channels.unwrap_or(own.channels);
+    let width_hz = spectral.width_hz.unwrap_or(own.width_hz);
+    let own_centre = own.first_hz + 0.5 * (own.channels as f64 - 1.0) * own.width_hz;
+    let centre = spectral.centre_hz.unwrap_or(own_centre);
+    Some(SpectralGrid {
+        first_hz: centre - 0.5 * (channels as f64 - 1.0) * width_hz,
+        width_hz,
+        channels,
+        specsys: spectral.specsys.clone(),
+    })
+}
+
+fn text_card(cards: &[Card], key: &str) -> Option<String> {
+    cards.iter().find(|c| c.key == key).and_then(|c| match &c.value {
+        crate::formats::fits::CardValue::Text(t) if !t.is_empty() => Some(t.clone()),
+        _ => None,
+    })
+}
+
+fn from_components(
+    settings: &Settings,
+    path: &std::path::Path,
+    track: &Track,
+    fixed: Option<&FixedChannels>,
+) -> Result<PreparedSky> {
+    let components: Vec<Component> = read_oskar_sky(path)?
+        .into_iter()
+        .map(|s| Component {
+            direction: s.direction,
+            stokes_jy: s.stokes_jy,
+            reference_hz: s.reference_freq_hz.unwrap_or(0.0),
+            spectral_index: s.spectral_index,
+            shape: s.gaussian.map(|g| GaussianShape {
+                major_rad: g.major_fwhm_rad,
+                minor_rad: g.minor_fwhm_rad,
+                angle_rad: g.position_angle_rad,
+            }),
+        })
+        .collect();
+    if components.is_empty() {
+        return Err(Error::input("the sky file lists no source").place(path.display()));
+    }
+    let spectral = &settings.sky.spectral;
+    let (freq_hz, width_hz) = match fixed {
+        Some(f) => (f.freq_hz.clone(), f.width_hz),
+        None => {
+            let channels = spectral.channels.unwrap_or(1);
+            let centre = spectral.centre_hz.ok_or_else(|| {
+                super::params::missing("sky", "band_centre", "the centre of the band: a list of components has none")
+            })?;
+            let width = spectral
+                .width_hz
+                .ok_or_else(|| super::params::missing("sky", "channel_width", "a width such as \"100 kHz\""))?;
+            let first = centre - 0.5 * (channels as f64 - 1.0) * width;
+            ((0..channels).map(|c| first + c as f64 * width).collect(), width)
+        }
+    };
+    let centre = settings.observation.phase_centre;
+    let farthest = components
+        .iter()
+        .map(|c| {
+            let [l, m, n] = c.direction.lmn(centre);
+            if n > 0.0 { l.hypot(m) } else { 1.0 }
+        })
+        .fold(0.0, f64::max);
+    // an image cannot reach the horizon
+    let extent = (2.2 * farthest).clamp(60.0 * ARCSEC_RAD, 1.2);
+    let highest = freq_hz.iter().copied().fold(0.0, f64::max);
+    let longest = plan::longest_projected_m(&settings.telescope.telescope, track)? * highest / C_M_S;
+    Ok(PreparedSky {
+        channel_width_hz: width_hz,
+        specsys: spectral.specsys.clone(),
+        pixels: choose(&settings.image, extent, longest),
+        object: path.file_stem().map_or("components".into(), |n| n.to_string_lossy().into_owned()),
+        line_hz: 0.0,
+        cards: vec![Card::int("NSOURCES", components.len() as i64, "sources in the list")],
+        notes: Vec::new(),
+        content: SkyContent::Components(components),
+        freq_hz,
+    })
+}
+
+/// The sky as a FITS cube in Jy/pixel. Components are put on their nearest pixel, for the eye only:
+/// visibilities are predicted from the components themselves.
+pub(super) fn sky_fits(sky: &PreparedSky, phase_centre: crate::units::RaDec, watch: &Watch) -> Result<FitsCube> {
+    let rendered;
+    let cube = match &sky.content {
+        SkyContent::Cube { cube, .. } => cube,
+        SkyContent::Components(list) => {
+            rendered = render(sky, list, phase_centre);
+            &rendered
+        }
+    };
+    watch.check()?;
+    let (axes, spectral) = cube_axes(cube);
+    let mut cards = sky.cards.clone();
+    cards.push(Card::text("OBJECT", sky.object.clone(), ""));
+    cards.push(Card::text("ORIGIN", program(), ""));
+    if matches!(sky.content, SkyContent::Components(_)) {
+        cards.push(Card::history("components on their nearest pixels; visibilities come from the list"));
+    }
+    Ok(FitsCube {
+        data: cube.flux_jy.mapv(|v| v as f32),
+        sky: axes,
+        spectral,
+        stokes: "I".into(),
+        unit: "Jy/pixel".into(),
+        beams: Vec::new(),
+        cards,
+    })
+}
+
+fn render(sky: &PreparedSky, list: &[Component], centre: crate::units::RaDec) -> SkyCube {
+    let n = sky.pixels.size;
+    let mut flux_jy = Array3::zeros((sky.freq_hz.len(), n, n));
+    for component in list {
+        let [l, m, ahead] = component.direction.lmn(centre);
+        let x = (n / 2) as f64 - l / sky.pixels.cell_rad;
+        let y = (n / 2) as f64 + m / sky.pixels.cell_rad;
+        let inside = |v: f64| v >= -0.5 && v < n as f64 - 0.5;
+        if ahead > 0.0 && inside(x) && inside(y) {
+            let mut pixel = flux_jy.slice_mut(s![.., y.round() as usize, x.round() as usize]);
+            for (value, freq) in pixel.iter_mut().zip(&sky.freq_hz) {
+                *value += component.stokes_at(*freq)[0];
+            }
+        }
+    }
+    SkyCube {
+        flux_jy,
+        freq_hz: sky.freq_hz.clone(),
+        channel_width_hz: sky.channel_width_hz,
+        cell_rad: sky.pixels.cell_rad,
+        centre,
+        specsys: sky.specsys.clone(),
+    }
+}

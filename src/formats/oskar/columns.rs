@@ -47,9 +47,9 @@ pub fn parse_header(line: &str) -> Result<Option<Vec<ColumnSpec>>> {
         None
     };
     let Some(columns) = columns else { return Ok(None) };
-    let columns = columns.strip_prefix(['(', '[']).unwrap_or(columns);
-    // a bracket at the end belongs to the whole unless it closes a default such as '[]'
-    let columns = columns.strip_suffix([')', ']']).unwrap_or(columns);
+    // both or neither: a bracket at the end alone belongs to a default value
+    let inner = columns.strip_prefix(['(', '[']).and_then(|c| c.strip_suffix([')', ']']));
+    let columns = inner.unwrap_or(columns);
     let specs: Result<Vec<ColumnSpec>> = fields(columns)?.into_iter().map(|f| spec(&f)).collect();
     let specs = specs?;
     check(&specs)?;
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(specs[7].column, Column::ReferenceFrequency);
         assert_eq!(specs[7].default.as_deref(), Some("143e6"));
         assert_eq!(specs[10].default.as_deref(), Some("0"));
-        let empty = parse_header("Format = Ra, Dec, I, SpectralIndex='[]'").unwrap().unwrap();
+        let empty = parse_header("Format = Ra, Dec, I, SpectralIndex=[]").unwrap().unwrap();
         assert_eq!(empty[3].default.as_deref(), Some("[]"));
     }
 

@@ -12,7 +12,7 @@ const ANTENNAS: u32 = 256;
 /// Counter word of the rotations, so that other uses of a seed are independent of them ("rota").
 const ROTATION_STREAM: u32 = 0x726f_7461;
 
-/// East and north offsets (m) of the 256 antennas of an unrotated SKA-Low station, shape [256][2].
+/// East and north offsets (m) of the 256 antennas of an unrotated SKA-Low station, shape (256, 2).
 ///
 /// Vogel's spiral (1979, Mathematical Biosciences 44, 179) r = 1.1898 sqrt(n + 1) m,
 /// theta = 172.56 deg + 137.50776 deg n from east towards north: it reproduces the station of the

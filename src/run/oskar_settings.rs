@@ -6,12 +6,12 @@
 use super::params::{
     ImageSettings, Inclined, Method, NoiseSettings, ObservationSettings, PixelChoice, PlacingSettings,
     PredictionSettings, Settings, SkySettings, SkySource, SpectralSettings, TelescopeSettings, TimeRange,
+    supported_oskar_folder,
 };
 use crate::error::{Error, Result};
-use crate::formats::oskar::{OskarSetting, read_settings};
+use crate::formats::oskar::{OskarSettings, read_oskar_settings};
 use crate::formats::visibilities::{Polarisations, Precision};
 use crate::imaging::Weighting;
-use crate::telescope::Telescope;
 use crate::telescope::beam::BeamChoice;
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, RaDec};
@@ -19,19 +19,13 @@ use std::path::{Path, PathBuf};
 
 /// Reads settings.ini; paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Settings> {
-    let entries = read_settings(path)?;
+    let settings = read_oskar_settings(path)?;
     let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
-    let mut keys = Keys { entries, used: Vec::new(), path: path.to_path_buf(), folder };
+    let mut keys = Keys { settings, used: Vec::new(), path: path.to_path_buf(), folder };
 
     let components = keys.need_path("sky", "oskar_sky_model/file")?;
     let folder = keys.need_path("telescope", "input_directory")?;
-    let (telescope, unsupported) = Telescope::from_oskar_folder(&folder)?;
-    if let Some(first) = unsupported.first() {
-        return Err(Error::input("the OSKAR telescope folder holds what is not supported yet")
-            .found(format!("{first}{}", if unsupported.len() > 1 { ", ..." } else { "" }))
-            .expected("position.txt, layout files and one element at the origin of each station")
-            .place(folder.display()));
-    }
+    let telescope = supported_oskar_folder(&folder)?;
     let beam = match keys.text("telescope", "station_type").unwrap_or_else(|| "Aperture array".into()).as_str() {
         "Isotropic beam" | "Isotropic" => BeamChoice::None,
         "Gaussian beam" | "Gaussian" => BeamChoice::VoltageGaussian {
@@ -156,7 +150,7 @@ fn oskar_length_s(text: &str) -> Option<f64> {
 }
 
 struct Keys {
-    entries: Vec<OskarSetting>,
+    settings: OskarSettings,
     used: Vec<(String, String)>,
     path: PathBuf,
     folder: PathBuf,
@@ -165,7 +159,7 @@ struct Keys {
 impl Keys {
     fn text(&mut self, group: &str, key: &str) -> Option<String> {
         self.used.push((group.into(), key.into()));
-        self.entries.iter().rev().find(|e| e.group == group && e.key == key).map(|e| e.value.clone())
+        self.settings.entries.iter().rev().find(|e| e.group == group && e.key == key).map(|e| e.value.clone())
     }
 
     fn need_text(&mut self, group: &str, key: &str) -> Result<String> {
@@ -203,7 +197,7 @@ impl Keys {
     }
 
     fn unsupported(&self, group: &str, key: &str, found: &str, expected: &str) -> Error {
-        let line = self.entries.iter().rev().find(|e| e.group == group && e.key == key).map_or(0, |e| e.line);
+        let line = self.settings.entries.iter().rev().find(|e| e.group == group && e.key == key).map_or(0, |e| e.line);
         Error::input(format!("this value of {group}/{key} is not supported"))
             .found(format!("\"{found}\""))
             .expected(expected)
@@ -211,7 +205,7 @@ impl Keys {
     }
 
     fn finish(self) -> Result<()> {
-        match self.entries.iter().find(|e| !self.used.iter().any(|(g, k)| *g == e.group && *k == e.key)) {
+        match self.settings.entries.iter().find(|e| !self.used.iter().any(|(g, k)| *g == e.group && *k == e.key)) {
             None => Ok(()),
             Some(e) => Err(Error::input("this OSKAR setting is not supported yet")
                 .found(format!("{}/{} = {}", e.group, e.key, e.value))

@@ -1,4 +1,4 @@
-use super::geometry::{Instant, Track, baselines};
+use super::geometry::{Instant, Track};
 use crate::error::{Error, Result};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::telescope::Telescope;
@@ -26,7 +26,7 @@ pub fn new_table(
     polarisations: Polarisations,
     min_elevation_rad: f64,
 ) -> Result<(VisibilityTable, Vec<Instant>, FrameReport)> {
-    let pairs: Vec<_> = baselines(telescope.stations.len()).collect();
+    let pairs: Vec<_> = telescope.baselines().collect();
     let rows = pairs.len() * track.steps;
     let shape = (rows, freq_hz.len(), polarisations.count());
     let centre = track.phase_centre.unit_vector();

@@ -25,11 +25,6 @@ impl Track {
     }
 }
 
-/// Station pairs in row order: (0,1), (0,2), ... (0,N-1), (1,2), ...
-pub fn baselines(stations: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..stations).flat_map(move |p| (p + 1..stations).map(move |q| (p, q)))
-}
-
 /// Where every station is, and what is above it, at one time.
 #[derive(Debug, Clone)]
 pub struct Instant {

@@ -20,6 +20,6 @@ mod noise;
 
 pub use direct::{DirectSky, predict_direct, sum_points};
 pub use frame::{FrameReport, beyond_nyquist, new_table};
-pub use geometry::{Instant, Track, baselines};
+pub use geometry::{Instant, Track};
 pub use grid_route::{GridRouteReport, predict_by_grid};
 pub use noise::{add_thermal_noise, noise_sigma_jy};

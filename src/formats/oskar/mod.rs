@@ -1,1 +1,24 @@
-//! To come.
+//! The text formats of OSKAR 2.7 and later: telescope folders, sky models, settings files.
+//!
+//! Written from OSKAR's documentation (docs/telescope_model, docs/sky_model). What is not supported
+//! is named, never passed over in silence.
+
+mod angle;
+mod columns;
+mod settings;
+mod sky;
+mod telescope;
+
+pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
+pub use sky::{OskarGaussian, OskarSource, parse_oskar_sky, read_oskar_sky};
+pub use telescope::{OskarLayout, OskarStationType, OskarTelescope, read_oskar_telescope};
+
+use crate::error::{Error, Result};
+
+/// A finite number, or an error that says what it should have been.
+fn number(word: &str, what: &str) -> Result<f64> {
+    word.parse::<f64>()
+        .ok()
+        .filter(|v| v.is_finite())
+        .ok_or_else(|| Error::input(format!("{what} is not a finite number")).found(format!("\"{word}\"")))
+}

@@ -10,6 +10,7 @@ pub use image::{ImageSettings, PixelChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
 pub use sky::{Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings};
 pub use telescope::TelescopeSettings;
+pub(super) use telescope::supported_oskar_folder;
 
 use crate::error::{Error, Result};
 use crate::formats::config::Document;
@@ -57,7 +58,7 @@ impl Settings {
 }
 
 /// The error of a key that must be there.
-fn missing(table: &str, key: &str, expected: &str) -> Error {
+pub(super) fn missing(table: &str, key: &str, expected: &str) -> Error {
     Error::input(format!("the key {table}.{key} is missing"))
         .expected(expected)
         .place(format!("table [{table}] of the configuration"))

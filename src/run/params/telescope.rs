@@ -2,6 +2,7 @@ use crate::error::{Error, Result};
 use crate::formats::config::Document;
 use crate::telescope::Telescope;
 use crate::telescope::beam::BeamChoice;
+use std::path::Path;
 
 /// `[telescope]`: the array and its beams.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ pub(super) fn read(document: &mut Document) -> Result<TelescopeSettings> {
     let telescope = match (name, file, oskar) {
         (Some(name), None, None) => Telescope::preset(&name).map_err(|e| e.place("key telescope.name"))?,
         (None, Some(file), None) => Telescope::from_file(&file)?,
-        (None, None, Some(folder)) => Telescope::from_oskar_folder(&folder)?,
+        (None, None, Some(folder)) => supported_oskar_folder(&folder)?,
         (None, None, None) => Telescope::preset("ska-mid-aa4")?,
         _ => {
             return Err(Error::input("the telescope is given twice")
@@ -44,4 +45,16 @@ pub(super) fn read(document: &mut Document) -> Result<TelescopeSettings> {
         }
     }
     Ok(TelescopeSettings { telescope, beam })
+}
+
+/// A telescope from an OSKAR folder that holds nothing beyond what is supported.
+pub(in crate::run) fn supported_oskar_folder(folder: &Path) -> Result<Telescope> {
+    let (telescope, unsupported) = Telescope::from_oskar_folder(folder)?;
+    match unsupported.first() {
+        None => Ok(telescope),
+        Some(first) => Err(Error::input("the OSKAR telescope folder holds what is not supported yet")
+            .found(format!("{first}{}", if unsupported.len() > 1 { ", ..." } else { "" }))
+            .expected("position.txt, layout files and one element at the origin of each station")
+            .place(folder.display())),
+    }
 }

@@ -1,0 +1,258 @@
+use crate::error::{Error, Result};
+
+/// What a column of a sky model holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    RaRadians,
+    RaDegrees,
+    DecRadians,
+    DecDegrees,
+    /// I, Q, U, V are 0 to 3.
+    Stokes(usize),
+    ReferenceFrequency,
+    SpectralIndex,
+    LogarithmicSi,
+    MajorAxis,
+    MinorAxis,
+    PositionAngle,
+    /// The kind of the source, POINT or GAUSSIAN: checked, not needed.
+    Type,
+    /// A name, a patch, an unnamed column.
+    Skipped,
+}
+
+/// A column and the value of fields left empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnSpec {
+    pub column: Column,
+    /// As the header spells it.
+    pub name: String,
+    pub default: Option<String>,
+}
+
+/// The columns that a line announces, or None where it is no header.
+///
+/// A header has "format" and "=" at its start or end, a leading # and brackets allowed:
+/// `Format = RaD, DecD, I`, `# (RA Dec I) = format` (OSKAR docs/sky_model/sky_model.rst).
+pub fn parse_header(line: &str) -> Result<Option<Vec<ColumnSpec>>> {
+    let bare = line.trim().trim_start_matches('#').trim();
+    let lower = bare.to_ascii_lowercase();
+    // lower case of ASCII keeps the byte positions
+    let columns = if let Some(after) = lower.strip_prefix("format") {
+        after.trim_start().starts_with('=').then(|| bare[6..].trim_start()[1..].trim())
+    } else if let Some(before) = lower.strip_suffix("format") {
+        let before = before.trim_end();
+        before.ends_with('=').then(|| bare[..before.len() - 1].trim())
+    } else {
+        None
+    };
+    let Some(columns) = columns else { return Ok(None) };
+    // both or neither: a bracket at the end alone belongs to a default value
+    let inner = columns.strip_prefix(['(', '[']).and_then(|c| c.strip_suffix([')', ']']));
+    let columns = inner.unwrap_or(columns);
+    let specs: Result<Vec<ColumnSpec>> = fields(columns)?.into_iter().map(|f| spec(&f)).collect();
+    let specs = specs?;
+    check(&specs)?;
+    Ok(Some(specs))
+}
+
+fn check(specs: &[ColumnSpec]) -> Result<()> {
+    use Column::*;
+    for (i, spec) in specs.iter().enumerate() {
+        let same = |other: &ColumnSpec| match (spec.column, other.column) {
+            (Skipped, _) => false,
+            (RaRadians | RaDegrees, RaRadians | RaDegrees) => true,
+            (DecRadians | DecDegrees, DecRadians | DecDegrees) => true,
+            (a, b) => a == b,
+        };
+        if let Some(other) = specs[..i].iter().find(|o| same(o)) {
+            return Err(Error::input("two columns mean the same").found(format!("{} and {}", other.name, spec.name)));
+        }
+    }
+    let has = |wanted: &[Column]| specs.iter().any(|s| wanted.contains(&s.column));
+    for (wanted, name) in
+        [(&[RaRadians, RaDegrees][..], "RaD"), (&[DecRadians, DecDegrees][..], "DecD"), (&[Stokes(0)][..], "I")]
+    {
+        if !has(wanted) {
+            return Err(Error::input(format!("the format line has no column {name}"))
+                .expected("at least RaD (or Ra), DecD (or Dec) and I"));
+        }
+    }
+    Ok(())
+}
+
+fn spec(field: &str) -> Result<ColumnSpec> {
+    let (name, default) = match field.split_once('=') {
+        Some((name, value)) => (name.trim(), Some(unquoted(value.trim()).trim().to_string())),
+        None => (field.trim(), None),
+    };
+    let column = column(name).ok_or_else(|| {
+        Error::input(format!("column {name} of the sky model is not supported yet")).found(name).expected(
+            "Ra, Dec, RaD, DecD, I, Q, U, V, ReferenceFrequency, SpectralIndex, LogarithmicSI, MajorAxis, \
+                 MinorAxis, PositionAngle (Name, Type and Patch are skipped)",
+        )
+    })?;
+    Ok(ColumnSpec { column, name: name.to_string(), default: default.filter(|d| !d.is_empty()) })
+}
+
+/// The column of a name; the other spellings are those of OSKAR's documentation.
+fn column(name: &str) -> Option<Column> {
+    let lower = name.to_ascii_lowercase();
+    let exact = match lower.as_str() {
+        "ra" => Some(Column::RaRadians),
+        "dec" => Some(Column::DecRadians),
+        "rad" | "ra_deg" => Some(Column::RaDegrees),
+        "decd" | "dec_deg" => Some(Column::DecDegrees),
+        "spectralindex" | "spectral_index" | "spec_idx" => Some(Column::SpectralIndex),
+        "logarithmicsi" | "log_spec_idx" => Some(Column::LogarithmicSi),
+        "orientation" | "positionangle" | "pa" => Some(Column::PositionAngle),
+        "type" => Some(Column::Type),
+        "" | "name" | "patch" => Some(Column::Skipped),
+        _ => None,
+    };
+    if exact.is_some() {
+        return exact;
+    }
+    for (index, letter) in ["i", "q", "u", "v"].into_iter().enumerate() {
+        let stokes = format!("stokes{letter}");
+        let underscored = [format!("{letter}_"), format!("stokes_{letter}")];
+        if lower == letter || lower == stokes || underscored.iter().any(|p| lower.starts_with(p.as_str())) {
+            return Some(Column::Stokes(index));
+        }
+    }
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|p| lower.starts_with(p));
+    // a number at the end of such a name is a frequency in MHz: several columns of one source
+    if starts(&["int_flux", "fint"]) && !lower.ends_with(|c: char| c.is_ascii_digit()) {
+        return Some(Column::Stokes(0));
+    }
+    if starts(&["referencefreq", "reference_freq", "reffreq", "ref_freq"]) {
+        return Some(Column::ReferenceFrequency);
+    }
+    if starts(&["alpha"]) {
+        return Some(Column::SpectralIndex);
+    }
+    if starts(&["maj"]) {
+        return Some(Column::MajorAxis);
+    }
+    if starts(&["min"]) {
+        return Some(Column::MinorAxis);
+    }
+    starts(&["pos_ang", "pa_"]).then_some(Column::PositionAngle)
+}
+
+/// The fields of a line, quotes kept: separated by one comma, or by blanks, or both; blanks and
+/// commas inside quotes and brackets do not separate; two commas enclose an empty field.
+pub fn fields(line: &str) -> Result<Vec<String>> {
+    let mut fields = vec![String::new()];
+    let (mut quote, mut depth) = (None, 0usize);
+    // blanks were met after a field: the next word starts a new one unless a comma or '=' comes
+    let mut pending = false;
+    for c in line.trim().chars() {
+        let current = fields.len() - 1;
+        if let Some(q) = quote {
+            fields[current].push(c);
+            if c == q {
+                quote = None;
+            }
+            continue;
+        }
+        if depth == 0 && c == ',' {
+            fields.push(String::new());
+            pending = false;
+            continue;
+        }
+        if depth == 0 && c.is_whitespace() {
+            pending = !fields[current].is_empty() && !fields[current].ends_with('=');
+            continue;
+        }
+        if pending && c != '=' {
+            fields.push(String::new());
+        }
+        pending = false;
+        match c {
+            '\'' | '"' => quote = Some(c),
+            '[' | '(' => depth += 1,
+            ']' | ')' => {
+                depth = depth
+                    .checked_sub(1)
+                    .ok_or_else(|| Error::input("a bracket closes that was not opened").found(line.trim()))?;
+            }
+            _ => {}
+        }
+        let current = fields.len() - 1;
+        fields[current].push(c);
+    }
+    if quote.is_some() || depth > 0 {
+        return Err(Error::input("a quote or bracket is not closed").found(line.trim()));
+    }
+    Ok(fields)
+}
+
+/// The text without one pair of quotes around it.
+pub fn unquoted(text: &str) -> &str {
+    for q in ['\'', '"'] {
+        if let Some(inner) = text.strip_prefix(q).and_then(|t| t.strip_suffix(q)) {
+            return inner;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(line: &str) -> Vec<Column> {
+        parse_header(line).unwrap().unwrap().into_iter().map(|s| s.column).collect()
+    }
+
+    #[test]
+    fn every_documented_form_of_the_header_is_read() {
+        use Column::*;
+        let three = vec![RaRadians, DecRadians, Stokes(0)];
+        for line in ["Format = RA, Dec, I", "# format = RA Dec I", "#(RA,Dec,I) = format", "format=[Ra Dec StokesI]"] {
+            assert_eq!(columns(line), three, "{line}");
+        }
+        assert_eq!(columns("Format= (RaD, DecD, I, Q, U, V)").len(), 6);
+        assert!(parse_header("# the format of this file").unwrap().is_none());
+        assert!(parse_header("1 2 3").unwrap().is_none());
+    }
+
+    #[test]
+    fn defaults_stand_in_quotes() {
+        let line = "Format = Name, Type, Ra, Dec, I, SpectralIndex='[-0.7, 0.1]', LogarithmicSI, \
+                    ReferenceFrequency = '143e6' MajorAxis,MinorAxis, Orientation='0'";
+        let specs = parse_header(line).unwrap().unwrap();
+        assert_eq!(specs.len(), 11);
+        assert_eq!(specs[5].default.as_deref(), Some("[-0.7, 0.1]"));
+        assert_eq!(specs[7].column, Column::ReferenceFrequency);
+        assert_eq!(specs[7].default.as_deref(), Some("143e6"));
+        assert_eq!(specs[10].default.as_deref(), Some("0"));
+        let empty = parse_header("Format = Ra, Dec, I, SpectralIndex=[]").unwrap().unwrap();
+        assert_eq!(empty[3].default.as_deref(), Some("[]"));
+    }
+
+    #[test]
+    fn bad_headers_name_the_column() {
+        for (line, words) in [
+            ("Format = RaD, DecD, I, RotationMeasure", "RotationMeasure of the sky model is not supported"),
+            ("Format = RaD, DecD, I, LineWidth", "LineWidth"),
+            ("Format = RaD, DecD, Fint084, Fint092", "Fint084"),
+            ("Format = RaD, DecD", "no column I"),
+            ("Format = RaD, Ra, DecD, I", "mean the same"),
+            ("Format = RaD, DecD, I, ReferenceFrequency='1e6", "not closed"),
+        ] {
+            let message = parse_header(line).unwrap_err().to_string();
+            assert!(message.contains(words), "{line}: {message}");
+        }
+    }
+
+    #[test]
+    fn fields_split_at_commas_and_blanks() {
+        let split = |line: &str| fields(line).unwrap();
+        assert_eq!(split("1 2,3 , 4"), ["1", "2", "3", "4"]);
+        assert_eq!(split("1,,, 0,   ,"), ["1", "", "", "0", "", ""]);
+        assert_eq!(split("'a b, c' [1, 2] x"), ["'a b, c'", "[1, 2]", "x"]);
+        assert!(fields("1 ]").is_err() && fields("[1 2").is_err() && fields("'a").is_err());
+    }
+}

@@ -8,6 +8,7 @@ mod headers;
 pub mod image;
 pub mod observe;
 pub mod oskar_settings;
+mod picture;
 mod pixels;
 pub mod params;
 mod plan;

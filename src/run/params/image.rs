@@ -54,7 +54,7 @@ pub(super) fn read(document: &mut Document) -> Result<ImageSettings> {
 }
 
 /// An accuracy that the gridder can be asked for.
-pub(super) fn check_epsilon(table: &str, epsilon: f64) -> Result<f64> {
+pub(in crate::run) fn check_epsilon(table: &str, epsilon: f64) -> Result<f64> {
     if (1e-12..=1e-2).contains(&epsilon) {
         Ok(epsilon)
     } else {

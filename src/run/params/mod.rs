@@ -6,6 +6,7 @@ mod observation;
 mod sky;
 mod telescope;
 
+pub(super) use image::check_epsilon;
 pub use image::{ImageSettings, PixelChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
 pub use sky::{Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings};

@@ -1,0 +1,208 @@
+//! The command `run`: sky -> visibilities -> images -> preview and record.
+
+use super::headers::{observation_cards, program};
+use super::image::{CubeAxes, Product, image_table, params_of, write_product};
+use super::observe::{observe, write, write_sky};
+use super::params::{Settings, SkySource};
+use super::picture;
+use super::record::{Record, sha256_file};
+use super::sky::make_folder;
+use super::skies::{PreparedSky, SkyContent, prepare};
+use super::{Progress, plan};
+use crate::error::{Error, Result};
+use crate::formats::Staged;
+use crate::formats::visibilities::{Precision, VisibilityTable, read_visibilities};
+use crate::imaging::Images;
+use crate::telescope::beam::StationBeams;
+use crate::units::{Dimension, format_quantity};
+use crate::visibilities::Track;
+use rustfft::num_complex::Complex64;
+use serde_json::json;
+use std::path::Path;
+use std::time::Instant as Clock;
+
+const VISIBILITIES: &str = "visibilities.h5";
+
+/// Runs the whole chain into `out`.
+///
+/// Every product appears under its name only when it is complete. With `resume` the visibilities that
+/// an interrupted run of the same configuration left in `out` are taken up instead of computed again;
+/// the products are the same either way.
+pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progress) -> Result<String> {
+    let telescope = &settings.telescope.telescope;
+    let track = plan::track(&settings.observation, telescope)?;
+    plan::require_up(settings, &track)?;
+    make_folder(out)?;
+    // an unwritable folder or a product that is no file shows now, not after the computing
+    for name in ["sky.fits", VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
+        drop(Staged::new(&out.join(name))?);
+    }
+    telescope.notes.iter().for_each(|n| progress.note(n));
+
+    let mut record = Record::new(out, &settings.canonical, &inputs(settings)?);
+    let earlier = if resume { record.of_same_run() } else { None };
+    if resume && earlier.is_none() {
+        progress.note("nothing to take up: no earlier run of this configuration in the folder");
+    }
+
+    let clock = Clock::now();
+    let sky = prepare(settings, &track, None, progress)?;
+    sky.notes.iter().for_each(|n| {
+        progress.note(n);
+        record.note(n);
+    });
+    write_sky(&sky, settings, &out.join("sky.fits"), progress)?;
+    record.product(out, "sky.fits")?;
+    record.seconds("sky", clock.elapsed().as_secs_f64());
+
+    let clock = Clock::now();
+    let kept = earlier.filter(|e| e.holds(out, VISIBILITIES));
+    let table = match &kept {
+        Some(_) => {
+            progress.note("visibilities.h5 is kept from the interrupted run");
+            read_visibilities(&out.join(VISIBILITIES))?
+        }
+        None => {
+            let observed = observe(settings, &track, &sky, progress)?;
+            observed.notes.iter().for_each(|n| {
+                progress.note(n);
+                record.note(n);
+            });
+            let mut table = observed.table;
+            write(&table, settings, Staged::new(&out.join(VISIBILITIES))?, progress)?;
+            // images are made from what the file holds, so that a resumed run makes the same ones
+            if settings.precision == Precision::Single {
+                table.vis.mapv_inplace(|v| Complex64::new(f64::from(v.re as f32), f64::from(v.im as f32)));
+            }
+            table
+        }
+    };
+    record.product(out, VISIBILITIES)?;
+    record.seconds("visibilities", clock.elapsed().as_secs_f64());
+
+    let clock = Clock::now();
+    let params = params_of(settings, sky.pixels);
+    let images = image_table(&table, &params, progress)?;
+    images.notes.iter().for_each(|n| {
+        progress.note(n);
+        record.note(n);
+    });
+    let watch = progress.stage("products", 3);
+    let beams = StationBeams::new(telescope, settings.telescope.beam).describe();
+    let mut cards = observation_cards(settings, &sky.object, track.start_mjd_utc, &beams);
+    cards.extend(sky.cards.iter().filter(|c| c.key != "OBJECT").cloned());
+    if let Some(noise) = &settings.noise
+        && let Some(seed) = noise.seed
+    {
+        cards.push(crate::formats::fits::Card::int("SEED", seed as i64, "seed of the thermal noise"));
+    }
+    let axes = CubeAxes { table: &table, cell_rad: params.cell_rad, specsys: &sky.specsys };
+    for (name, product) in [("dirty.fits", Product::Dirty), ("psf.fits", Product::Psf)] {
+        write_product(&out.join(name), &axes.cube(&images, product, &params, &cards))?;
+        record.product(out, name)?;
+        watch.advance(1)?;
+    }
+    record.seconds("images", clock.elapsed().as_secs_f64());
+
+    let facts = facts(settings, &track, &sky, &table, &images, &beams);
+    picture::draw(&sky, &table, &images, &params, &facts, &title(&sky, settings)).save(&out.join("preview.png"))?;
+    record.product(out, "preview.png")?;
+    watch.advance(1)?;
+    for (name, value) in &facts {
+        record.fact(name, json!(value));
+    }
+    record.fact("samples_used", json!(images.samples_used));
+    record.fact("samples_beyond_nyquist", json!(images.samples_beyond_nyquist));
+    record.fact("noise_seed", json!(settings.noise.as_ref().and_then(|n| n.seed)));
+    record.complete()?;
+
+    let mut text = format!("{}: sky.fits, visibilities.h5, dirty.fits, psf.fits, preview.png, run.json\n", out.display());
+    for (name, value) in facts {
+        text.push_str(&format!("{name:>14}  {value}\n"));
+    }
+    Ok(text)
+}
+
+/// What identifies the inputs beyond the configuration: a changed sky file is another run.
+fn inputs(settings: &Settings) -> Result<String> {
+    let path = match &settings.sky.source {
+        SkySource::Galaxy { .. } => return Ok("none".into()),
+        SkySource::Snapshot { path, .. } | SkySource::Fits { path, .. } | SkySource::Components { path } => path,
+    };
+    let meta = std::fs::metadata(path).map_err(|e| Error::io("open the sky", path, e))?;
+    // snapshots can be terabytes: they are told apart by name only, single files by their bytes
+    if meta.is_file() && meta.len() < 1 << 30 {
+        Ok(format!("sha256 {}", sha256_file(path)?))
+    } else {
+        Ok(format!("path {}", path.display()))
+    }
+}
+
+fn title(sky: &PreparedSky, settings: &Settings) -> String {
+    format!("{} · {}", sky.object, settings.telescope.telescope.name)
+}
+
+fn facts(
+    settings: &Settings,
+    track: &Track,
+    sky: &PreparedSky,
+    table: &VisibilityTable,
+    images: &Images,
+    beams: &str,
+) -> Vec<(String, String)> {
+    let telescope = &settings.telescope.telescope;
+    let mut facts = vec![(
+        "telescope".to_string(),
+        format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()),
+    )];
+    let mut add = |name: &str, value: String| facts.push((name.to_string(), value));
+    if let SkyContent::Cube { products: Some(p), .. } = &sky.content {
+        add("HI mass", format!("{:.3e} Msun", p.total_hi_msun));
+        add(
+            "distance",
+            format!("{:.2} Mpc, z = {:.5}", p.placement.luminosity_distance_mpc, p.placement.redshift),
+        );
+    }
+    add(
+        "observation",
+        format!(
+            "{} from {} in {} steps",
+            format_quantity(settings.observation.length_s, Dimension::Time),
+            crate::time::format_utc(track.start_mjd_utc).trim_end_matches(".000"),
+            track.steps
+        ),
+    );
+    add(
+        "channels",
+        format!(
+            "{} of {} about {:.4} MHz ({})",
+            table.freq_hz.len(),
+            format_quantity(table.channel_width_hz, Dimension::Frequency),
+            0.5e-6 * (table.freq_hz[0] + table.freq_hz[table.freq_hz.len() - 1]),
+            sky.specsys
+        ),
+    );
+    add(
+        "pixels",
+        format!("{} x {} of {}", sky.pixels.size, sky.pixels.size, format_quantity(sky.pixels.cell_rad, Dimension::Angle)),
+    );
+    add("weighting", settings.image.weighting.to_string());
+    if let Some(b) = images.beams.get(images.beams.len() / 2) {
+        add(
+            "beam",
+            format!(
+                "{} x {}, PA {:.0} deg",
+                format_quantity(b.major_rad, Dimension::Angle),
+                format_quantity(b.minor_rad, Dimension::Angle),
+                b.angle_rad / crate::units::DEG_RAD
+            ),
+        );
+    }
+    if settings.noise.is_some() {
+        let sigma = images.noise_sigma_jy.iter().copied().fold(0.0, f64::max);
+        add("noise", format!("{}/beam a channel", format_quantity(sigma, Dimension::FluxDensity)));
+    }
+    add("station beams", beams.to_string());
+    add("made by", program());
+    facts
+}

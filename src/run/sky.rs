@@ -1,0 +1,100 @@
+//! `sky galaxies` and `sky info`.
+
+use super::Progress;
+use crate::error::{Error, Result};
+use crate::formats::fits::header_summary;
+use crate::formats::oskar::read_oskar_sky;
+use crate::formats::visibilities::read_visibility_frame;
+use crate::sky::galaxy::write_galaxies;
+use crate::sky::snapshot;
+use crate::time::format_utc;
+use crate::units::{DEG_RAD, Dimension, format_quantity};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Writes `count` galaxies in IllustrisTNG's format into `out`.
+pub fn galaxies(count: u32, seed: u64, out: &Path, progress: &dyn Progress) -> Result<String> {
+    make_folder(out)?;
+    let watch = progress.stage("galaxies", u64::from(count));
+    let files = write_galaxies(count as usize, seed, out, &watch)?;
+    Ok(files.iter().map(|f| format!("{}\n", f.display())).collect())
+}
+
+/// What a file holds, whatever its format.
+pub fn info(path: &Path) -> Result<String> {
+    if path.is_dir() {
+        return Ok(snapshot::info(path, &crate::error::Watch::silent())?.to_string());
+    }
+    let mut start = [0u8; 8];
+    let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let n = file.read(&mut start).map_err(|e| Error::io("read", path, e))?;
+    if start[..n].starts_with(b"\x89HDF\r\n\x1a\n") {
+        // a visibility file has uvw where a snapshot has a header
+        return match read_visibility_frame(path) {
+            Ok(table) => Ok(visibility_summary(&table)),
+            Err(not_visibilities) => match snapshot::info(path, &crate::error::Watch::silent()) {
+                Ok(info) => Ok(info.to_string()),
+                Err(not_snapshot) => Err(Error::input("this HDF5 file is neither a snapshot nor visibilities")
+                    .found(format!("as snapshot: {not_snapshot}; as visibilities: {not_visibilities}"))
+                    .place(path.display())),
+            },
+        };
+    }
+    if start[..n].starts_with(b"SIMPLE") {
+        return header_summary(path);
+    }
+    let sources = read_oskar_sky(path)?;
+    let total: f64 = sources.iter().map(|s| s.stokes_jy[0]).sum();
+    let brightest = sources.iter().map(|s| s.stokes_jy[0]).fold(f64::NEG_INFINITY, f64::max);
+    let extended = sources.iter().filter(|s| s.gaussian.is_some()).count();
+    Ok(format!(
+        "sky list\n  sources    {} ({} points, {extended} Gaussians)\n  Stokes I   {total:.6} Jy in all, brightest {brightest:.6} Jy\n",
+        sources.len(),
+        sources.len() - extended,
+    ))
+}
+
+fn visibility_summary(table: &crate::formats::visibilities::VisibilityTable) -> String {
+    let (rows, channels, products) = table.vis.dim();
+    let mut text = format!(
+        "visibilities\n  samples    {rows} rows x {channels} channels x {products} products ({})\n",
+        table.polarisations.name()
+    );
+    if let (Some(low), Some(high)) = (table.freq_hz.first(), table.freq_hz.last()) {
+        text.push_str(&format!(
+            "  band       {:.6} MHz to {:.6} MHz, channel width {}\n",
+            low / 1e6,
+            high / 1e6,
+            format_quantity(table.channel_width_hz, Dimension::Frequency)
+        ));
+    }
+    if let (Some(first), Some(last)) = (table.time_mjd_utc.first(), table.time_mjd_utc.last()) {
+        text.push_str(&format!("  time       {} to {} UTC (mid-points)\n", format_utc(*first), format_utc(*last)));
+    }
+    let centre = table.phase_centre;
+    text.push_str(&format!(
+        "  centre     RA {:.6} deg, Dec {:.6} deg\n",
+        centre.ra_rad / DEG_RAD,
+        centre.dec_rad / DEG_RAD
+    ));
+    if !table.telescope.is_empty() {
+        text.push_str(&format!("  telescope  {}\n", table.telescope));
+    }
+    let longest = table.uvw_m.rows().into_iter().map(|r| r[0].hypot(r[1])).fold(0.0, f64::max);
+    let flagged = table.flag.iter().filter(|f| **f).count();
+    text.push_str(&format!(
+        "  baselines  to {}\n  flagged    {flagged} of {}\n",
+        format_quantity(longest, Dimension::Length),
+        table.flag.len()
+    ));
+    text
+}
+
+/// Makes the folder for products.
+pub(super) fn make_folder(out: &Path) -> Result<()> {
+    if out.exists() && !out.is_dir() {
+        return Err(Error::input("the output folder is a file").found(out.display()).expected("a folder, or a new name"));
+    }
+    std::fs::create_dir_all(out).map_err(|e| Error::io("make the folder", out, e))
+}

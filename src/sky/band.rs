@@ -13,7 +13,8 @@ pub const BAND_SHARE: f64 = 0.999;
 /// The wanted channels, of constant width in observed frequency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Band {
-    /// This many channels, centred on the line and just wide enough for its central 99.99 %.
+    /// This many channels, centred on the line and just wide enough for its central 99.99 %, but
+    /// not narrower than 1 Hz (a line without width).
     Auto {
         /// Number of channels.
         channels: usize,
@@ -61,7 +62,7 @@ impl Band {
         let (count, first_hz, width_hz) = match *self {
             Band::Auto { channels } => {
                 let [low, high] = line_range_hz(cells, placement, 0.9999);
-                let width = (high - low) / channels.max(1) as f64;
+                let width = ((high - low) / channels.max(1) as f64).max(1.0);
                 (channels, 0.5 * (low + high) - 0.5 * (channels as f64 - 1.0) * width, width)
             }
             Band::Centred { channels, width_hz } => {

@@ -180,6 +180,10 @@ impl Grid<'_> {
             } else {
                 self.kernel_sum(x, y, support, [columns[0] as i64, columns[1] as i64], [rows[0] as i64, rows[1] as i64])
             };
+            if inside <= 0.0 {
+                chunk.outside_map_msun += cell.mass_msun;
+                continue;
+            }
             let norm = if support == 0.0 {
                 1.0
             } else if support > ANALYTIC_NORM_PX {
@@ -195,12 +199,10 @@ impl Grid<'_> {
                 if unclipped { inside } else { self.kernel_sum(x, y, support, all_columns, all_rows) }
             };
             chunk.outside_map_msun += cell.mass_msun * (1.0 - inside / norm);
-            if inside > 0.0 {
-                let start = chunk.parts.len();
-                let first_channel = self.profile.append_parts(self.edges_km_s, v, sigma, &mut chunk.parts);
-                let parts = [start, chunk.parts.len()];
-                chunk.splats.push(Splat { x, y, support, scale: cell.mass_msun / norm, rows, first_channel, parts });
-            }
+            let start = chunk.parts.len();
+            let first_channel = self.profile.append_parts(self.edges_km_s, v, sigma, &mut chunk.parts);
+            let parts = [start, chunk.parts.len()];
+            chunk.splats.push(Splat { x, y, support, scale: cell.mass_msun / norm, rows, first_channel, parts });
         }
         chunk
     }

@@ -7,7 +7,7 @@
 //! (c) is the primary one: a cell's flux density in a channel is S = M f / (49.7 D_L^2 dnu) with f
 //! the share of its line there (Meyer et al. 2017), so M_HI = 49.7 D_L^2 sum S dnu closes exactly.
 
-use super::band::{Band, line_range_hz, loss_note};
+use super::band::{BAND_SHARE, Band, format_range, line_range_hz, loss_note};
 use super::cells::GasCells;
 use super::cube::SkyCube;
 use super::deposit::{PlacedCell, deposit};
@@ -176,7 +176,7 @@ pub fn build_cube(cells: &GasCells, request: &CubeRequest, watch: &Watch) -> Res
     let rotation = request.orientation.rotation(cells)?;
     let (placed, systemic_removed_km_s) = place(cells, request, &rotation)?;
     let channels = request.band.channels(&placed, placement)?;
-    let range = line_range_hz(&placed, placement, super::band::BAND_SHARE);
+    let range = line_range_hz(&placed, placement, BAND_SHARE);
     let edges = channels.edges_km_s(placement);
     let deposited = deposit(&placed, &edges, request.nx, request.ny, watch)?;
     if deposited.map_msun.sum() <= 0.0 {
@@ -185,11 +185,16 @@ pub fn build_cube(cells: &GasCells, request: &CubeRequest, watch: &Watch) -> Res
     let flux_lost_fraction_band = (deposited.outside_band_msun / total_hi_msun).max(0.0);
     let cube_hi_msun = deposited.cube_msun.sum();
     if cube_hi_msun <= 0.0 {
-        let band = [channels.freq_hz[0], channels.freq_hz[channels.freq_hz.len() - 1]];
-        let half = 0.5 * channels.width_hz;
-        return Err(Error::input("the band misses the line")
-            .found(format!("channels from {}", super::band::format_range([band[0] - half, band[1] + half])))
-            .expected(format!("a band over the line, {}", super::band::format_range(range)))
+        let lowest = channels.freq_hz[0] - 0.5 * channels.width_hz;
+        let highest = lowest + channels.width_hz * channels.freq_hz.len() as f64;
+        let problem = if flux_lost_fraction_band < 1.0 - 1e-9 {
+            "the band misses the line of the gas that lies in the field"
+        } else {
+            "the band misses the line"
+        };
+        return Err(Error::input(problem)
+            .found(format!("channels from {}", format_range([lowest, highest])))
+            .expected(format!("a band over the line, {}", format_range(range)))
             .hint("leave the band out to have it centred on the line"));
     }
 

@@ -44,8 +44,8 @@ impl LineProfile {
         if x >= LINE_REACH_SIGMA {
             return 1.0;
         }
-        // not `x <=`: a NaN must not become an index
-        if !(x > -LINE_REACH_SIGMA) {
+        // a NaN must not become an index
+        if x.is_nan() || x <= -LINE_REACH_SIGMA {
             return 0.0;
         }
         let position = (x + LINE_REACH_SIGMA) * STEPS_PER_SIGMA as f64;

@@ -1,5 +1,15 @@
 //! What is observed: cosmology, HI of simulated galaxies, spectral cubes, component lists.
 
+pub mod band;
 pub mod cells;
 pub mod components;
 pub mod cube;
+pub mod deposit;
+pub mod kernel;
+pub mod moments;
+pub mod orient;
+pub mod placing;
+pub mod products;
+pub mod profile;
+pub mod resample;
+pub mod temperature;

@@ -165,8 +165,8 @@ pub(super) fn read(document: &mut Document) -> Result<SkySettings> {
             "star_forming_temperature",
             s.quantity("star_forming_temperature", Dimension::Temperature)?.unwrap_or(8000.0),
         )?,
-        turbulence_km_s: s.quantity("turbulence", Dimension::Velocity)?.unwrap_or(0.0).abs(),
-        tb_depth_mpc: positive("sky", "tb_depth", s.quantity("tb_depth", Dimension::Distance)?.unwrap_or(0.1))?,
+        turbulence_km_s: s.quantity("turbulence", Dimension::Velocity)?.unwrap_or(5.0).abs(),
+        tb_depth_mpc: positive("sky", "tb_depth", s.quantity("tb_depth", Dimension::Distance)?.unwrap_or(0.2))?,
         tb_coefficient_mk: s
             .float("tb_coefficient")?
             .map(|mk| positive("sky", "tb_coefficient", mk))

@@ -1,1 +1,4 @@
 //! The commands: typed parameters and the work.
+
+pub mod preview;
+pub mod telescope_plot;

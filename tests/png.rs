@@ -3,7 +3,7 @@
 mod png_samples;
 
 use ndarray::Array2;
-use png_samples::{sample_preview, sample_telescope};
+use png_samples::{sample_few_stations, sample_fluctuations, sample_preview, sample_telescope};
 use skyfringe::formats::png::{
     BeamEllipse, Circle, ColourMap, Facts, Figure, Heatmap, LinePlot, LineStyle, PointGroup, Rgb, ScatterPlot, Series,
     Stretch, Theme, ValueRange, VerticalLine,
@@ -176,7 +176,14 @@ fn contours_circles_and_points_leave_ink() {
 
 #[test]
 fn equal_input_gives_equal_bytes_and_the_samples_are_whole() {
-    for figure in [sample_preview(Theme::Light, true), sample_preview(Theme::Dark, false), sample_telescope()] {
+    let samples = [
+        ("preview", sample_preview(Theme::Light, true)),
+        ("preview-dark", sample_preview(Theme::Dark, false)),
+        ("fluctuations", sample_fluctuations()),
+        ("telescope", sample_telescope()),
+        ("few-stations", sample_few_stations()),
+    ];
+    for (name, figure) in samples {
         let bytes = figure.render().unwrap();
         assert_eq!(bytes, figure.render().unwrap());
         let picture = Pixmap::decode_png(&bytes).unwrap();
@@ -185,7 +192,7 @@ fn equal_input_gives_equal_bytes_and_the_samples_are_whole() {
         assert_clean_border(&picture, figure.theme.background());
         // where a picture is to be looked at, not only tested
         if let Ok(folder) = std::env::var("SKYFRINGE_SAMPLE_PICTURES") {
-            let name = format!("{}x{}-{:?}.png", picture.width(), picture.height(), figure.theme).to_lowercase();
+            let name = format!("{name}.png");
             std::fs::write(std::path::Path::new(&folder).join(name), &bytes).unwrap();
         }
     }

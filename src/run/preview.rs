@@ -294,6 +294,47 @@ mod tests {
     }
 
     #[test]
+    fn odd_observations_are_drawn_without_panic() {
+        let maps = [
+            Array2::zeros((0, 0)),
+            Array2::zeros((16, 16)),
+            Array2::from_elem((7, 9), f64::NAN),
+            Array2::from_elem((8, 8), f64::INFINITY),
+            Array2::from_elem((8, 8), -1.0),
+        ];
+        for map in &maps {
+            for (x, cell_rad) in [(vec![], 0.0), (vec![1.42e9], ARCSEC_RAD), (vec![f64::NAN; 3], f64::NAN)] {
+                let shown = PreviewMap { data: map.view(), title: "", quantity: "", unit: "Jy" };
+                let figure = preview_figure(&PreviewInput {
+                    title: "",
+                    subtitle: "",
+                    footer: "",
+                    theme: Theme::Light,
+                    cell_rad,
+                    half_width_rad: Some(3.0 * ARCSEC_RAD),
+                    sky: shown,
+                    psf: map.view(),
+                    dirty: shown,
+                    moment1_km_s: Some(map.view()),
+                    spectrum: PreviewSpectrum {
+                        x: &x,
+                        x_label: "",
+                        curves: &[PreviewCurve { label: "", values: &x }],
+                        quantity: "",
+                        unit: "Jy",
+                        mark: Some(f64::NAN),
+                        mark_label: "mark",
+                    },
+                    beam: Some(Beam { major_rad: f64::NAN, minor_rad: 0.0, angle_rad: 0.0 }),
+                    uv: UvPoints::Metres(&[]),
+                    facts: &[],
+                });
+                assert!(figure.render().is_ok());
+            }
+        }
+    }
+
+    #[test]
     fn zero_offset_is_the_middle_of_the_centre_pixel() {
         let p = map_panel(Array2::zeros((4, 5)).view(), ARCSEC_RAD, "");
         assert!((p.x_range[0] - 2.5).abs() < 1e-12 && (p.x_range[1] + 2.5).abs() < 1e-12, "{:?}", p.x_range);

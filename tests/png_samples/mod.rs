@@ -177,3 +177,83 @@ pub fn sample_telescope() -> Figure {
         uv_title: "uv coverage",
     })
 }
+
+/// Temperature fluctuations of either sign over degrees, a PSF of many pixels' side lobes cropped
+/// to its middle, no velocities, one curve with an error band against frequency.
+pub fn sample_fluctuations() -> Figure {
+    let n = 300;
+    let mut sky = Array2::<f64>::zeros((n, n));
+    for k in 0..60 {
+        let (a, b) = (0.25 * normal(k, 501), 0.25 * normal(k, 502));
+        let amplitude = 6e-3 * normal(k, 503) / (0.15 + a.hypot(b));
+        let phase = 9.0 * normal(k, 504);
+        sky.indexed_iter_mut().for_each(|((y, x), v)| *v += amplitude * (a * x as f64 + b * y as f64 + phase).cos());
+    }
+    let psf = Array2::from_shape_fn((n, n), |(y, x)| {
+        let r = (x as f64 - 150.0).hypot(y as f64 - 150.0) + 1e-9;
+        (r / 0.8).sin() / (r / 0.8) * (-r / 20.0).exp()
+    });
+    let freq: Vec<f64> = (0..24).map(|i| 149.0 + f64::from(i) / 12.0).collect();
+    let rms: Vec<f64> = freq.iter().map(|f| 0.011 * (150.0 / f).powf(2.6) + 4e-4 * (7.0 * f).sin()).collect();
+    let (east, north, _) = layout();
+    let uv: Vec<[f64; 2]> = (0..60)
+        .flat_map(|i| (0..i).map(move |j| (i, j)))
+        .map(|(i, j)| [east[i] - east[j], north[i] - north[j]])
+        .collect();
+    let facts =
+        [("Cube", "21cmFAST, z = 8.5"), ("Telescope", "SKA-Low AA1")].map(|(k, v)| (k.to_string(), v.to_string()));
+    preview_figure(&PreviewInput {
+        title: "Reionisation cube with SKA-Low",
+        subtitle: "",
+        footer: "skyfringe 0.1.0",
+        theme: Theme::Light,
+        cell_rad: 60.0 * ARCSEC_RAD,
+        half_width_rad: None,
+        sky: PreviewMap { data: sky.view(), title: "Sky, channel 12", quantity: "T_{b}", unit: "K" },
+        psf: psf.view(),
+        dirty: PreviewMap { data: sky.view(), title: "Dirty image", quantity: "", unit: "Jy/beam" },
+        moment1_km_s: None,
+        spectrum: PreviewSpectrum {
+            x: &freq,
+            x_label: "Frequency (MHz)",
+            curves: &[PreviewCurve { label: "", values: &rms }],
+            quantity: "rms",
+            unit: "K",
+            mark: None,
+            mark_label: "",
+        },
+        beam: Some(Beam { major_rad: 180.0 * ARCSEC_RAD, minor_rad: 170.0 * ARCSEC_RAD, angle_rad: 0.0 }),
+        uv: UvPoints::Metres(&uv),
+        facts: &facts,
+    })
+}
+
+/// Few stations far apart, with their names.
+pub fn sample_few_stations() -> Figure {
+    let names = ["SC", "HN", "NL", "FD", "LA", "PT", "KP", "OV", "BR", "MK"].map(String::from);
+    let east = [4.2e6, 2.75e6, 1.3e6, 4.0e5, 1.2e5, 2.0e4, -3.8e5, -9.5e5, -9.0e5, -4.2e6];
+    let north = [-1.4e6, 1.2e6, 8.0e5, -3.6e5, 1.9e5, 3.0e4, -2.0e5, 3.4e5, 1.6e6, -1.2e6];
+    let kinds = vec!["VLBA 25 m".to_string(); 10];
+    let mut uv = Vec::new();
+    for i in 0..10 {
+        for j in i + 1..10 {
+            for k in 0..40 {
+                let h = PI / 3.0 * (f64::from(k) / 19.5 - 1.0);
+                let (de, dn): (f64, f64) = (east[i] - east[j], north[i] - north[j]);
+                uv.push([(de * h.cos() + 0.4 * dn * h.sin()) / 0.03, (0.8 * dn + 0.5 * de * h.sin()) / 0.03]);
+            }
+        }
+    }
+    telescope_figure(&TelescopePlotInput {
+        title: "VLBA",
+        subtitle: "10 stations of 25 m · longest baseline 8611 km",
+        footer: "",
+        theme: Theme::Dark,
+        east_m: &east,
+        north_m: &north,
+        kinds: &kinds,
+        names: &names,
+        uv: UvPoints::Wavelengths(&uv),
+        uv_title: "uv coverage at 10 GHz",
+    })
+}

@@ -66,33 +66,35 @@ impl Axes<'_> {
         )
     }
 
-    /// As many ticks along x as have room for their labels.
-    fn x_ticks(&self, style: &Style, width: f32) -> Ticks {
-        let mut ticks = Ticks::default();
-        for most in (1..=7).rev() {
-            ticks = self.x.ticks(most);
+    /// Ticks of both axes: as many as have room for their labels, the same where both axes have
+    /// one unit of one length.
+    fn ticks(&self, style: &Style, frame: [f32; 2]) -> (Ticks, Ticks) {
+        let mut along_y = ((frame[1] / (2.4 * style.small())) as usize).clamp(1, 9);
+        let mut along_x = 1;
+        for most in (1..=9).rev() {
+            let ticks = self.x.ticks(most);
             let widest = ticks.labels.iter().map(|l| style.fonts.width(l, style.small())).fold(0.0, f32::max);
-            let closest = ticks
-                .values
-                .windows(2)
-                .map(|w| (self.x.position(w[1]) - self.x.position(w[0])).abs() as f32 * width)
-                .fold(f32::INFINITY, f32::min);
-            if closest >= widest + 1.1 * style.small() {
+            let position = |v: f64| self.x.position(v) as f32 * frame[0];
+            let gaps = ticks.values.windows(2).map(|w| (position(w[1]) - position(w[0])).abs());
+            if gaps.fold(f32::INFINITY, f32::min) >= widest + 1.1 * style.small() {
+                along_x = most;
                 break;
             }
         }
-        ticks
-    }
-
-    fn y_ticks(&self, style: &Style, height: f32) -> Ticks {
-        self.y.ticks(((height / (2.4 * style.small())) as usize).clamp(1, 7))
+        let span = |axis: &Axis| (axis.range[1] - axis.range[0]).abs();
+        let alike = self.x.scale == AxisScale::Linear && self.y.scale == AxisScale::Linear;
+        if alike && (span(&self.x) / span(&self.y) - 1.0).abs() < 1e-6 && (frame[0] / frame[1] - 1.0).abs() < 0.02 {
+            along_x = along_x.min(along_y);
+            along_y = along_x;
+        }
+        (self.x.ticks(along_x), self.y.ticks(along_y))
     }
 
     /// Room that ticks, labels and title need around a frame of about this size.
     pub(super) fn insets(&self, style: &Style, frame: [f32; 2]) -> Insets {
         let em = style.em;
         let small = style.small();
-        let (x, y) = (self.x_ticks(style, frame[0]), self.y_ticks(style, frame[1]));
+        let (x, y) = self.ticks(style, frame);
         let widest = y.labels.iter().map(|l| style.fonts.width(l, small)).fold(0.0, f32::max);
         let label = |text: &str| if text.is_empty() { 0.0 } else { LABEL_GAP * em + (CAP_HEIGHT + DESCENT) * em };
         // a label at the very end of the x axis reaches beyond the frame
@@ -119,11 +121,12 @@ impl Axes<'_> {
     pub(super) fn grid(&self, canvas: &mut Canvas, style: &Style, frame: Rect) {
         let line = style.hairline();
         let colour = style.theme.grid();
-        for v in self.x_ticks(style, frame.width()).values {
+        let (x_ticks, y_ticks) = self.ticks(style, [frame.width(), frame.height()]);
+        for v in x_ticks.values {
             let x = (self.place(frame, v, 0.0).0 - 0.5 * line).round();
             canvas.rect(Rect { x0: x, x1: x + line, ..frame }, colour, 1.0);
         }
-        for v in self.y_ticks(style, frame.height()).values {
+        for v in y_ticks.values {
             let y = (frame.y1 - (self.y.position(v) as f32) * frame.height() - 0.5 * line).round();
             canvas.rect(Rect { y0: y, y1: y + line, ..frame }, colour, 1.0);
         }
@@ -135,7 +138,7 @@ impl Axes<'_> {
         let (ink, fonts) = (style.theme.ink(), &style.fonts);
         canvas.outline(frame, ink, line);
 
-        let x = self.x_ticks(style, frame.width());
+        let (x, y) = self.ticks(style, [frame.width(), frame.height()]);
         let x_marks = x.values.iter().map(|v| (*v, TICK)).chain(x.minor.iter().map(|v| (*v, 0.55 * TICK)));
         for (v, length) in x_marks {
             let at = (frame.x0 + self.x.position(v) as f32 * frame.width() - 0.5 * line).round();
@@ -158,7 +161,6 @@ impl Axes<'_> {
         let at = (0.5 * (frame.x0 + frame.x1), baseline + (LABEL_GAP + CAP_HEIGHT) * em);
         fonts.draw(canvas, &label, at, size, ink, Weight::Regular, Align::Middle, false);
 
-        let y = self.y_ticks(style, frame.height());
         let y_marks = y.values.iter().map(|v| (*v, TICK)).chain(y.minor.iter().map(|v| (*v, 0.55 * TICK)));
         for (v, length) in y_marks {
             let at = (frame.y1 - self.y.position(v) as f32 * frame.height() - 0.5 * line).round();
@@ -198,7 +200,7 @@ mod tests {
         for (range, width) in [([1e4, -1e4], 120.0), ([0.0, 1e-7], 300.0), ([1419.9991, 1420.0013], 250.0)] {
             let x = Axis { range, scale: AxisScale::Linear, label: "x" };
             let axes = Axes { x, y: Axis { range: [0.0, 1.0], scale: AxisScale::Linear, label: "" }, title: "" };
-            let ticks = axes.x_ticks(&style, width);
+            let (ticks, _) = axes.ticks(&style, [width, 200.0]);
             let boxes: Vec<(f32, f32)> = ticks
                 .values
                 .iter()

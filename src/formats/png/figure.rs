@@ -21,6 +21,20 @@ pub(super) trait Plot {
     fn draw(&self, canvas: &mut Canvas, style: &Style, frame: Rect);
 }
 
+impl<P: Plot> Plot for &P {
+    fn insets(&self, style: &Style, frame: [f32; 2]) -> Insets {
+        (**self).insets(style, frame)
+    }
+
+    fn aspect(&self) -> Option<f32> {
+        (**self).aspect()
+    }
+
+    fn draw(&self, canvas: &mut Canvas, style: &Style, frame: Rect) {
+        (**self).draw(canvas, style, frame);
+    }
+}
+
 /// A panel of any kind.
 #[derive(Debug, Clone)]
 pub enum Panel {
@@ -59,12 +73,12 @@ impl From<Facts> for Panel {
 }
 
 impl Panel {
-    fn plot(&self) -> &dyn Plot {
+    fn plot(&self) -> Box<dyn Plot + '_> {
         match self {
-            Panel::Heatmap(p) => p,
-            Panel::Line(p) => p,
-            Panel::Scatter(p) => p,
-            Panel::Facts(p) => p,
+            Panel::Heatmap(p) => Box::new(p.drawing()),
+            Panel::Line(p) => Box::new(p),
+            Panel::Scatter(p) => Box::new(p),
+            Panel::Facts(p) => Box::new(p),
         }
     }
 
@@ -166,14 +180,15 @@ impl Figure {
             y0: margin + header,
             y1: self.height as f32 - margin - footer,
         };
-        let (frames, saved) = self.layout(&style, content);
+        let plots: Vec<Box<dyn Plot + '_>> = self.panels.iter().map(|p| p.panel.plot()).collect();
+        let (frames, saved) = self.layout(&style, content, &plots);
         let height = if self.shrink { (self.height as f32 - saved).round().max(16.0) as u32 } else { self.height };
 
         let mut canvas = Canvas::new(self.width, height, self.theme.background())?;
         self.draw_header(&mut canvas, &style, margin, content.width());
-        for (placed, frame) in self.panels.iter().zip(&frames) {
+        for (plot, frame) in plots.iter().zip(&frames) {
             if frame.width() >= 4.0 && frame.height() >= 4.0 {
-                placed.panel.plot().draw(&mut canvas, &style, *frame);
+                plot.draw(&mut canvas, &style, *frame);
             }
         }
         let (text, text_size) = style.fonts.fitted(&self.footer, 0.72 * em, content.width());
@@ -204,91 +219,93 @@ impl Figure {
 
     /// Frames of all panels, and the height that was not needed (0 unless `shrink`).
     ///
-    /// Frames of a column start at one x and those of a row at one y. The room for labels depends
-    /// on the ticks and these on the frame, so the search for both is repeated.
-    fn layout(&self, style: &Style, content: Rect) -> (Vec<Rect>, f32) {
+    /// Frames have equal sizes, those of a column start at one x and those of a row at one y. The
+    /// room for labels depends on the ticks and these on the frame, so the search is repeated.
+    fn layout(&self, style: &Style, content: Rect, plots: &[Box<dyn Plot + '_>]) -> (Vec<Rect>, f32) {
         let (rows, columns) = (self.rows.max(1), self.columns.max(1));
         let gutter = (1.9 * style.em, 1.3 * style.em);
-        let column_width = (content.width() - gutter.0 * (columns - 1) as f32) / columns as f32;
-        let mut row_heights = vec![(content.height() - gutter.1 * (rows - 1) as f32) / rows as f32; rows];
-        let full = row_heights.clone();
-        let mut sizes: Vec<[f32; 2]> = self
-            .panels
-            .iter()
-            .map(|p| [0.7 * column_width * p.columns as f32, 0.7 * full[0] * p.rows as f32])
-            .collect();
+        let share = |length: f32, n: usize, gap: f32, taken: f32| (length - gap * (n - 1) as f32 - taken) / n as f32;
+        let guess =
+            [0.7 * share(content.width(), columns, gutter.0, 0.0), 0.7 * share(content.height(), rows, gutter.1, 0.0)];
+        let mut sizes: Vec<[f32; 2]> =
+            self.panels.iter().map(|p| [guess[0] * p.columns as f32, guess[1] * p.rows as f32]).collect();
+        let aspects: Vec<Option<f32>> = plots.iter().map(|p| p.aspect()).collect();
         let mut frames = Vec::new();
+        let mut saved = 0.0;
         for _ in 0..4 {
-            let insets: Vec<Insets> =
-                self.panels.iter().zip(&sizes).map(|(p, s)| p.panel.plot().insets(style, *s)).collect();
+            let insets: Vec<Insets> = plots.iter().zip(&sizes).map(|(p, s)| p.insets(style, *s)).collect();
             let (mut left, mut right) = (vec![0.0f32; columns], vec![0.0f32; columns]);
             let (mut top, mut bottom) = (vec![0.0f32; rows], vec![0.0f32; rows]);
             for (p, i) in self.panels.iter().zip(&insets) {
                 let (last_row, last_column) = (p.row + p.rows - 1, p.column + p.columns - 1);
-                if p.panel.has_frame() {
-                    left[p.column] = left[p.column].max(i.left);
-                }
-                if p.panel.plot().aspect().is_some() {
-                    right[last_column] = right[last_column].max(i.right);
-                }
+                left[p.column] = left[p.column].max(i.left);
+                right[last_column] = right[last_column].max(i.right);
                 top[p.row] = top[p.row].max(i.top);
                 bottom[last_row] = bottom[last_row].max(i.bottom);
             }
-            // the place of each panel without the room around its frame
-            let available = |p: &Placed, i: &Insets, heights: &[f32]| {
-                let (last_row, last_column) = (p.row + p.rows - 1, p.column + p.columns - 1);
-                let x = content.x0 + (column_width + gutter.0) * p.column as f32;
-                let y = content.y0 + heights[..p.row].iter().sum::<f32>() + gutter.1 * p.row as f32;
-                let width = column_width * p.columns as f32 + gutter.0 * (p.columns - 1) as f32;
-                let height = heights[p.row..=last_row].iter().sum::<f32>() + gutter.1 * (p.rows - 1) as f32;
-                let fixed = p.panel.plot().aspect().is_some();
-                Rect {
-                    x0: x + if p.panel.has_frame() { left[p.column] } else { i.left },
-                    x1: x + width - if fixed { right[last_column] } else { i.right },
-                    y0: y + top[p.row],
-                    y1: y + height - bottom[last_row],
+            let around = |a: &[f32], b: &[f32]| a.iter().sum::<f32>() + b.iter().sum::<f32>();
+            let width = share(content.width(), columns, gutter.0, around(&left, &right));
+            let full = share(content.height(), rows, gutter.1, around(&top, &bottom));
+            let starts = |origin: f32, gap: f32, before: &[f32], sizes: &[f32], after: &[f32]| -> Vec<f32> {
+                let mut at = origin;
+                let mut out = Vec::with_capacity(sizes.len());
+                for k in 0..sizes.len() {
+                    out.push(at + before[k]);
+                    at += before[k] + sizes[k] + after[k] + gap;
                 }
+                out
+            };
+            let xs = starts(content.x0, gutter.0, &left, &vec![width; columns], &right);
+            // free width of a panel: a frame of free shape may also use the room of a colour bar
+            // that only its neighbours in the column have
+            let horizontal = |p: &Placed, i: &Insets, aspect: &Option<f32>| {
+                let last = p.column + p.columns - 1;
+                let x0 = if p.panel.has_frame() { xs[p.column] } else { xs[p.column] - left[p.column] + i.left };
+                let free = if aspect.is_some() { 0.0 } else { right[last] - i.right };
+                (x0, xs[last] + width + free)
             };
             // in a row, frames of free shape are as high as those whose width limits them
-            let mut limits = vec![0.0f32; rows];
-            for (p, i) in self.panels.iter().zip(&insets).filter(|(p, _)| p.rows == 1) {
-                if let Some(aspect) = p.panel.plot().aspect() {
-                    let a = available(p, i, &full);
-                    limits[p.row] = limits[p.row].max((a.width() / aspect).min(a.height()));
+            let mut heights = vec![full; rows];
+            for r in 0..rows {
+                let here =
+                    self.panels.iter().zip(&insets).zip(&aspects).filter(|((p, _), _)| p.rows == 1 && p.row == r);
+                let limits = here.filter_map(|((p, i), aspect)| {
+                    let (x0, x1) = horizontal(p, i, aspect);
+                    aspect.map(|a| (x1 - x0) / a)
+                });
+                let limit = limits.fold(0.0, f32::max);
+                if limit > 0.0 {
+                    heights[r] = limit.min(full);
+                }
+                if self.panels.iter().any(|p| p.rows > 1 && (p.row..p.row + p.rows).contains(&r)) {
+                    heights[r] = full;
                 }
             }
-            if self.shrink {
-                for r in 0..rows {
-                    let spanned = self.panels.iter().any(|p| p.rows > 1 && (p.row..p.row + p.rows).contains(&r));
-                    let frame = full[r] - top[r] - bottom[r];
-                    let spare = if spanned || limits[r] <= 0.0 { 0.0 } else { (frame - limits[r]).max(0.0) };
-                    row_heights[r] = full[r] - spare;
-                }
-            }
+            let spare: f32 = heights.iter().map(|h| full - h).sum();
+            saved = if self.shrink { spare } else { 0.0 };
+            // what is not saved is spread between the rows
+            let loose = if self.shrink { 0.0 } else { spare / (rows + 1) as f32 };
+            let ys = starts(content.y0 + loose, gutter.1 + loose, &top, &heights, &bottom);
             frames = self
                 .panels
                 .iter()
                 .zip(&insets)
-                .map(|(p, i)| {
-                    let a = available(p, i, &row_heights);
-                    let height =
-                        if p.rows == 1 && limits[p.row] > 0.0 { limits[p.row].min(a.height()) } else { a.height() };
-                    let y0 = a.y0 + 0.5 * (a.height() - height);
-                    match p.panel.plot().aspect() {
-                        Some(aspect) => {
-                            let width = a.width().min(height * aspect);
-                            let own = width / aspect;
-                            let (dx, dy) = (0.5 * (a.width() - width), 0.5 * (height - own));
-                            Rect { x0: a.x0 + dx, x1: a.x0 + dx + width, y0: y0 + dy, y1: y0 + dy + own }
-                        }
-                        None => Rect { y0, y1: y0 + height, ..a },
-                    }
-                    .snapped()
+                .zip(&aspects)
+                .map(|((p, i), aspect)| {
+                    let (x0, x1) = horizontal(p, i, aspect);
+                    let last = p.row + p.rows - 1;
+                    let (y0, y1) = (ys[p.row], ys[last] + heights[last]);
+                    let Some(aspect) = aspect else {
+                        return Rect { x0, x1, y0, y1 }.snapped();
+                    };
+                    let w = (x1 - x0).min((y1 - y0) * aspect);
+                    let h = w / aspect;
+                    let (x, y) = (x0 + 0.5 * (x1 - x0 - w), y0 + 0.5 * (y1 - y0 - h));
+                    Rect { x0: x, x1: x + w, y0: y, y1: y + h }.snapped()
                 })
                 .collect();
             sizes = frames.iter().map(|f| [f.width().max(1.0), f.height().max(1.0)]).collect();
         }
-        let saved = full.iter().sum::<f32>() - row_heights.iter().sum::<f32>();
         (frames, saved)
     }
 }

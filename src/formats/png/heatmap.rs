@@ -109,24 +109,21 @@ impl Heatmap {
         self.colours.at(self.stretch.position(value, self.value_range()))
     }
 
+    /// The panel with what takes a pass over all values, done once a figure.
+    pub(super) fn drawing(&self) -> Drawing<'_> {
+        let range = self.value_range();
+        let slack = 1e-9 * (range[1] - range[0]);
+        let mut beyond = [false; 2];
+        for v in self.data.iter().filter(|v| v.is_finite()) {
+            beyond[0] |= *v < range[0] - slack;
+            beyond[1] |= *v > range[1] + slack;
+        }
+        Drawing { map: self, range, beyond }
+    }
+
     fn axes(&self) -> Axes<'_> {
         let axis = |range: [f64; 2], label| Axis { range: usable(range), scale: AxisScale::Linear, label };
         Axes { x: axis(self.x_range, &self.x_label), y: axis(self.y_range, &self.y_label), title: &self.title }
-    }
-
-    fn colour_bar(&self) -> Option<ColourBar<'_>> {
-        let range = self.value_range();
-        let beyond = |below: bool| {
-            let slack = 1e-9 * (range[1] - range[0]);
-            self.data.iter().any(|v| v.is_finite() && if below { *v < range[0] - slack } else { *v > range[1] + slack })
-        };
-        self.bar.then(|| ColourBar {
-            colours: self.colours,
-            stretch: self.stretch,
-            range,
-            label: &self.bar_label,
-            beyond: [beyond(true), beyond(false)],
-        })
     }
 
     /// Ink that stands out from the dark or light end of the colour map.
@@ -137,10 +134,9 @@ impl Heatmap {
         }
     }
 
-    fn draw_pixels(&self, canvas: &mut Canvas, style: &Style, frame: Rect) {
+    fn draw_pixels(&self, canvas: &mut Canvas, style: &Style, frame: Rect, range: [f64; 2]) {
         let (ny, nx) = self.data.dim();
         let (width, height) = (frame.width() as usize, frame.height() as usize);
-        let range = self.value_range();
         let neutral = self.no_value.unwrap_or(style.theme.no_value());
         let columns = shares(nx, width);
         let rows = shares(ny, height);
@@ -252,9 +248,28 @@ fn shares(n: usize, size: usize) -> Vec<Vec<(usize, f64)>> {
         .collect()
 }
 
-impl Plot for Heatmap {
+/// An image panel with its resolved range of values.
+pub(super) struct Drawing<'a> {
+    map: &'a Heatmap,
+    range: [f64; 2],
+    beyond: [bool; 2],
+}
+
+impl Drawing<'_> {
+    fn colour_bar(&self) -> Option<ColourBar<'_>> {
+        self.map.bar.then_some(ColourBar {
+            colours: self.map.colours,
+            stretch: self.map.stretch,
+            range: self.range,
+            label: &self.map.bar_label,
+            beyond: self.beyond,
+        })
+    }
+}
+
+impl Plot for Drawing<'_> {
     fn insets(&self, style: &Style, frame: [f32; 2]) -> Insets {
-        let mut insets = self.axes().insets(style, frame);
+        let mut insets = self.map.axes().insets(style, frame);
         if let Some(bar) = self.colour_bar() {
             insets.right = insets.right.max(bar.inset(style, frame[1]));
         }
@@ -262,25 +277,26 @@ impl Plot for Heatmap {
     }
 
     fn aspect(&self) -> Option<f32> {
-        let axes = self.axes();
+        let axes = self.map.axes();
         let span = |axis: &Axis| (axis.range[1] - axis.range[0]).abs();
         Some((span(&axes.x) / span(&axes.y)).clamp(0.05, 20.0) as f32)
     }
 
     fn draw(&self, canvas: &mut Canvas, style: &Style, frame: Rect) {
-        self.draw_pixels(canvas, style, frame);
+        let map = self.map;
+        map.draw_pixels(canvas, style, frame, self.range);
         canvas.clip(frame);
-        self.draw_contours(canvas, style, frame);
-        for circle in &self.circles {
-            self.draw_circle(canvas, style, frame, *circle);
+        map.draw_contours(canvas, style, frame);
+        for circle in &map.circles {
+            map.draw_circle(canvas, style, frame, *circle);
         }
-        if let Some(beam) = self.beam {
-            self.draw_beam(canvas, style, frame, beam);
+        if let Some(beam) = map.beam {
+            map.draw_beam(canvas, style, frame, beam);
         }
         canvas.unclip();
         let bar = self.colour_bar();
         let room = bar.as_ref().map_or(0.0, |b| b.title_room(style, frame.height()));
-        self.axes().draw(canvas, style, frame, frame.width() + room);
+        map.axes().draw(canvas, style, frame, frame.width() + room);
         if let Some(bar) = bar {
             bar.draw(canvas, style, frame);
         }

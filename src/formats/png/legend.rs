@@ -20,6 +20,15 @@ pub(super) struct Entry<'a> {
     pub(super) sign: Sign,
 }
 
+fn height(style: &Style, lines: usize) -> f32 {
+    style.em + 1.35 * style.small() * (lines.max(1) - 1) as f32 + CAP_HEIGHT * style.small()
+}
+
+/// px that a key of so many lines needs at the upper edge of a frame.
+pub(super) fn headroom(style: &Style, lines: usize) -> f32 {
+    height(style, lines) + 1.3 * style.em
+}
+
 /// Draws the key in the corner of `frame` that holds fewest of the points `data` (px).
 pub(super) fn draw(canvas: &mut Canvas, style: &Style, frame: Rect, entries: &[Entry], data: &[(f32, f32)]) {
     let entries: Vec<&Entry> = entries.iter().filter(|e| !e.label.is_empty()).collect();
@@ -30,7 +39,7 @@ pub(super) fn draw(canvas: &mut Canvas, style: &Style, frame: Rect, entries: &[E
     let (pad, pitch, sign) = (0.5 * em, 1.35 * small, 1.5 * em);
     let widest = entries.iter().map(|e| style.fonts.width(e.label, small)).fold(0.0, f32::max);
     let width = (2.0 * pad + sign + 0.5 * em + widest).min(frame.width() - em);
-    let height = 2.0 * pad + pitch * (entries.len() as f32 - 1.0) + CAP_HEIGHT * small;
+    let height = height(style, entries.len());
     let margin = 0.5 * em;
     let (left, right) = (frame.x0 + margin, frame.x1 - margin - width);
     let (top, bottom) = (frame.y0 + margin, frame.y1 - margin - height);

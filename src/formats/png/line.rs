@@ -89,7 +89,8 @@ pub struct LinePlot {
 }
 
 impl LinePlot {
-    fn axes(&self) -> Axes<'_> {
+    /// Axes for a frame of this height, px, with room for the key above the data.
+    fn axes(&self, style: &Style, height: f32) -> Axes<'_> {
         let paths: Vec<Vec<(f64, f64)>> = self.series.iter().map(Series::path).collect();
         let x = paths.iter().flatten().map(|p| p.0);
         let bands = self
@@ -99,7 +100,20 @@ impl LinePlot {
         let base = self.series.iter().any(|s| s.shaded).then_some(0.0);
         let y = paths.iter().flatten().map(|p| p.1).chain(bands).chain(base);
         let x_range = self.x_range.unwrap_or_else(|| extent(x, self.x_scale, 0.0));
-        let y_range = self.y_range.unwrap_or_else(|| extent(y, self.y_scale, 0.07));
+        let y_range = self.y_range.unwrap_or_else(|| {
+            let [lo, hi] = extent(y, self.y_scale, 0.07);
+            let lines = self.series.iter().filter(|s| !s.label.is_empty()).count();
+            let share = legend::headroom(style, lines) / height.max(1.0);
+            if lines == 0 || share > 0.4 {
+                return [lo, hi];
+            }
+            // the margin of 0.07 already lies above the data
+            let grow = 1.0 + f64::from(share / (1.0 - share)) - 0.06;
+            match self.y_scale {
+                AxisScale::Linear => [lo, lo + (hi - lo) * grow.max(1.0)],
+                AxisScale::Log => [lo, lo * (hi / lo).powf(grow.max(1.0))],
+            }
+        });
         Axes {
             x: Axis { range: carrying(x_range, self.x_scale), scale: self.x_scale, label: &self.x_label },
             y: Axis { range: carrying(y_range, self.y_scale), scale: self.y_scale, label: &self.y_label },
@@ -154,7 +168,7 @@ fn carrying(range: [f64; 2], scale: AxisScale) -> [f64; 2] {
 
 impl Plot for LinePlot {
     fn insets(&self, style: &Style, frame: [f32; 2]) -> Insets {
-        self.axes().insets(style, frame)
+        self.axes(style, frame[1]).insets(style, frame)
     }
 
     fn aspect(&self) -> Option<f32> {
@@ -162,7 +176,7 @@ impl Plot for LinePlot {
     }
 
     fn draw(&self, canvas: &mut Canvas, style: &Style, frame: Rect) {
-        let axes = self.axes();
+        let axes = self.axes(style, frame.height());
         axes.grid(canvas, style, frame);
         canvas.clip(frame);
         let (em, theme) = (style.em, style.theme);
@@ -213,7 +227,7 @@ impl Plot for LinePlot {
                     canvas.polygon(&area, colour, 0.16);
                 }
             }
-            if series.style == LineStyle::Points {
+            if series.style == LineStyle::Points || series.x.len().min(series.y.len()) == 1 {
                 for p in points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()) {
                     canvas.disc(*p, 0.2 * em, colour, 1.0);
                 }
@@ -243,6 +257,8 @@ impl Plot for LinePlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::png::Theme;
+    use crate::formats::png::text::Fonts;
 
     #[test]
     fn steps_change_midway() {
@@ -254,11 +270,12 @@ mod tests {
 
     #[test]
     fn odd_data_still_give_axes() {
+        let style = Style { theme: Theme::Light, fonts: Fonts::load().unwrap(), em: 16.0 };
         for y in [vec![], vec![f64::NAN; 3], vec![0.0; 3], vec![5.0; 3], vec![-1.0, f64::INFINITY, 2.0]] {
             for scale in [AxisScale::Linear, AxisScale::Log] {
-                let series = Series::new("", (0..y.len()).map(|i| i as f64).collect(), y.clone());
+                let series = Series::new("key", (0..y.len()).map(|i| i as f64).collect(), y.clone());
                 let plot = LinePlot { series: vec![series], y_scale: scale, x_scale: scale, ..LinePlot::default() };
-                let axes = plot.axes();
+                let axes = plot.axes(&style, 300.0);
                 assert!(axes.y.range[1] > axes.y.range[0] && axes.x.range[1] > axes.x.range[0], "{y:?}");
             }
         }

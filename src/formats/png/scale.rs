@@ -48,20 +48,22 @@ impl ValueRange {
             ValueRange::Symmetric(_) => data.map(f64::abs).filter(|v| v.is_finite()).collect(),
             ValueRange::Full | ValueRange::Percentiles(..) => data.filter(|v| v.is_finite()).collect(),
         };
-        finite.sort_by(f64::total_cmp);
-        let at = |percent: f64| match finite.len() {
-            0 => f64::NAN,
-            n => {
-                let x = (percent / 100.0).clamp(0.0, 1.0) * (n - 1) as f64;
-                let i = x as usize;
-                finite[i] + (finite[(i + 1).min(n - 1)] - finite[i]) * (x - i as f64)
-            }
+        let mut at = |percent: f64| {
+            let last = finite.len().checked_sub(1)?;
+            let x = (percent / 100.0).clamp(0.0, 1.0) * last as f64;
+            let (_, lower, above) = finite.select_nth_unstable_by(x as usize, f64::total_cmp);
+            let upper = above.iter().copied().min_by(f64::total_cmp).unwrap_or(*lower);
+            Some(*lower + (upper - *lower) * x.fract())
         };
+        let mut at = |percent| at(percent).unwrap_or(f64::NAN);
         let [mut lo, mut hi] = match self {
             ValueRange::Full => [at(0.0), at(100.0)],
             ValueRange::Fixed(lo, hi) => [lo.min(hi), lo.max(hi)],
             ValueRange::Percentiles(a, b) => [at(a.min(b)), at(a.max(b))],
-            ValueRange::Symmetric(p) => [-at(p), at(p)],
+            ValueRange::Symmetric(p) => {
+                let half = at(p);
+                [-half, half]
+            }
         };
         if !lo.is_finite() || !hi.is_finite() {
             [lo, hi] = [0.0, 1.0];

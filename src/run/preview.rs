@@ -24,6 +24,18 @@ pub struct PreviewMap<'a> {
     pub unit: &'a str,
 }
 
+/// Percentile of the absolute values at the ends of the colours of signed maps.
+const SIGNED_PERCENTILE: f64 = 99.8;
+
+impl PreviewMap<'_> {
+    /// Whether values below zero matter, as in temperature fluctuations: such maps are shown in
+    /// diverging colours about zero.
+    fn is_signed(&self) -> bool {
+        let (lowest, highest) = ends(self.data.iter());
+        lowest < -0.05 * highest
+    }
+}
+
 /// One curve of the spectrum.
 #[derive(Debug, Clone, Copy)]
 pub struct PreviewCurve<'a> {
@@ -100,6 +112,10 @@ pub fn preview_figure(input: &PreviewInput) -> Figure {
     figure.add(0, 1, psf(input));
     let dirty = cropped(input.dirty.data, half_pixels(input.half_width_rad, cell));
     let mut dirty_panel = intensity(&PreviewMap { data: dirty, ..input.dirty }, cell, Stretch::Linear);
+    // a signed sky asks for a signed dirty image: the same colours mean the same
+    if input.sky.is_signed() {
+        (dirty_panel.colours, dirty_panel.range) = (ColourMap::Diverging, ValueRange::Symmetric(SIGNED_PERCENTILE));
+    }
     dirty_panel.beam = input.beam.map(|b| ellipse(b, OffsetUnit::of(dirty, cell)));
     figure.add(0, 2, dirty_panel);
 
@@ -159,15 +175,15 @@ fn map_panel(data: ArrayView2<f64>, cell_rad: f64, title: &str) -> Heatmap {
 fn intensity(map: &PreviewMap, cell_rad: f64, stretch: Stretch) -> Heatmap {
     let (factor, unit) = prefixed(map.unit, largest(map.data.iter()));
     let scaled = map.data.mapv(|v| v * factor);
-    let (lowest, highest) = ends(scaled.iter());
+    let (_, highest) = ends(scaled.iter());
     let panel = map_panel(scaled.view(), cell_rad, map.title);
     let bar_label = labelled(map.quantity, &unit);
     if stretch == Stretch::Linear {
         return Heatmap { colours: ColourMap::Inferno, range: ValueRange::Percentiles(0.2, 99.95), bar_label, ..panel };
     }
-    // a signed sky, such as temperature fluctuations, is shown about zero
-    if lowest < -0.05 * highest {
-        return Heatmap { colours: ColourMap::Diverging, range: ValueRange::Symmetric(99.8), bar_label, ..panel };
+    if map.is_signed() {
+        let range = ValueRange::Symmetric(SIGNED_PERCENTILE);
+        return Heatmap { colours: ColourMap::Diverging, range, bar_label, ..panel };
     }
     let range = ValueRange::Fixed(0.0, if highest > 0.0 { highest } else { 1.0 });
     Heatmap { colours: ColourMap::Inferno, stretch, range, bar_label, ..panel }
@@ -285,7 +301,7 @@ mod tests {
     fn cropping_keeps_the_phase_centre_at_half_the_size() {
         for n in [7, 8, 33, 64] {
             let map =
-                Array2::from_shape_fn((n, n + 1), |(y, x)| if (y, x) == (n / 2, (n + 1) / 2) { 1.0 } else { 0.0 });
+                Array2::from_shape_fn((n, n + 1), |(y, x)| if (y, x) == (n / 2, n.div_ceil(2)) { 1.0 } else { 0.0 });
             for half in [None, Some(2), Some(4), Some(100)] {
                 let part = cropped(map.view(), half);
                 assert_eq!(part[[part.nrows() / 2, part.ncols() / 2]], 1.0, "{n} {half:?}");

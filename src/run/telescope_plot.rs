@@ -104,7 +104,7 @@ pub fn uv_panel(uv: UvPoints, title: &str) -> Panel {
         title: title.into(),
         stretch: Stretch::Log,
         range: ValueRange::Percentiles(0.0, 99.9),
-        bar_label: "samples per cell".into(),
+        bar_label: "Samples per cell".into(),
         no_value_is_background: true,
         ..Heatmap::new(counts, x_range, y_range)
     }

@@ -179,7 +179,7 @@ pub fn sample_telescope() -> Figure {
 }
 
 /// Temperature fluctuations of either sign over degrees, a PSF of many pixels' side lobes cropped
-/// to its middle, no velocities, one curve with an error band against frequency.
+/// to its middle, no velocities, one curve against frequency.
 pub fn sample_fluctuations() -> Figure {
     let n = 300;
     let mut sky = Array2::<f64>::zeros((n, n));

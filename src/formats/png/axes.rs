@@ -30,7 +30,7 @@ pub(super) struct Axes<'a> {
 
 const TICK: f32 = 0.34;
 const TICK_GAP: f32 = 0.26;
-const LABEL_GAP: f32 = 0.42;
+const LABEL_GAP: f32 = 0.5;
 const TITLE_GAP: f32 = 0.55;
 
 impl Axis<'_> {

@@ -36,7 +36,8 @@ pub(super) fn draw(canvas: &mut Canvas, style: &Style, frame: Rect, entries: &[E
         return;
     }
     let (em, small) = (style.em, style.small());
-    let (pad, pitch, sign) = (0.5 * em, 1.35 * small, 1.5 * em);
+    let (pad, pitch) = (0.5 * em, 1.35 * small);
+    let sign = if entries.iter().all(|e| e.sign == Sign::Dot) { 0.6 * em } else { 1.5 * em };
     let widest = entries.iter().map(|e| style.fonts.width(e.label, small)).fold(0.0, f32::max);
     let width = (2.0 * pad + sign + 0.5 * em + widest).min(frame.width() - em);
     let height = height(style, entries.len());

@@ -104,15 +104,16 @@ pub struct Ticks {
 }
 
 /// At most about `most` round values in the range (its ends in either order), with labels of
-/// equal decimals. A degenerate range has no ticks.
+/// equal decimals. A degenerate range has no ticks; `most` above 100 counts as 100.
 pub fn nice_ticks(range: [f64; 2], most: usize) -> Ticks {
+    let most = most.min(100);
     let (lo, hi) = (range[0].min(range[1]), range[0].max(range[1]));
     let span = hi - lo;
-    if !span.is_finite() || span <= 1e-12 * lo.abs().max(hi.abs()) || most == 0 {
+    // below 1e-290 the step itself could round to zero
+    if !span.is_finite() || span <= (1e-12 * lo.abs().max(hi.abs())).max(1e-290) || most == 0 {
         return Ticks::default();
     }
     let (step, parts) = nice_step(span / most as f64);
-    // where the range cannot hold more than a few steps the rounding may leave one tick too many
     let multiples = |step: f64| {
         let first = (lo / step - 1e-9).ceil() as i64;
         let last = (hi / step + 1e-9).floor() as i64;
@@ -123,10 +124,15 @@ pub fn nice_ticks(range: [f64; 2], most: usize) -> Ticks {
     let minor = multiples(small).filter(|v| !values.iter().any(|t| (t - v).abs() < 0.1 * small)).collect();
     let largest = lo.abs().max(hi.abs());
     let power = |v: f64| v.log10().floor() as i32;
-    let exponent = if largest >= 1e5 || largest < 1e-2 { 3 * power(largest).div_euclid(3) } else { 0 };
+    let exponent = common_exponent(largest);
     let decimals = (-(power(step * 1.0001) - exponent)).max(0) as usize;
     let labels = values.iter().map(|v| number(v / 10f64.powi(exponent), decimals)).collect();
     Ticks { values, labels, minor, exponent }
+}
+
+/// The power of ten that labels up to `largest` leave out: a multiple of 3, as prefixes are.
+fn common_exponent(largest: f64) -> i32 {
+    if (1e-2..1e5).contains(&largest) { 0 } else { 3 * (largest.log10().floor() as i32).div_euclid(3) }
 }
 
 /// The smallest round step (1, 2 or 5 times a power of ten) of at least `atleast`, and the number
@@ -197,7 +203,7 @@ pub(super) fn stretched_ticks(range: [f64; 2], stretch: Stretch, most: usize) ->
                 }
             }
             values.sort_by(f64::total_cmp);
-            let exponent = if largest >= 1e5 || largest < 1e-2 { 3 * top.div_euclid(3) } else { 0 };
+            let exponent = common_exponent(largest);
             let labels = values.iter().map(|v| short_number(v / 10f64.powi(exponent))).collect();
             Ticks { values, labels, minor: Vec::new(), exponent }
         }
@@ -254,7 +260,8 @@ mod tests {
 
     #[test]
     fn degenerate_ranges_have_no_ticks_and_no_panic() {
-        for range in [[0.0, 0.0], [3.0, 3.0], [f64::NAN, 1.0], [0.0, f64::INFINITY]] {
+        for range in [[0.0, 0.0], [3.0, 3.0], [f64::NAN, 1.0], [0.0, f64::INFINITY], [-5e-324, 5e-324], [-1e308, 1e308]]
+        {
             assert_eq!(nice_ticks(range, 5), Ticks::default());
             let _ = log_ticks(range, 5);
         }

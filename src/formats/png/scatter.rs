@@ -17,7 +17,8 @@ pub struct PointGroup {
     pub label: String,
     /// World positions (x, y).
     pub points: Vec<[f64; 2]>,
-    /// Text beside each point, as many as `points`, or empty.
+    /// Text beside each point, as many as `points`, or empty; a name that finds no free place is left
+    /// out.
     pub names: Vec<String>,
     /// Colour, instead of the theme's next.
     pub colour: Option<Rgb>,
@@ -73,6 +74,41 @@ impl ScatterPlot {
         (about(middle[0]), about(middle[1]))
     }
 
+    /// Writes each name beside its point: right, left, above or below, wherever it meets neither a
+    /// point nor another name; a name without such a place is left out. `seen` gains the names.
+    fn draw_names(
+        &self,
+        canvas: &mut Canvas,
+        style: &Style,
+        frame: Rect,
+        names: &[((f32, f32), f32, &String)],
+        seen: &mut Vec<(f32, f32)>,
+    ) {
+        let size = 0.85 * style.small();
+        let mut taken: Vec<Rect> =
+            names.iter().map(|((x, y), r, _)| Rect { x0: *x, x1: *x, y0: *y, y1: *y }.grown(*r)).collect();
+        for ((x, y), radius, name) in names {
+            let (width, height) = (style.fonts.width(name, size), CAP_HEIGHT * size);
+            let (dx, dy) = (radius + 0.25 * size, radius + 0.3 * size);
+            let places = [
+                (x + dx, y - 0.5 * height),
+                (x - dx - width, y - 0.5 * height),
+                (x - 0.5 * width, y - dy - height),
+                (x - 0.5 * width, y + dy),
+            ];
+            let inner = frame.grown(-0.2 * size);
+            let free = places.map(|(x0, y0)| Rect { x0, y0, x1: x0 + width, y1: y0 + height }).into_iter().find(|b| {
+                let inside = b.x0 > inner.x0 && b.x1 < inner.x1 && b.y0 > inner.y0 && b.y1 < inner.y1;
+                inside && !taken.iter().any(|t| b.x0 < t.x1 && b.x1 > t.x0 && b.y0 < t.y1 && b.y1 > t.y0)
+            });
+            let Some(place) = free else { continue };
+            let at = (place.x0, place.y1);
+            style.fonts.draw(canvas, name, at, size, style.theme.muted(), Weight::Regular, Align::Start, false);
+            taken.push(place.grown(0.1 * size));
+            seen.extend(legend::filled_in(&[(place.x0, place.y0), (place.x1, place.y1)], 0.3 * size));
+        }
+    }
+
     fn axes(&self) -> Axes<'_> {
         let (x, y) = ScatterPlot::square_about(self.groups.iter().flat_map(|g| g.points.iter().copied()));
         let axis = |range: [f64; 2], label| Axis { range: usable(range), scale: AxisScale::Linear, label };
@@ -102,6 +138,7 @@ impl Plot for ScatterPlot {
         canvas.clip(frame);
         let mut seen = Vec::new();
         let mut entries = Vec::new();
+        let mut names = Vec::new();
         for (i, group) in self.groups.iter().enumerate() {
             let colour = group.colour.unwrap_or(theme.series(i));
             let radius = (group.radius_em * em).max(0.5);
@@ -114,12 +151,7 @@ impl Plot for ScatterPlot {
                 canvas.disc(at, radius, colour, group.opacity);
                 seen.push(at);
                 if let Some(name) = group.names.get(k) {
-                    let size = 0.85 * style.small();
-                    let width = style.fonts.width(name, size) + radius + 0.25 * em;
-                    let (dx, align) = if at.0 + width < frame.x1 { (1.0, Align::Start) } else { (-1.0, Align::End) };
-                    let text_at = (at.0 + dx * (radius + 0.2 * em), at.1 + 0.5 * CAP_HEIGHT * size);
-                    style.fonts.draw(canvas, name, text_at, size, theme.muted(), Weight::Regular, align, false);
-                    seen.extend(legend::filled_in(&[at, (at.0 + dx * width, at.1)], 0.3 * em));
+                    names.push((at, radius, name));
                 }
             }
             entries.push(Entry { label: &group.label, colour, sign: Sign::Dot });
@@ -128,6 +160,7 @@ impl Plot for ScatterPlot {
             let corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)].map(|(x, y)| axes.place(frame, *x, *y));
             canvas.polyline(&corners, Pen::new(theme.ink(), 0.08 * em));
         }
+        self.draw_names(canvas, style, frame, &names, &mut seen);
         legend::draw(canvas, style, frame, &entries, &seen);
         canvas.unclip();
         axes.draw(canvas, style, frame, frame.width());

@@ -3,7 +3,7 @@
 mod png_samples;
 
 use ndarray::Array2;
-use png_samples::{sample_few_stations, sample_fluctuations, sample_preview, sample_telescope};
+use png_samples::{sample_few_stations, sample_fluctuations, sample_panels, sample_preview, sample_telescope};
 use skyfringe::formats::png::{
     BeamEllipse, Circle, ColourMap, Facts, Figure, Heatmap, LinePlot, LineStyle, PointGroup, Rgb, ScatterPlot, Series,
     Stretch, Theme, ValueRange, VerticalLine,
@@ -182,6 +182,7 @@ fn equal_input_gives_equal_bytes_and_the_samples_are_whole() {
         ("fluctuations", sample_fluctuations()),
         ("telescope", sample_telescope()),
         ("few-stations", sample_few_stations()),
+        ("panels", sample_panels()),
     ];
     for (name, figure) in samples {
         let bytes = figure.render().unwrap();

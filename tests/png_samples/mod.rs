@@ -2,7 +2,10 @@
 
 use ndarray::{Array2, s};
 use skyfringe::formats::fits::Beam;
-use skyfringe::formats::png::{Figure, Theme};
+use skyfringe::formats::png::{
+    AxisScale, BeamEllipse, Circle, ColourMap, Figure, Heatmap, LinePlot, LineStyle, Series, Stretch, Theme,
+    ValueRange, VerticalLine,
+};
 use skyfringe::math::random::normal_pair;
 use skyfringe::run::preview::{PreviewCurve, PreviewInput, PreviewMap, PreviewSpectrum, preview_figure};
 use skyfringe::run::telescope_plot::{TelescopePlotInput, UvPoints, telescope_figure};
@@ -256,4 +259,95 @@ pub fn sample_few_stations() -> Figure {
         uv: UvPoints::Wavelengths(&uv),
         uv_title: "uv coverage at 10 GHz",
     })
+}
+
+/// What the other samples leave out: contours, a circle, a large beam, error bands, logarithmic
+/// axes, factors of ten, a panel over two places.
+pub fn sample_panels() -> Figure {
+    let (sky, _) = galaxy();
+    let mut figure = Figure::new(1300, 900, 2, 3);
+    figure.title = "Every kind of panel".into();
+    figure.shrink = true;
+    figure.add(
+        0,
+        0,
+        Heatmap {
+            title: "Contours, circle, beam".into(),
+            x_label: "x (arcmin)".into(),
+            y_label: "y (arcmin)".into(),
+            colours: ColourMap::GreysReversed,
+            bar_label: "Value (Jy)".into(),
+            contours: vec![5e-4, 1.5e-3],
+            circles: vec![Circle { x: 0.0, y: 0.0, radius: 7.0 }],
+            beam: Some(BeamEllipse { major: 2.4, minor: 1.2, angle_rad: 0.6 }),
+            ..Heatmap::new(sky.clone(), [8.5, -8.5], [-8.5, 8.5])
+        },
+    );
+    figure.add(
+        1,
+        0,
+        Heatmap {
+            title: "Six decades, wide pixels".into(),
+            colours: ColourMap::Inferno,
+            stretch: Stretch::Log,
+            range: ValueRange::Fixed(1e-9, 1e-2),
+            bar_label: "Value (Jy)".into(),
+            ..Heatmap::new(sky.slice(s![64..192, ..]).to_owned(), [0.0, 4e6], [0.0, 2e6])
+        },
+    );
+    let x: Vec<f64> = (0..60).map(|i| 0.02 * 1.12f64.powi(i)).collect();
+    let power = |p: f64| x.iter().map(|k| 4e3 * (k / 0.1).powf(p) / (1.0 + (k / 0.3).powi(2))).collect::<Vec<f64>>();
+    let (first, second) = (power(-0.5), power(-1.2));
+    figure.add(
+        0,
+        1,
+        LinePlot {
+            series: vec![
+                Series {
+                    error: first.iter().map(|v| 0.3 * v).collect(),
+                    ..Series::new("with error", x.clone(), first)
+                },
+                Series { style: LineStyle::Dashed, ..Series::new("theory", x.clone(), second) },
+            ],
+            x_label: "k (h Mpc⁻¹)".into(),
+            y_label: "P(k) (mK² h⁻³ Mpc³)".into(),
+            title: "Power spectrum".into(),
+            x_scale: AxisScale::Log,
+            y_scale: AxisScale::Log,
+            ..LinePlot::default()
+        },
+    );
+    let t: Vec<f64> = (0..30).map(f64::from).collect();
+    figure.add(
+        0,
+        2,
+        LinePlot {
+            series: vec![Series {
+                style: LineStyle::Points,
+                ..Series::new("dots", t.clone(), t.iter().map(|v| 3e6 + v * v * 1e4).collect())
+            }],
+            x_label: "Step".into(),
+            y_label: "Count".into(),
+            title: "Points".into(),
+            vertical_lines: vec![VerticalLine { x: 27.0, label: "transit".into() }],
+            ..LinePlot::default()
+        },
+    );
+    let noise: Vec<f64> = (0..30).map(|i| 1e-6 * normal(i, 99)).collect();
+    figure.add_spanning(
+        1,
+        1,
+        1,
+        2,
+        LinePlot {
+            series: vec![Series {
+                style: LineStyle::Step, error: vec![5e-7; 30], ..Series::new("noise ★", t, noise)
+            }],
+            x_label: "Channel".into(),
+            y_label: "Flux density (Jy)".into(),
+            title: "Two places wide".into(),
+            ..LinePlot::default()
+        },
+    );
+    figure
 }

@@ -32,6 +32,7 @@ const TICK: f32 = 0.34;
 const TICK_GAP: f32 = 0.26;
 const LABEL_GAP: f32 = 0.5;
 const TITLE_GAP: f32 = 0.55;
+const FACTOR_GAP: f32 = 0.6;
 
 impl Axis<'_> {
     /// Position along the axis, 0 at its first and 1 at its second end.
@@ -103,17 +104,16 @@ impl Axes<'_> {
             .iter()
             .zip(&x.labels)
             .map(|(v, l)| 0.5 * style.fonts.width(l, small) - (1.0 - self.x.position(*v) as f32) * frame[0]);
-        let mut right = beyond.fold(0.0, f32::max);
-        if x.exponent != 0 {
-            right = right.max(0.4 * em + style.fonts.width(&exponent_text(x.exponent), small));
-        }
-        let above = if y.exponent != 0 { 1.3 * small } else { 0.5 * CAP_HEIGHT * small };
+        let right = beyond.fold(0.0, f32::max);
+        let above = if y.exponent != 0 { TITLE_GAP * em + small } else { 0.5 * CAP_HEIGHT * small };
         let title = if self.title.is_empty() { 0.0 } else { (TITLE_GAP + 1.05 * CAP_HEIGHT + DESCENT) * em };
+        let factor = |e: i32| if e == 0 { 0.0 } else { style.fonts.width(&exponent_text(e), small) + FACTOR_GAP * em };
+        let below = label(if x.exponent == 0 { self.x.label } else { "factor" });
         Insets {
-            left: (TICK + TICK_GAP) * em + widest + label(self.y.label),
+            left: ((TICK + TICK_GAP) * em + widest + label(self.y.label)).max(factor(y.exponent)),
             right,
             top: title.max(above),
-            bottom: (TICK + TICK_GAP) * em + CAP_HEIGHT * small + label(self.x.label),
+            bottom: (TICK + TICK_GAP) * em + CAP_HEIGHT * small + below,
         }
     }
 
@@ -152,13 +152,15 @@ impl Axes<'_> {
             let shift = if label.starts_with('−') { -0.25 * fonts.width("−", small) } else { 0.0 };
             fonts.draw(canvas, label, (at + shift, baseline), small, ink, Weight::Regular, Align::Middle, false);
         }
+        let label_line = baseline + (LABEL_GAP + CAP_HEIGHT) * em;
+        let mut taken = 0.0;
         if x.exponent != 0 {
             let text = exponent_text(x.exponent);
-            let at = (frame.x1 + 0.4 * em, frame.y1 + 0.5 * CAP_HEIGHT * small);
-            fonts.draw(canvas, &text, at, small, ink, Weight::Regular, Align::Start, false);
+            taken = fonts.width(&text, small) + em;
+            fonts.draw(canvas, &text, (frame.x1, label_line), small, ink, Weight::Regular, Align::End, false);
         }
-        let (label, size) = fonts.fitted(self.x.label, em, frame.width().max(4.0 * em));
-        let at = (0.5 * (frame.x0 + frame.x1), baseline + (LABEL_GAP + CAP_HEIGHT) * em);
+        let (label, size) = fonts.fitted(self.x.label, em, (frame.width() - 2.0 * taken).max(4.0 * em));
+        let at = (0.5 * (frame.x0 + frame.x1), label_line);
         fonts.draw(canvas, &label, at, size, ink, Weight::Regular, Align::Middle, false);
 
         let y_marks = y.values.iter().map(|v| (*v, TICK)).chain(y.minor.iter().map(|v| (*v, 0.55 * TICK)));
@@ -175,7 +177,7 @@ impl Axes<'_> {
             fonts.draw(canvas, label, at, small, ink, Weight::Regular, Align::End, false);
         }
         if y.exponent != 0 {
-            let at = (frame.x0 - 0.2 * em, frame.y0 - 0.45 * em);
+            let at = (frame.x0 - FACTOR_GAP * em, frame.y0 - TITLE_GAP * em);
             fonts.draw(canvas, &exponent_text(y.exponent), at, small, ink, Weight::Regular, Align::End, false);
         }
         let (label, size) = fonts.fitted(self.y.label, em, frame.height().max(4.0 * em));

@@ -97,9 +97,11 @@ impl LinePlot {
             .series
             .iter()
             .flat_map(|s| s.y.iter().zip(&s.error).filter(|(_, e)| e.is_finite()).flat_map(|(y, e)| [y - e, y + e]));
+        // dots at the ends of the axis would be cut
+        let x_margin = if self.series.iter().any(|s| s.style == LineStyle::Points) { 0.03 } else { 0.0 };
         let base = self.series.iter().any(|s| s.shaded).then_some(0.0);
         let y = paths.iter().flatten().map(|p| p.1).chain(bands).chain(base);
-        let x_range = self.x_range.unwrap_or_else(|| extent(x, self.x_scale, 0.0));
+        let x_range = self.x_range.unwrap_or_else(|| extent(x, self.x_scale, x_margin));
         let y_range = self.y_range.unwrap_or_else(|| {
             let [lo, hi] = extent(y, self.y_scale, 0.07);
             let lines = self.series.iter().filter(|s| !s.label.is_empty()).count();

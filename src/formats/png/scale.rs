@@ -169,7 +169,10 @@ pub(super) fn log_ticks(range: [f64; 2], most: usize) -> Ticks {
     }
     let every = values.len().div_ceil(most.max(1)).max(1);
     let values: Vec<f64> = values.into_iter().step_by(every).collect();
-    let labels = values.iter().map(|v| short_number(*v)).collect();
+    // one form for all: plain numbers, or powers of ten where some would be long
+    let plain = values.iter().all(|v| (0.9e-3..1.1e4).contains(v));
+    let label = |v: &f64| if plain { short_number(*v) } else { power_of_ten(*v) };
+    let labels = values.iter().map(label).collect();
     let minor = choose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
     let minor = minor.into_iter().filter(|m| !values.iter().any(|v| (v / m - 1.0).abs() < 1e-6)).collect();
     Ticks { values, labels, minor, exponent: 0 }
@@ -220,7 +223,7 @@ fn number(value: f64, decimals: usize) -> String {
     }
 }
 
-/// A round number with as few signs as it needs: 0.02, 300, 10⁻⁵, 2×10⁶.
+/// A round number with as few signs as it needs: 0.02, 300, 2×10⁶.
 fn short_number(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
@@ -233,6 +236,13 @@ fn short_number(value: f64) -> String {
             (-power).max(0) as usize + usize::from(((size / 10f64.powi(power)).fract() - 0.5).abs() < 1e-3),
         );
     }
+    power_of_ten(value)
+}
+
+/// A round number as 10⁻⁵ or 2×10⁶.
+fn power_of_ten(value: f64) -> String {
+    let size = value.abs();
+    let power = (size * 1.000_001).log10().floor() as i32;
     let factor = (size / 10f64.powi(power)).round();
     let sign = if value < 0.0 { "−" } else { "" };
     let factor = if factor == 1.0 { String::new() } else { format!("{factor:.0}×") };
@@ -308,6 +318,6 @@ mod tests {
         }
         let t = log_ticks([1e-3, 2.0], 6);
         assert_eq!(t.labels, ["0.001", "0.01", "0.1", "1"]);
-        assert_eq!(log_ticks([1.0, 1e7], 4).labels, ["1", "100", "10000", "10^{6}"]);
+        assert_eq!(log_ticks([1.0, 1e7], 4).labels, ["10^{0}", "10^{2}", "10^{4}", "10^{6}"]);
     }
 }

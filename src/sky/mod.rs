@@ -1,4 +1,5 @@
 //! What is observed: cosmology, HI of simulated galaxies, spectral cubes, component lists.
 
 pub mod cells;
+pub mod cosmology;
 pub mod cube;

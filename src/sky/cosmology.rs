@@ -48,8 +48,7 @@ impl Radiation {
             return Radiation::default();
         }
         // photon mass density a T^4/c^2 with a = 8 pi^5 k^4/(15 h^3 c^3)
-        let radiation_constant =
-            8.0 * PI.powi(5) * K_B_J_K.powi(4) / (15.0 * H_PLANCK_J_S.powi(3) * C_M_S.powi(3));
+        let radiation_constant = 8.0 * PI.powi(5) * K_B_J_K.powi(4) / (15.0 * H_PLANCK_J_S.powi(3) * C_M_S.powi(3));
         let omega_gamma = radiation_constant * t_cmb_k.powi(4) / C_M_S.powi(2) / critical_density_kg_m3(h);
         let species = n_eff.floor();
         if species < 1.0 {

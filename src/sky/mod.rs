@@ -3,3 +3,6 @@
 pub mod cells;
 pub mod cosmology;
 pub mod cube;
+pub mod h2;
+pub mod neutral;
+pub mod snapshot;

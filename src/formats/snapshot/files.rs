@@ -27,7 +27,8 @@ impl FileSet {
         if allow_missing {
             return Ok(Some(format!("{have} of {all} chunks read; absent: {names}")));
         }
-        let error = Error::input("the snapshot is incomplete").found(format!("{have} of {all} chunks; absent: {names}"));
+        let error =
+            Error::input("the snapshot is incomplete").found(format!("{have} of {all} chunks; absent: {names}"));
         Err(error.expected(format!("chunks 0 to {}", all - 1)).place(place.display()).hint(if self.single_chunk {
             "give the snapdir folder, or set allow_missing_chunks = true to use this chunk alone"
         } else {

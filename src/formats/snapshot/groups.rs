@@ -47,7 +47,9 @@ pub fn subhalo_gas(catalogue: &Path, offsets: Option<&Path>, index: u64) -> Resu
             .place(catalogue.display()));
     };
     if count == 0 {
-        return Err(Error::input("the subhalo has no gas").found(format!("subhalo {index}")).place(catalogue.display()));
+        return Err(Error::input("the subhalo has no gas")
+            .found(format!("subhalo {index}"))
+            .place(catalogue.display()));
     }
     let first = match offsets {
         Some(path) => first_by_offsets(path, index)?,

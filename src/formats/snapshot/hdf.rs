@@ -71,11 +71,7 @@ pub fn rows(data: &Dataset, rows: Range<usize>, columns: usize, field: &str, pat
     if !fits {
         return Err(Error::input(format!("the field {field} has an unexpected shape"))
             .found(format!("{shape:?}"))
-            .expected(if columns == 1 {
-                format!("[{}]", rows.end)
-            } else {
-                format!("[{}, {columns}]", rows.end)
-            })
+            .expected(if columns == 1 { format!("[{}]", rows.end) } else { format!("[{}, {columns}]", rows.end) })
             .place(path.display()));
     }
     let read = if shape.len() == 1 {

@@ -100,7 +100,10 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
                 CellSelection::Range { first, count } => format!("cells {first} to {}", first + count),
             })
             .place(path.display())
-            .hint(format!("the box is {} ckpc/h wide; `skyfringe sky info` prints where the gas is", header.box_size)));
+            .hint(format!(
+                "the box is {} ckpc/h wide; `skyfringe sky info` prints where the gas is",
+                header.box_size
+            )));
     }
     if gas.hydrogen_fraction.is_empty() {
         notes.push("no field GFM_Metals: hydrogen fraction 0.76 assumed".into());

@@ -3,6 +3,7 @@
 pub mod cells;
 pub mod cosmology;
 pub mod cube;
+pub mod galaxy;
 pub mod h2;
 pub mod neutral;
 pub mod snapshot;

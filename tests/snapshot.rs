@@ -5,6 +5,7 @@ use skyfringe::formats::snapshot::{
     CellSelection, GasTable, Header, ReadOptions, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G,
     TNG_UNIT_VELOCITY_CM_S, find_snapshot, read_gas, subhalo_gas, write_snapshot,
 };
+use skyfringe::sky::galaxy::{GalaxyParams, write_galaxies};
 use skyfringe::sky::h2::H2Model;
 use skyfringe::sky::neutral::HiModel;
 use skyfringe::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, from_snapshot, info, load};
@@ -240,7 +241,7 @@ fn spheres_wrap_around_the_box_and_units_are_physical() {
     let all = load_all(folder.path(), uncorrected());
     assert_eq!(all.cells.len(), 3);
     let x = all.centre_ckpc_h[0];
-    assert!(x < 51.0 || x > 997.0, "{x}");
+    assert!(!(51.0..=997.0).contains(&x), "{x}");
     assert!(all.notes[0].contains("centre found"));
 }
 
@@ -422,4 +423,40 @@ fn reading_stops_when_asked_to() {
     let (_folder, path) = edited(|_| {});
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     assert!(read_gas(&path, &ReadOptions::default(), &Watch::stopped_by(stop)).unwrap_err().is_interrupt());
+}
+
+#[test]
+fn made_galaxies_enter_by_the_same_door() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("set");
+    let files = write_galaxies(2, 11, &out, &Watch::silent()).unwrap();
+    assert_eq!(files, [out.join("galaxy_0000.hdf5"), out.join("galaxy_0001.hdf5")]);
+    // nothing unfinished is left beside them
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 2);
+    let asked = GalaxyParams::random(11);
+    let galaxy = load_all(&files[0], HiModel::default());
+    assert_eq!(galaxy.cells.len(), asked.n_cells);
+    close(galaxy.totals.hi_msun, asked.hi_mass_msun, 1e-6, "HI mass");
+    // the stored neutral fraction is that of the two phases, so the correction changes nothing
+    close(galaxy.totals.neutral_msun, galaxy.totals.stored_neutral_msun, 1e-5, "neutral");
+    let (speed, turning) = (asked.v_flat_km_s, galaxy.cells.velocity_km_s.iter());
+    let fastest = turning.map(|v| v[0].hypot(v[1])).fold(0.0, f64::max);
+    assert!(fastest > 0.8 * speed && fastest < 1.5 * speed, "{fastest} {speed}");
+    // a set is the same however many are asked for, and its galaxies differ
+    let again = write_galaxies(1, 11, &folder.path().join("one"), &Watch::silent()).unwrap();
+    assert_eq!(std::fs::read(&again[0]).unwrap(), std::fs::read(&files[0]).unwrap());
+    assert_ne!(load_all(&files[1], HiModel::default()).totals, galaxy.totals);
+    assert!(info(&files[1], &Watch::silent()).unwrap().to_string().contains("skyfringe galaxy, seed"));
+    assert!(error_of(write_galaxies(0, 11, &out, &Watch::silent())).contains("no galaxies"));
+    // a file where the folder should be
+    assert!(write_galaxies(1, 11, &files[0], &Watch::silent()).is_err());
+}
+
+#[test]
+fn interrupted_galaxies_leave_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let error = write_galaxies(3, 1, folder.path(), &Watch::stopped_by(stop)).unwrap_err();
+    assert!(error.is_interrupt());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

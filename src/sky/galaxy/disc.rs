@@ -44,6 +44,10 @@ pub struct Disc<'a> {
 struct Hole {
     centre: [f64; 2],
     radius: f64,
+    /// Long axis, drawn out along the arms by differential rotation.
+    axis: [f64; 2],
+    /// Short over long axis.
+    ratio: f64,
 }
 
 /// Outer edge of the cells over the HI radius.
@@ -156,9 +160,15 @@ impl<'a> Disc<'a> {
         let side = 1.0 + p.lopsidedness * x.min(1.0) * (phi - self.heavy_side).cos();
         let mut hollow = 0.0;
         for hole in &self.holes {
-            let d2 = (point[0] - hole.centre[0]).powi(2) + (point[1] - hole.centre[1]).powi(2);
-            let d = d2.sqrt() / hole.radius;
-            if d < 2.0 {
+            let (dx, dy) = (point[0] - hole.centre[0], point[1] - hole.centre[1]);
+            if dx * dx + dy * dy > (3.0 * hole.radius).powi(2) {
+                continue;
+            }
+            let long = dx * hole.axis[0] + dy * hole.axis[1];
+            let short = (dx * hole.axis[1] - dy * hole.axis[0]) / hole.ratio;
+            // ragged walls
+            let d = long.hypot(short) / hole.radius * (0.25 * small).exp();
+            if d < 2.5 {
                 // emptied inside, swept up in a shell
                 hollow += -2.2 * (-d.powi(4)).exp() + 0.6 * (-((d - 1.25) / 0.25).powi(2)).exp();
             }
@@ -204,16 +214,24 @@ impl<'a> Disc<'a> {
 
 /// Holes with radii from a power law of index -2.9 (Bagetakos et al. 2011), all over the disc.
 fn holes(params: &GalaxyParams, draw: &mut Stream) -> Vec<Hole> {
-    let (smallest, largest) = (0.01f64, 0.05f64);
+    let (smallest, largest) = (0.012f64, 0.07f64);
     (0..params.holes)
         .map(|_| {
             let u = draw.uniform();
             let index = -1.9;
             let size = (smallest.powf(index) * (1.0 - u) + largest.powf(index) * u).powf(1.0 / index);
             let radius = params.hi_radius_kpc * (0.1 + 0.85 * draw.uniform().sqrt());
-            let (sin, cos) = (TAU * draw.uniform()).sin_cos();
+            let phi = TAU * draw.uniform();
+            let (sin, cos) = phi.sin_cos();
+            // half a radian about the tangent
+            let (ay, ax) = (phi + 0.5 * PI + params.pitch_deg * DEG_RAD + 0.5 * (draw.uniform() - 0.5)).sin_cos();
             // a floor of 0.15 kpc: smaller ones are below the cells
-            Hole { centre: [radius * cos, radius * sin], radius: (size * params.hi_radius_kpc).max(0.15) }
+            Hole {
+                centre: [radius * cos, radius * sin],
+                radius: (size * params.hi_radius_kpc).max(0.15),
+                axis: [ax, ay],
+                ratio: 0.5 + 0.5 * draw.uniform(),
+            }
         })
         .collect()
 }

@@ -11,7 +11,7 @@ use crate::sky::snapshot::{CodeUnits, gas_state};
 use crate::units::{K_B_J_K, M_P_KG, MSUN_KG, PC_M};
 
 /// Mass share of cold clouds in star-forming cells.
-const COLD_SHARE: f64 = 0.9;
+const COLD_SHARE: f64 = 0.95;
 /// Density below which the cosmic ultraviolet background ionises half of the gas, cm^-3 (the
 /// self-shielding density of Rahmati et al. 2013 is a few times this).
 const SHIELDED_N_H_CM3: f64 = 2e-3;
@@ -40,9 +40,10 @@ pub fn fill(params: &GalaxyParams, cells: &[DiscCell]) -> Result<Snapshot> {
         gas.neutral_abundance.push(state.neutral_abundance);
         gas.hydrogen_fraction.push(state.hydrogen_fraction);
         gas.metallicity.push(metals);
-        // Springel & Hernquist (2003): cold mass over t = 2.27 Gyr (n/n_th)^-0.5 (TNG's time scale)
-        let sfr = COLD_SHARE * mass_msun / (2.27e9 * (n_h / STAR_FORMING_N_H_CM3).powf(-0.5));
-        gas.star_formation_rate.push(if state.star_forming { sfr } else { 0.0 });
+        // molecules become stars in 2 Gyr (Leroy et al. 2008)
+        let neutral = state.neutral_gas(&HiModel::default());
+        let h2_msun = mass_msun * state.hydrogen_fraction * neutral.neutral_fraction * neutral.molecular_fraction;
+        gas.star_formation_rate.push(if state.star_forming { h2_msun / 2e9 } else { 0.0 });
         // frozen-in field, B ~ n^(1/2), saturating where clouds are unresolved
         let strength = params.field_ug * n_h.min(10.0).sqrt() * code_per_ug;
         gas.magnetic_field.push(cell.field.map(|b| b * strength));
@@ -153,7 +154,7 @@ fn density_scale(params: &GalaxyParams, cells: &[DiscCell]) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::super::{GalaxyParams, make_galaxy};
-    use crate::sky::neutral::{GasState, HiModel};
+    use crate::sky::neutral::HiModel;
     use crate::sky::snapshot::from_snapshot;
 
     fn small(seed: u64) -> GalaxyParams {
@@ -196,7 +197,37 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_hi_lies_within_the_size_relation() {
+    fn the_arms_trail() {
+        // along an arm phi falls as ln R grows: the arm's phase phi + ln R/tan(pitch) gathers the
+        // mass, the mirrored one does not; without turbulence and holes, which have power in both
+        let params = GalaxyParams {
+            n_cells: 20_000,
+            turbulence_ln: 0.0,
+            holes: 0,
+            lopsidedness: 0.0,
+            ..GalaxyParams::default()
+        };
+        let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default(), true).unwrap();
+        let winding = 1.0 / params.pitch_deg.to_radians().tan();
+        let strength = |sense: f64| -> f64 {
+            let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
+            for (p, m) in galaxy.cells.position_kpc.iter().zip(&galaxy.cells.hi_mass_msun) {
+                let x = p[0].hypot(p[1]) / params.hi_radius_kpc;
+                if (0.2..0.9).contains(&x) {
+                    let phase = params.arms as f64 * (p[1].atan2(p[0]) + sense * winding * x.ln());
+                    re += m * phase.cos();
+                    im += m * phase.sin();
+                    all += m;
+                }
+            }
+            re.hypot(im) / all
+        };
+        let (trailing, leading) = (strength(1.0), strength(-1.0));
+        assert!(trailing > 0.15 && leading < 0.05, "{trailing} {leading}");
+    }
+
+    #[test]
+    fn the_disc_fills_its_size_as_asked() {
         // the column at hi_radius_kpc is of order 1 Msun/pc^2, and 80 to 95 % of the HI is inside
         let params = GalaxyParams { n_cells: 20_000, ..GalaxyParams::default() };
         let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default(), true).unwrap();
@@ -228,15 +259,6 @@ mod tests {
         let snapshot = make_galaxy(&params).unwrap();
         let header = &snapshot.header;
         assert!(snapshot.gas.position.iter().flatten().all(|x| *x > 0.0 && *x < header.box_size));
-        let state = GasState {
-            density_kg_m3: 1.0,
-            energy_km2_s2: 1.0,
-            hydrogen_fraction: 0.7,
-            electron_abundance: 0.0,
-            neutral_abundance: 1.0,
-            star_forming: false,
-        };
-        assert!(state.temperature_k() > 0.0);
         assert!(snapshot.gas.hydrogen_fraction.iter().zip(&snapshot.gas.metallicity).all(|(x, z)| x + z < 1.0));
     }
 

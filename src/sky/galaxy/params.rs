@@ -61,17 +61,17 @@ impl Default for GalaxyParams {
             redshift: 0.0,
             v_flat_km_s: 165.0,
             turnover_kpc: 2.2,
-            central_depression: 40.0,
-            scale_height_kpc: 0.16,
-            flare: 3.0,
+            central_depression: 110.0,
+            scale_height_kpc: 0.25,
+            flare: 2.5,
             warp_deg: 4.0,
             arms: 2,
             pitch_deg: 17.0,
-            arm_strength: 0.75,
-            turbulence_ln: 0.75,
+            arm_strength: 0.85,
+            turbulence_ln: 0.95,
             spectral_slope: -3.3,
             turbulence_km_s: 6.0,
-            holes: 60,
+            holes: 130,
             lopsidedness: 0.12,
             central_metallicity: 0.02,
             metallicity_fall_dex: 0.6,
@@ -95,10 +95,10 @@ impl GalaxyParams {
         let mut within = |low: f64, high: f64| low + (high - low) * draw.uniform();
         let arms = [2, 2, 3, 4][(within(0.0, 4.0) as usize).min(3)];
         let (pitch_deg, arm_strength) = (within(11.0, 27.0), within(0.35, 0.95));
-        let (turbulence_ln, spectral_slope) = (within(0.6, 0.9), within(-3.6, -3.1));
-        let central_depression = 10f64.powf(within(1.2, 2.0));
+        let (turbulence_ln, spectral_slope) = (within(0.75, 1.1), within(-3.6, -3.1));
+        let central_depression = 10f64.powf(within(1.4, 2.3));
         let (flare, warp_deg) = (within(2.0, 4.5), within(0.0, 10.0));
-        let (lopsidedness, holes) = (within(0.0, 0.3), within(25.0, 90.0) as usize);
+        let (lopsidedness, holes) = (within(0.0, 0.3), within(60.0, 180.0) as usize);
         let (scale_height, turnover, fall) = (within(0.8, 1.2), within(0.07, 0.16), within(0.3, 0.9));
         let (turbulence_km_s, field_ug) = (within(5.0, 9.0), within(3.0, 9.0));
         // 0.06 dex of scatter about the mass-size relation
@@ -115,7 +115,7 @@ impl GalaxyParams {
             v_flat_km_s: v_flat,
             turnover_kpc: turnover * radius,
             central_depression,
-            scale_height_kpc: 0.16 * scale_height * (radius / 18.0).powf(0.3),
+            scale_height_kpc: 0.25 * scale_height * (radius / 18.0).powf(0.3),
             flare,
             warp_deg,
             arms,

@@ -249,31 +249,66 @@ fn weighted_mean(vectors: &[[f64; 3]], weights: &[f64]) -> [f64; 3] {
     sum.map(|s| s / total)
 }
 
-/// Centre of the HI, code lengths: the centroid about the heaviest cell, then of a sphere that
-/// shrinks about its own centroid until it holds half of the mass, so that a companion at the
-/// edge does not pull it away.
+/// Centre of the HI, code lengths.
+///
+/// A sphere about the centroid shrinks, recentring itself, until it would hold less than half of
+/// the mass; the result is the centroid of a sphere twice as wide as that, which holds a whole
+/// disc with its arms but not a companion beyond it.
 fn hi_centre(position: &[[f64; 3]], mass: &[f64], box_size: f64) -> [f64; 3] {
     let heaviest = (0..mass.len()).max_by(|a, b| mass[*a].total_cmp(&mass[*b])).unwrap_or(0);
     let origin = position[heaviest];
     let relative: Vec<[f64; 3]> =
         position.iter().map(|p| [0, 1, 2].map(|k| nearest_image(origin[k], p[k], box_size))).collect();
-    let half = 0.5 * mass.iter().sum::<f64>();
     let distance2 = |p: &[f64; 3], c: &[f64; 3]| (0..3).map(|k| (p[k] - c[k]).powi(2)).sum::<f64>();
-    let mut centre = weighted_mean(&relative, mass);
+    // centroid and mass of the cells within a radius
+    let within = |centre: &[f64; 3], radius2: f64| -> ([f64; 3], f64) {
+        let (mut sum, mut total) = ([0.0; 3], 0.0);
+        for (p, m) in relative.iter().zip(mass) {
+            if distance2(p, centre) <= radius2 {
+                (0..3).for_each(|k| sum[k] += m * p[k]);
+                total += m;
+            }
+        }
+        (sum.map(|s| s / total), total)
+    };
+    let (mut centre, all) = within(&[0.0; 3], f64::INFINITY);
     let mut radius2 = relative.iter().map(|p| distance2(p, &centre)).fold(0.0, f64::max);
-    // each step shrinks the radius by a tenth, so this ends
+    // each step shrinks the radius by a tenth, down to cells that coincide
     while radius2 > 0.0 {
-        radius2 *= 0.81;
-        let inside: Vec<usize> = (0..mass.len()).filter(|&i| distance2(&relative[i], &centre) < radius2).collect();
-        let weights: Vec<f64> = inside.iter().map(|&i| mass[i]).collect();
-        if weights.iter().sum::<f64>() < half {
+        let (next, inside) = within(&centre, 0.81 * radius2);
+        if inside < 0.5 * all {
             break;
         }
-        let points: Vec<[f64; 3]> = inside.iter().map(|&i| relative[i]).collect();
-        centre = weighted_mean(&points, &weights);
+        (centre, radius2) = (next, 0.81 * radius2);
+    }
+    for _ in 0..5 {
+        centre = within(&centre, 4.0 * radius2).0;
     }
     [0, 1, 2].map(|k| {
         let c = origin[k] + centre[k];
         if box_size > 0.0 { c.rem_euclid(box_size) } else { c }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hi_centre_wraps_and_ignores_a_companion() {
+        // a ring of ten heavy cells about (1, 50, 50), over the boundary, and a companion far away
+        let mut position: Vec<[f64; 3]> = (0..10)
+            .map(|i| {
+                let (s, c) = (std::f64::consts::TAU * f64::from(i) / 10.0).sin_cos();
+                [(1.0 + 5.0 * c).rem_euclid(100.0), 50.0 + 5.0 * s, 50.0]
+            })
+            .collect();
+        let mut mass = vec![1.0; 10];
+        position.push([40.0, 80.0, 50.0]);
+        mass.push(2.0);
+        let centre = hi_centre(&position, &mass, 100.0);
+        let expected = [1.0, 50.0, 50.0];
+        assert!((0..3).all(|k| (centre[k] - expected[k]).abs() < 1e-9), "{centre:?}");
+        assert_eq!(hi_centre(&[[3.0; 3]], &[1.0], 100.0), [3.0; 3]);
+    }
 }

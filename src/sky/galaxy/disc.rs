@@ -52,7 +52,7 @@ struct Hole {
 
 /// Outer edge of the cells over the HI radius.
 const EDGE: f64 = 1.7;
-/// Scale length of the outer column over the HI radius (Wang et al. 2014: 0.19).
+/// Scale length of the outer column over the HI radius (close to 0.2 in Wang et al. 2014).
 const SCALE_LENGTH: f64 = 0.19;
 /// Cells follow column^this: more, and smaller, cells than mass in the faint outskirts.
 const SAMPLING: f64 = 0.6;

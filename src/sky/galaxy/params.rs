@@ -19,7 +19,7 @@ pub struct GalaxyParams {
     /// Radius over which the rotation rises, kpc: V = v_flat (1 - exp(-R/R_t)).
     pub turnover_kpc: f64,
     /// Central depression A of the column exp(-R/R_s)/(1 + A exp(-1.6 R/R_s)), R_s = 0.19 times
-    /// `hi_radius_kpc` (Wang et al. 2014); molecules deepen it in the HI.
+    /// `hi_radius_kpc` (the form of Wang et al. 2014); molecules deepen it in the HI.
     pub central_depression: f64,
     /// Scale height (sech^2) of the gas in the centre, kpc.
     pub scale_height_kpc: f64,

@@ -1,0 +1,127 @@
+use super::files::{complete, numbered};
+use super::hdf;
+use crate::error::{Error, Result};
+use hdf5::File;
+use std::path::{Path, PathBuf};
+
+/// Where the gas of one subhalo lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SubhaloGas {
+    /// Index of its first gas cell in the whole snapshot.
+    pub first: u64,
+    /// Number of its gas cells (`SubhaloLenType[0]`).
+    pub count: u64,
+    /// `SubhaloPos`: the particle of lowest potential, ckpc/h.
+    pub position: [f64; 3],
+}
+
+/// Gas cells of subhalo `index` by the group catalogue at `catalogue` (the folder groups_* or its
+/// one file fof_subhalo_tab_*.hdf5).
+///
+/// Snapshots are ordered by group, within a group by subhalo, then the group's loose cells; the
+/// first cell is therefore a sum over `GroupLenType` and `SubhaloLenType`, unless `offsets` names
+/// TNG's offsets file, whose `Subhalo/SnapByType` states it.
+pub fn subhalo_gas(catalogue: &Path, offsets: Option<&Path>, index: u64) -> Result<SubhaloGas> {
+    let files = catalogue_files(catalogue)?;
+    let mut found = None;
+    let mut seen = 0u64;
+    for path in &files {
+        let file = hdf::open(path)?;
+        let count = rows_of(&file, "Subhalo/SubhaloLenType");
+        if found.is_none() && index < seen + count {
+            let row = (index - seen) as usize;
+            let position = column(&file, "Subhalo/SubhaloPos", 3, row..row + 1, path)?;
+            let cells = column(&file, "Subhalo/SubhaloLenType", 1, row..row + 1, path)?[0] as u64;
+            let group = column(&file, "Subhalo/SubhaloGrNr", 1, row..row + 1, path)?[0] as u64;
+            if !position.iter().all(|v| v.is_finite()) {
+                return Err(Error::input(format!("SubhaloPos of subhalo {index} is not finite")).place(path.display()));
+            }
+            found = Some(([position[0], position[1], position[2]], cells, group));
+        }
+        seen += count;
+    }
+    let Some((position, count, group)) = found else {
+        return Err(Error::input("there is no such subhalo")
+            .found(index)
+            .expected(format!("a number below {seen}"))
+            .place(catalogue.display()));
+    };
+    if count == 0 {
+        return Err(Error::input("the subhalo has no gas")
+            .found(format!("subhalo {index}"))
+            .place(catalogue.display()));
+    }
+    let first = match offsets {
+        Some(path) => first_by_offsets(path, index)?,
+        None => first_by_counting(&files, group, index)?,
+    };
+    Ok(SubhaloGas { first, count, position })
+}
+
+fn first_by_offsets(path: &Path, index: u64) -> Result<u64> {
+    let file = hdf::open(path)?;
+    let row = index as usize;
+    Ok(column(&file, "Subhalo/SnapByType", 1, row..row + 1, path)?[0] as u64)
+}
+
+fn first_by_counting(files: &[PathBuf], group: u64, index: u64) -> Result<u64> {
+    let (mut groups_seen, mut subhalos_seen, mut first) = (0u64, 0u64, 0u64);
+    let mut first_subhalo = None;
+    let mut lengths = Vec::new();
+    for path in files {
+        let file = hdf::open(path)?;
+        let groups = rows_of(&file, "Group/GroupLenType");
+        if groups > 0 && groups_seen <= group {
+            let take = groups.min(group - groups_seen) as usize;
+            first += sum(&column(&file, "Group/GroupLenType", 1, 0..take, path)?);
+            if group < groups_seen + groups {
+                let first_sub = column(&file, "Group/GroupFirstSub", 1, take..take + 1, path)?[0];
+                first_subhalo = (first_sub >= 0.0).then_some(first_sub as u64);
+            }
+        }
+        groups_seen += groups;
+        let subhalos = rows_of(&file, "Subhalo/SubhaloLenType");
+        if subhalos > 0 && subhalos_seen <= index {
+            let take = subhalos.min(index - subhalos_seen) as usize;
+            lengths.extend(column(&file, "Subhalo/SubhaloLenType", 1, 0..take, path)?);
+        }
+        subhalos_seen += subhalos;
+    }
+    match first_subhalo {
+        Some(start) if start <= index => Ok(first + sum(&lengths[start as usize..])),
+        _ => Err(Error::input("the group catalogue contradicts itself")
+            .found(format!("subhalo {index} in group {group}, whose GroupFirstSub is {first_subhalo:?}"))
+            .place(files[0].display())),
+    }
+}
+
+fn sum(lengths: &[f64]) -> u64 {
+    lengths.iter().map(|v| *v as u64).sum()
+}
+
+/// All files of the catalogue, in order; each must be there, since the counts run through them.
+fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
+    let chunks = if path.is_dir() { numbered(path)? } else { vec![(0, path.to_path_buf())] };
+    let Some((_, first)) = chunks.first() else {
+        return Err(Error::input("the folder holds no group catalogue")
+            .found(path.display())
+            .expected("files named fof_subhalo_tab_NNN.K.hdf5"));
+    };
+    let file = hdf::open(first)?;
+    let total = hdf::attribute(&hdf::group(&file, "Header", first)?, "NumFiles").map_or(1, |v| v[0].max(1.0) as usize);
+    let set = complete(chunks, total, path)?;
+    set.complete_or(false, path)?;
+    Ok(set.files.into_iter().map(|f| f.1).collect())
+}
+
+/// Rows of a data set; 0 where it is absent, as in files without groups.
+fn rows_of(file: &File, name: &str) -> u64 {
+    hdf::dataset(file, name).and_then(|d| d.shape().first().copied()).unwrap_or(0) as u64
+}
+
+fn column(file: &File, name: &str, columns: usize, rows: std::ops::Range<usize>, path: &Path) -> Result<Vec<f64>> {
+    let data = hdf::dataset(file, name).ok_or_else(|| {
+        Error::input(format!("the field {name} is missing")).expected("a TNG group catalogue").place(path.display())
+    })?;
+    hdf::rows(&data, rows, columns, name, path)
+}

@@ -1,0 +1,88 @@
+//! Small HDF5 helpers that turn library errors into sentences with file and field.
+
+use crate::error::{Error, Result};
+use hdf5::{Dataset, File, Group};
+use std::fs;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+/// First bytes of every HDF5 file without a user block.
+const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
+
+/// Opens `path` for reading.
+pub fn open(path: &Path) -> Result<File> {
+    let mut start = [0u8; 8];
+    let mut file = fs::File::open(path).map_err(|e| Error::io("open", path, e))?;
+    if file.read_exact(&mut start).is_err() || start != SIGNATURE {
+        return Err(Error::input("the file is not an HDF5 file")
+            .found("other first bytes than the HDF5 signature")
+            .expected("an IllustrisTNG snapshot, cutout or group catalogue (*.hdf5)")
+            .place(path.display()));
+    }
+    File::open(path).map_err(|e| {
+        Error::input("the HDF5 file is truncated or damaged")
+            .found(first_line(&e))
+            .place(path.display())
+            .hint("fetch the file again and compare its checksum")
+    })
+}
+
+/// The first line of a library error, without its stack.
+pub fn first_line(error: &hdf5::Error) -> String {
+    error.to_string().lines().next().unwrap_or("an HDF5 error").to_string()
+}
+
+/// A group that must be there.
+pub fn group(file: &File, name: &str, path: &Path) -> Result<Group> {
+    file.group(name).map_err(|_| {
+        Error::input(format!("the group {name} is missing"))
+            .expected("the layout of an IllustrisTNG file")
+            .place(path.display())
+    })
+}
+
+/// A data set of `group`, None where there is none of this name.
+pub fn dataset(group: &Group, name: &str) -> Option<Dataset> {
+    if group.link_exists(name) { group.dataset(name).ok() } else { None }
+}
+
+/// All numbers of the attribute `name`, None where it is absent or not numeric.
+pub fn attribute(group: &Group, name: &str) -> Option<Vec<f64>> {
+    group.attr(name).ok()?.read_raw::<f64>().ok().filter(|v| !v.is_empty())
+}
+
+/// The attribute `name` as text, None where it is absent or not text.
+pub fn text_attribute(group: &Group, name: &str) -> Option<String> {
+    use hdf5::types::{FixedAscii, VarLenAscii, VarLenUnicode};
+    let attr = group.attr(name).ok()?;
+    attr.read_scalar::<VarLenUnicode>()
+        .map(|s| s.to_string())
+        .or_else(|_| attr.read_scalar::<VarLenAscii>().map(|s| s.to_string()))
+        .or_else(|_| attr.read_scalar::<FixedAscii<256>>().map(|s| s.to_string()))
+        .ok()
+}
+
+/// Rows `rows` of the first `columns` columns, flat, as f64.
+pub fn rows(data: &Dataset, rows: Range<usize>, columns: usize, field: &str, path: &Path) -> Result<Vec<f64>> {
+    let shape = data.shape();
+    let fits = shape.first().is_some_and(|n| rows.end <= *n)
+        && (shape.len() == 1 && columns == 1 || shape.len() == 2 && shape[1] >= columns);
+    if !fits {
+        return Err(Error::input(format!("the field {field} has an unexpected shape"))
+            .found(format!("{shape:?}"))
+            .expected(if columns == 1 { format!("[{}]", rows.end) } else { format!("[{}, {columns}]", rows.end) })
+            .place(path.display()));
+    }
+    let read = if shape.len() == 1 {
+        data.read_slice_1d::<f64, _>(ndarray::s![rows]).map(|a| a.into_raw_vec_and_offset().0)
+    } else {
+        data.read_slice_2d::<f64, _>(ndarray::s![rows, 0..columns]).map(|a| a.iter().copied().collect())
+    };
+    read.map_err(|e| {
+        Error::input(format!("the field {field} cannot be read"))
+            .found(first_line(&e))
+            .place(path.display())
+            .hint("the file may be truncated; fetch it again")
+    })
+}

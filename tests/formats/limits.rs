@@ -2,8 +2,11 @@
 //! itself again as a child.
 
 use crate::fits::cube;
+use crate::visibilities::table;
+use skyfringe::error::Watch;
 use skyfringe::formats::Staged;
 use skyfringe::formats::fits::{Beam, write_cube};
+use skyfringe::formats::visibilities::{Polarisations, Precision, write_visibilities};
 use skyfringe::{Error, Result};
 use std::path::Path;
 use std::process::Command;
@@ -69,4 +72,25 @@ fn fits_on_a_full_disk_child() {
     let mut whole = cube(3, 50, 50);
     whole.beams = vec![Beam { major_rad: 1e-4, minor_rad: 1e-4, angle_rad: 0.0 }; 3];
     fails_cleanly_under_every_limit(997, |path| write_cube(path, &whole));
+}
+
+#[test]
+fn visibilities_on_a_full_disk() {
+    in_a_child("limits::visibilities_on_a_full_disk_child");
+}
+
+#[test]
+#[ignore = "run by visibilities_on_a_full_disk"]
+fn visibilities_on_a_full_disk_child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let mut whole = table(300, 16, Polarisations::Linear);
+    whole.provenance = "short".into();
+    fails_cleanly_under_every_limit(1733, |path| write_visibilities(path, &whole, Precision::Double, &Watch::silent()));
+    // several blocks
+    let large = table(401, 128, Polarisations::Linear);
+    fails_cleanly_under_every_limit(400_009, |path| {
+        write_visibilities(path, &large, Precision::Double, &Watch::silent())
+    });
 }

@@ -1,9 +1,16 @@
 //! FITS images and cubes with celestial (SIN), spectral (FREQ) and Stokes axes.
 
+mod axes;
+mod handle;
+mod hdu;
+mod header;
 mod read;
+mod record;
+mod summary;
 mod write;
 
 pub use read::read_cube;
+pub use summary::header_summary;
 pub use write::write_cube;
 
 use crate::units::RaDec;
@@ -44,9 +51,9 @@ pub struct SkyAxes {
 /// Spectral axis: one frequency a plane, equally spaced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpectralAxis {
-    /// Centre frequency of each plane, Hz.
+    /// Centre frequency of each plane, Hz; empty for a file that was read and has no spectral axis.
     pub freq_hz: Vec<f64>,
-    /// Channel width, Hz (positive).
+    /// Channel width, Hz (positive; 0 where a file that was read gives none).
     pub width_hz: f64,
     /// RESTFRQ, Hz; 0 where there is none.
     pub rest_hz: f64,

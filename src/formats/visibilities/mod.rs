@@ -1,9 +1,10 @@
 //! The visibility file (HDF5, docs/formats.md) and the table it holds.
 
+mod library;
 mod read;
 mod write;
 
-pub use read::read_visibilities;
+pub use read::{read_visibilities, read_visibility_frame};
 pub use write::{Precision, write_visibilities};
 
 use crate::units::RaDec;

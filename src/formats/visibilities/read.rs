@@ -1,9 +1,340 @@
-use super::VisibilityTable;
-use crate::error::Result;
+use super::library::read_failed;
+use super::{Polarisations, VisibilityTable};
+use crate::error::{Error, Result};
+use crate::units::RaDec;
+use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
+use hdf5::{Container, Dataset, File, H5Type};
+use ndarray::{Array2, Array3, ArrayD};
+use rustfft::num_complex::Complex64;
+use std::io::Read;
 use std::path::Path;
 
 /// Reads a visibility file; a minimal one (uvw, freq_hz, vis, phase centre) gets weight 1, no flags.
+///
+/// # Errors
+/// A missing, truncated or non-HDF5 file; a data set that is missing, has the wrong type or a shape that does not fit
+/// the others; coordinates, frequencies, weights or unflagged visibilities that are not finite numbers. Each names the
+/// file and the data set.
 pub fn read_visibilities(path: &Path) -> Result<VisibilityTable> {
-    let _ = path;
-    todo!()
+    let mut table = read_visibility_frame(path)?;
+    let source = Source::open(path)?;
+    let vis = source.required("vis")?;
+    source.check_complex(&vis)?;
+    let shape = table.vis.raw_dim();
+    let values = source.values::<Complex64>(&vis, "vis")?;
+    table.vis = values.into_shape_with_order(shape).map_err(|e| source.wrong("vis", e, "the shape of the file"))?;
+    let bad = table.vis.iter().zip(&table.flag).filter(|(v, flag)| !**flag && !v.is_finite()).count();
+    if bad > 0 {
+        return Err(source
+            .wrong("vis", format!("{bad} unflagged visibilities that are not finite"), "finite numbers")
+            .hint("set their flag to true"));
+    }
+    Ok(table)
+}
+
+/// Reads everything but the visibilities themselves, which are 0: the frame to predict onto.
+///
+/// A file without `vis` gets one polarisation, I, unless the attribute `polarisations` says otherwise.
+///
+/// # Errors
+/// Those of [`read_visibilities`].
+pub fn read_visibility_frame(path: &Path) -> Result<VisibilityTable> {
+    let source = Source::open(path)?;
+    let freq_hz: Vec<f64> = source.column("freq_hz", None)?.ok_or_else(|| source.missing("freq_hz"))?;
+    if let Some(bad) = freq_hz.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
+        return Err(source.wrong("freq_hz", format!("{bad} Hz"), "positive frequencies"));
+    }
+    let uvw = source.required("uvw")?;
+    let rows = match uvw.shape().as_slice() {
+        [rows, 3] if *rows > 0 => *rows,
+        other => return Err(source.wrong("uvw", format!("shape {other:?}"), "[row, 3] with at least one row")),
+    };
+    let uvw_m: Array2<f64> = source
+        .values(&uvw, "uvw")?
+        .into_shape_with_order((rows, 3))
+        .map_err(|e| source.wrong("uvw", e, "the shape of the file"))?;
+    let bad = uvw_m.iter().filter(|v| !v.is_finite()).count();
+    if bad > 0 {
+        return Err(source.wrong("uvw", format!("{bad} coordinates that are not finite"), "metres"));
+    }
+    let polarisations = source.polarisations(rows, freq_hz.len())?;
+    let shape = (rows, freq_hz.len(), polarisations.count());
+    let antennas = |name: &str| -> Result<Vec<u32>> {
+        let numbers: Vec<i64> = source.column(name, Some(rows))?.unwrap_or_default();
+        numbers
+            .into_iter()
+            .map(|n| u32::try_from(n).map_err(|_| source.wrong(name, n, "station numbers from 0 on")))
+            .collect()
+    };
+    let (antenna1, antenna2) = (antennas("antenna1")?, antennas("antenna2")?);
+    if antenna1.len() != antenna2.len() {
+        return Err(source.missing(if antenna1.is_empty() { "antenna1" } else { "antenna2" }));
+    }
+    let weight = source.cube::<f32>("weight", shape)?.unwrap_or_else(|| Array3::from_elem(shape, 1.0));
+    if let Some(bad) = weight.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+        return Err(source.wrong("weight", bad, "finite numbers of at least 0"));
+    }
+    Ok(VisibilityTable {
+        uvw_m,
+        time_mjd_utc: source.column("time_mjd_utc", Some(rows))?.unwrap_or_default(),
+        antenna1,
+        antenna2,
+        freq_hz,
+        vis: Array3::zeros(shape),
+        weight,
+        flag: source.flags(shape)?,
+        phase_centre: source.phase_centre()?,
+        polarisations,
+        telescope: source.text("telescope")?.unwrap_or_default(),
+        channel_width_hz: source.number("channel_width_hz")?.unwrap_or(0.0),
+        integration_time_s: source.number("integration_time_s")?.unwrap_or(0.0),
+        provenance: source.text("provenance")?.unwrap_or_default(),
+    })
+}
+
+/// An open file, and what is said about its faults.
+struct Source<'p> {
+    path: &'p Path,
+    file: File,
+    bytes: u64,
+}
+
+impl<'p> Source<'p> {
+    fn open(path: &'p Path) -> Result<Source<'p>> {
+        let metadata = std::fs::metadata(path).map_err(|e| Error::io("open", path, e))?;
+        if !metadata.is_file() {
+            return Err(Error::input("not a regular file").expected("a visibility file").place(path.display()));
+        }
+        let mut start = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(8).read_to_end(&mut start))
+            .map_err(|e| Error::io("read", path, e))?;
+        if start != b"\x89HDF\r\n\x1a\n" {
+            return Err(Error::input("not an HDF5 file")
+                .found(if start.is_empty() { "an empty file" } else { "other bytes at its start" })
+                .expected("a visibility file, as docs/formats.md describes it")
+                .place(path.display()));
+        }
+        let file = File::open(path).map_err(|e| {
+            Error::input("the HDF5 file is truncated or damaged")
+                .found(format!("HDF5: {e}"))
+                .place(path.display())
+                .hint("copy it again")
+        })?;
+        Ok(Source { path, file, bytes: metadata.len() })
+    }
+
+    fn place(&self, name: &str) -> String {
+        format!("{}, {name}", self.path.display())
+    }
+
+    fn wrong(&self, name: &str, found: impl std::fmt::Display, expected: impl std::fmt::Display) -> Error {
+        Error::input(format!("the data set {name} of a visibility file is not usable"))
+            .found(found)
+            .expected(expected)
+            .place(self.place(name))
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        let names = self.file.member_names().unwrap_or_default();
+        Error::input(format!("the visibility file has no data set {name}"))
+            .found(if names.is_empty() { "no data sets".into() } else { names.join(", ") })
+            .expected("at least uvw, freq_hz and vis")
+            .place(self.place(name))
+    }
+
+    fn dataset(&self, name: &str) -> Result<Option<Dataset>> {
+        if !self.file.link_exists(name) {
+            return Ok(None);
+        }
+        self.file.dataset(name).map(Some).map_err(|e| read_failed(self.path, name, &e))
+    }
+
+    fn required(&self, name: &str) -> Result<Dataset> {
+        self.dataset(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// All values of a data set, converted by the library.
+    fn values<T: H5Type>(&self, dataset: &Dataset, name: &str) -> Result<ArrayD<T>> {
+        let size = dataset.shape().iter().try_fold(size_of::<T>() as u64, |n, length| n.checked_mul(*length as u64));
+        // deflate shrinks by 1032 at the very most: more is a damaged header, not data
+        if size.is_none_or(|size| size / 1032 > self.bytes) {
+            return Err(self.wrong(name, format!("shape {:?}", dataset.shape()), "no more than the file can hold"));
+        }
+        dataset.read_dyn().map_err(|e| read_failed(self.path, name, &e))
+    }
+
+    fn column<T: H5Type>(&self, name: &str, rows: Option<usize>) -> Result<Option<Vec<T>>> {
+        let Some(dataset) = self.dataset(name)? else {
+            return Ok(None);
+        };
+        match (dataset.shape().as_slice(), rows) {
+            ([length], Some(rows)) if *length == rows => {}
+            ([length], None) if *length > 0 => {}
+            (other, rows) => {
+                let expected =
+                    rows.map_or("one axis of at least 1".into(), |rows| format!("[{rows}], as uvw has rows"));
+                return Err(self.wrong(name, format!("shape {other:?}"), expected));
+            }
+        }
+        Ok(Some(self.values::<T>(&dataset, name)?.into_iter().collect()))
+    }
+
+    /// An array of the shape of `vis`; the polarisation axis may be left out where it is 1.
+    fn cube<T: H5Type>(&self, name: &str, shape: (usize, usize, usize)) -> Result<Option<Array3<T>>> {
+        let Some(dataset) = self.dataset(name)? else {
+            return Ok(None);
+        };
+        self.check_cube(&dataset, name, shape)?;
+        let values = self.values::<T>(&dataset, name)?;
+        values.into_shape_with_order(shape).map(Some).map_err(|e| self.wrong(name, e, "the shape of the file"))
+    }
+
+    fn check_cube(&self, dataset: &Dataset, name: &str, shape: (usize, usize, usize)) -> Result<()> {
+        let found = dataset.shape();
+        let (rows, channels, products) = shape;
+        let two_axes = products == 1 && found == [rows, channels];
+        if found == [rows, channels, products] || two_axes {
+            return Ok(());
+        }
+        Err(self.wrong(
+            name,
+            format!("shape {found:?}"),
+            format!("[{rows}, {channels}, {products}]: rows of uvw, channels of freq_hz, polarisations"),
+        ))
+    }
+
+    fn flags(&self, shape: (usize, usize, usize)) -> Result<Array3<bool>> {
+        let Some(dataset) = self.dataset("flag")? else {
+            return Ok(Array3::from_elem(shape, false));
+        };
+        match self.descriptor(&dataset, "flag")? {
+            TypeDescriptor::Boolean => Ok(self.cube::<bool>("flag", shape)?.unwrap_or_default()),
+            TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
+                Ok(self.cube::<i64>("flag", shape)?.unwrap_or_default().mapv(|value| value != 0))
+            }
+            other => Err(self.wrong("flag", other, "booleans or integers")),
+        }
+    }
+
+    fn descriptor(&self, container: &Container, name: &str) -> Result<TypeDescriptor> {
+        container.dtype().and_then(|t| t.to_descriptor()).map_err(|e| read_failed(self.path, name, &e))
+    }
+
+    /// Complex numbers are a compound of r and i, as h5py writes them. The library would also "convert" compounds
+    /// of other names, to zeros.
+    fn check_complex(&self, dataset: &Dataset) -> Result<()> {
+        let expected = "complex64 or complex128 as h5py writes them: a compound of floats r and i";
+        let found = match dataset.dtype().and_then(|t| t.to_descriptor()) {
+            Ok(TypeDescriptor::Compound(compound)) => {
+                let field = |name: &str| {
+                    compound.fields.iter().any(|f| f.name == name && matches!(f.ty, TypeDescriptor::Float(_)))
+                };
+                if compound.fields.len() == 2 && field("r") && field("i") {
+                    return Ok(());
+                }
+                TypeDescriptor::Compound(compound).to_string()
+            }
+            Ok(other) => other.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Err(self.wrong("vis", found, expected))
+    }
+
+    fn polarisations(&self, rows: usize, channels: usize) -> Result<Polarisations> {
+        let stated = match self.text("polarisations")? {
+            None => None,
+            Some(text) => match text.replace(' ', "").as_str() {
+                "I" => Some(Polarisations::I),
+                "XX,XY,YX,YY" => Some(Polarisations::Linear),
+                _ => {
+                    return Err(Error::input("polarisations that are not supported")
+                        .found(format!("\"{text}\""))
+                        .expected("\"I\" or \"XX,XY,YX,YY\"")
+                        .place(self.place("attribute polarisations")));
+                }
+            },
+        };
+        let Some(vis) = self.dataset("vis")? else {
+            return Ok(stated.unwrap_or(Polarisations::I));
+        };
+        let guessed = match vis.shape().as_slice() {
+            [_, _, 4] => Polarisations::Linear,
+            _ => Polarisations::I,
+        };
+        let polarisations = stated.unwrap_or(guessed);
+        self.check_cube(&vis, "vis", (rows, channels, polarisations.count()))?;
+        Ok(polarisations)
+    }
+
+    fn phase_centre(&self) -> Result<RaDec> {
+        let degrees = |name: &str| {
+            self.number(name)?.ok_or_else(|| {
+                Error::input(format!("the visibility file has no attribute {name}"))
+                    .expected("the phase centre, in degrees, as attributes of the file")
+                    .place(self.place(name))
+            })
+        };
+        let (ra, dec) = (degrees("phase_centre_ra_deg")?, degrees("phase_centre_dec_deg")?);
+        if !(-90.0..=90.0).contains(&dec) {
+            return Err(Error::input("a declination beyond the pole")
+                .found(dec)
+                .expected("-90 to 90 deg")
+                .place(self.place("attribute phase_centre_dec_deg")));
+        }
+        Ok(RaDec::from_deg(ra, dec))
+    }
+
+    fn attribute(&self, name: &str) -> Result<Option<hdf5::Attribute>> {
+        let names = self.file.attr_names().map_err(|e| read_failed(self.path, "the attributes", &e))?;
+        if !names.iter().any(|n| n == name) {
+            return Ok(None);
+        }
+        self.file.attr(name).map(Some).map_err(|e| read_failed(self.path, name, &e))
+    }
+
+    /// A finite number, a scalar or an array of one.
+    fn number(&self, name: &str) -> Result<Option<f64>> {
+        let Some(attribute) = self.attribute(name)? else {
+            return Ok(None);
+        };
+        let found = match self.descriptor(&attribute, name)? {
+            TypeDescriptor::Float(_) | TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
+                let values: Vec<f64> = attribute.read_raw().map_err(|e| read_failed(self.path, name, &e))?;
+                match values.as_slice() {
+                    [value] if value.is_finite() => return Ok(Some(*value)),
+                    other => format!("{other:?}"),
+                }
+            }
+            other => other.to_string(),
+        };
+        Err(Error::input(format!("the attribute {name} of a visibility file is not usable"))
+            .found(found)
+            .expected("one finite number")
+            .place(self.place(name)))
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        let Some(attribute) = self.attribute(name)? else {
+            return Ok(None);
+        };
+        let read = match self.descriptor(&attribute, name)? {
+            TypeDescriptor::VarLenUnicode => texts::<VarLenUnicode>(&attribute),
+            TypeDescriptor::VarLenAscii => texts::<VarLenAscii>(&attribute),
+            TypeDescriptor::FixedAscii(_) => texts::<FixedAscii<4096>>(&attribute),
+            TypeDescriptor::FixedUnicode(_) => texts::<FixedUnicode<4096>>(&attribute),
+            other => {
+                return Err(Error::input(format!("the attribute {name} of a visibility file is not usable"))
+                    .found(other)
+                    .expected("text")
+                    .place(self.place(name)));
+            }
+        };
+        Ok(Some(read.map_err(|e| read_failed(self.path, name, &e))?))
+    }
+}
+
+fn texts<T: H5Type + ToString>(attribute: &hdf5::Attribute) -> hdf5::Result<String> {
+    let values: Vec<T> = attribute.read_raw()?;
+    Ok(values.iter().map(T::to_string).collect::<Vec<_>>().join(","))
 }

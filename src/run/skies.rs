@@ -115,7 +115,10 @@ pub(super) fn prepare(
                 params.n_cells = *n;
             }
             progress.stage("galaxy", 1);
-            let galaxy = from_snapshot(&make_galaxy(&params)?, None, &hi_model(&settings.sky), false)?;
+            let made = make_galaxy(&params)?;
+            // the maker puts its galaxy in the middle of the box
+            let centre = [0.5 * made.header.box_size; 3];
+            let galaxy = from_snapshot(&made, Some(centre), &hi_model(&settings.sky), false)?;
             from_galaxy(settings, galaxy, format!("built-in galaxy {seed}"), track, fixed, progress)
         }
         SkySource::Fits { path, subtract_mean } => {

@@ -133,6 +133,20 @@ impl GalaxyParams {
         }
     }
 
+    /// The same galaxy with another HI mass; size, speed, thickness and metallicity follow the
+    /// relations that [`GalaxyParams::random`] draws about.
+    pub fn with_hi_mass(mut self, hi_mass_msun: f64) -> GalaxyParams {
+        let mass = hi_mass_msun / self.hi_mass_msun;
+        let size = hi_radius_kpc(hi_mass_msun) / hi_radius_kpc(self.hi_mass_msun);
+        self.hi_mass_msun = hi_mass_msun;
+        self.hi_radius_kpc *= size;
+        self.turnover_kpc *= size;
+        self.scale_height_kpc *= size.powf(0.3);
+        self.v_flat_km_s *= mass.powf(0.25);
+        self.central_metallicity *= mass.powf(0.3);
+        self
+    }
+
     /// Refuses parameters that no disc can have.
     pub(super) fn check(&self) -> Result<()> {
         let positive = [

@@ -5,8 +5,20 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first. Modules of one row may import each other's rows below, and earlier modules of their row.
 const ORDER: &[&str] = &[
-    "units", "error", "math", "time", "gridding", "formats", "sky", "telescope", "visibilities", "imaging", "datasets",
-    "learn", "run", "cli",
+    "units",
+    "error",
+    "math",
+    "time",
+    "gridding",
+    "formats",
+    "sky",
+    "telescope",
+    "visibilities",
+    "imaging",
+    "datasets",
+    "learn",
+    "run",
+    "cli",
 ];
 
 fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {

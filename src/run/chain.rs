@@ -1,13 +1,13 @@
 //! The command `run`: sky -> visibilities -> images -> preview and record.
 
 use super::headers::{observation_cards, program};
-use super::image::{CubeAxes, Product, image_table, params_of, write_product};
+use super::image::{CubeAxes, Product, image_table, params_of, totals, write_product};
 use super::observe::{observe, write, write_sky};
 use super::params::{Settings, SkySource};
 use super::picture;
 use super::record::{Record, sha256_file};
-use super::sky::make_folder;
 use super::skies::{PreparedSky, SkyContent, prepare};
+use super::sky::make_folder;
 use super::{Progress, plan};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
@@ -96,7 +96,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     {
         cards.push(crate::formats::fits::Card::int("SEED", seed as i64, "seed of the thermal noise"));
     }
-    let axes = CubeAxes { table: &table, cell_rad: params.cell_rad, specsys: &sky.specsys };
+    let axes = CubeAxes { table: &table, specsys: &sky.specsys };
     for (name, product) in [("dirty.fits", Product::Dirty), ("psf.fits", Product::Psf)] {
         write_product(&out.join(name), &axes.cube(&images, product, &params, &cards))?;
         record.product(out, name)?;
@@ -111,12 +111,13 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     for (name, value) in &facts {
         record.fact(name, json!(value));
     }
-    record.fact("samples_used", json!(images.samples_used));
-    record.fact("samples_beyond_nyquist", json!(images.samples_beyond_nyquist));
+    record.fact("samples_used", json!(totals(&images).used));
+    record.fact("samples_beyond_nyquist", json!(totals(&images).beyond_nyquist));
     record.fact("noise_seed", json!(settings.noise.as_ref().and_then(|n| n.seed)));
     record.complete()?;
 
-    let mut text = format!("{}: sky.fits, visibilities.h5, dirty.fits, psf.fits, preview.png, run.json\n", out.display());
+    let mut text =
+        format!("{}: sky.fits, visibilities.h5, dirty.fits, psf.fits, preview.png, run.json\n", out.display());
     for (name, value) in facts {
         text.push_str(&format!("{name:>14}  {value}\n"));
     }
@@ -158,10 +159,7 @@ fn facts(
     let mut add = |name: &str, value: String| facts.push((name.to_string(), value));
     if let SkyContent::Cube { products: Some(p), .. } = &sky.content {
         add("HI mass", format!("{:.3e} Msun", p.total_hi_msun));
-        add(
-            "distance",
-            format!("{:.2} Mpc, z = {:.5}", p.placement.luminosity_distance_mpc, p.placement.redshift),
-        );
+        add("distance", format!("{:.2} Mpc, z = {:.5}", p.placement.luminosity_distance_mpc, p.placement.redshift));
     }
     add(
         "observation",
@@ -184,7 +182,12 @@ fn facts(
     );
     add(
         "pixels",
-        format!("{} x {} of {}", sky.pixels.size, sky.pixels.size, format_quantity(sky.pixels.cell_rad, Dimension::Angle)),
+        format!(
+            "{} x {} of {}",
+            sky.pixels.size,
+            sky.pixels.size,
+            format_quantity(sky.pixels.cell_rad, Dimension::Angle)
+        ),
     );
     add("weighting", settings.image.weighting.to_string());
     if let Some(b) = images.beams.get(images.beams.len() / 2) {
@@ -199,7 +202,7 @@ fn facts(
         );
     }
     if settings.noise.is_some() {
-        let sigma = images.noise_sigma_jy.iter().copied().fold(0.0, f64::max);
+        let sigma = images.noise_jy.iter().copied().fold(0.0, f64::max);
         add("noise", format!("{}/beam a channel", format_quantity(sigma, Dimension::FluxDensity)));
     }
     add("station beams", beams.to_string());

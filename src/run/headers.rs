@@ -14,12 +14,7 @@ pub(super) fn program() -> String {
 
 /// Celestial axes of an image whose phase centre is 0-based pixel N/2.
 pub(super) fn sky_axes(centre: RaDec, nx: usize, ny: usize, cell_rad: f64) -> SkyAxes {
-    SkyAxes {
-        centre,
-        step_x_rad: -cell_rad,
-        step_y_rad: cell_rad,
-        reference_pixel: [(nx / 2) as f64, (ny / 2) as f64],
-    }
+    SkyAxes { centre, step_x_rad: -cell_rad, step_y_rad: cell_rad, reference_pixel: [(nx / 2) as f64, (ny / 2) as f64] }
 }
 
 /// Spectral axis of channels in `specsys`.
@@ -30,10 +25,7 @@ pub(super) fn spectral_axis(freq_hz: &[f64], width_hz: f64, specsys: &str) -> Sp
 /// Axes of a sky cube.
 pub(super) fn cube_axes(cube: &SkyCube) -> (SkyAxes, SpectralAxis) {
     let (_, ny, nx) = cube.flux_jy.dim();
-    (
-        sky_axes(cube.centre, nx, ny, cube.cell_rad),
-        spectral_axis(&cube.freq_hz, cube.channel_width_hz, &cube.specsys),
-    )
+    (sky_axes(cube.centre, nx, ny, cube.cell_rad), spectral_axis(&cube.freq_hz, cube.channel_width_hz, &cube.specsys))
 }
 
 /// Who observed what, when, through which beams.

@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::formats::Staged;
 use crate::formats::fits::{Card, FitsCube, write_cube};
 use crate::formats::visibilities::{VisibilityTable, read_visibilities};
-use crate::imaging::{ImageMethod, ImageParams, Images, Weighting, make_images};
+use crate::gridding::ImageGeometry;
+use crate::imaging::{ImageParams, Images, Method as ImageMethod, Samples, Weighting, make_images};
 use crate::time::format_utc;
 use crate::units::{Dimension, format_quantity, parse_quantity};
 use ndarray::Array3;
@@ -52,7 +53,7 @@ impl ImageRequest {
         };
         Ok(ImageRequest {
             visibilities,
-            params: ImageParams { nx: size, ny: size, cell_rad, weighting, method, keep_beyond_nyquist },
+            params: ImageParams { geometry: square(size, cell_rad), weighting, method, keep_beyond_nyquist },
             dirty: product("-dirty.fits"),
             psf: product("-psf.fits"),
         })
@@ -75,7 +76,7 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
         cards.push(Card::text("DATE-OBS", format_utc(start), "start of the observation"));
         cards.push(Card::text("TIMESYS", "UTC", ""));
     }
-    let axes = CubeAxes { table: &table, cell_rad: request.params.cell_rad, specsys: "" };
+    let axes = CubeAxes { table: &table, specsys: "" };
     for (product, staged) in [(Product::Dirty, dirty), (Product::Psf, psf)] {
         write_cube(staged.path(), &axes.cube(&images, product, &request.params, &cards))?;
         staged.commit()?;
@@ -86,8 +87,8 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
         request.dirty.display(),
         request.psf.display(),
         table.freq_hz.len(),
-        images.samples_used,
-        images.samples_beyond_nyquist,
+        totals(&images).used,
+        totals(&images).beyond_nyquist,
         match images.beams.first() {
             Some(b) => format!(
                 ", beam {} x {}",
@@ -99,6 +100,22 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
     ))
 }
 
+/// Samples of all channels together; the share of the weight is the channels' mean.
+pub(super) fn totals(images: &Images) -> Samples {
+    let mut sum = Samples::default();
+    for s in &images.samples {
+        sum.used += s.used;
+        sum.flagged += s.flagged;
+        sum.beyond_nyquist += s.beyond_nyquist;
+        sum.beyond_nyquist_weight += s.beyond_nyquist_weight / images.samples.len() as f64;
+    }
+    sum
+}
+
+fn square(size: usize, cell_rad: f64) -> ImageGeometry {
+    ImageGeometry { nx: size, ny: size, dl: -cell_rad, dm: cell_rad }
+}
+
 /// The stage as a run does it.
 pub(super) fn image_table(table: &VisibilityTable, params: &ImageParams, progress: &dyn Progress) -> Result<Images> {
     let watch = progress.stage("images", table.freq_hz.len() as u64);
@@ -106,14 +123,9 @@ pub(super) fn image_table(table: &VisibilityTable, params: &ImageParams, progres
 }
 
 /// Parameters of the imaging stage of a run.
-pub(super) fn params_of(
-    settings: &super::params::Settings,
-    pixels: PixelGrid,
-) -> ImageParams {
+pub(super) fn params_of(settings: &super::params::Settings, pixels: PixelGrid) -> ImageParams {
     ImageParams {
-        nx: pixels.size,
-        ny: pixels.size,
-        cell_rad: pixels.cell_rad,
+        geometry: square(pixels.size, pixels.cell_rad),
         weighting: settings.image.weighting,
         method: ImageMethod::Fft { epsilon: settings.image.epsilon },
         keep_beyond_nyquist: settings.prediction.keep_beyond_nyquist,
@@ -131,7 +143,6 @@ pub(super) enum Product {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CubeAxes<'a> {
     pub table: &'a VisibilityTable,
-    pub cell_rad: f64,
     pub specsys: &'a str,
 }
 
@@ -147,16 +158,17 @@ impl CubeAxes<'_> {
             ImageMethod::Fft { epsilon } => cards.push(Card::float("GRIDEPS", epsilon, "accuracy of gridding")),
             ImageMethod::Dft => cards.push(Card::text("IMAGER", "DFT", "exact sums")),
         }
-        cards.push(Card::int("NVIS", images.samples_used as i64, "samples imaged"));
-        cards.push(Card::int("NNYQUIST", images.samples_beyond_nyquist as i64, "samples beyond Nyquist, left out"));
-        cards.push(Card::float("WNYQUIST", images.weight_beyond_nyquist, "their share of the weight"));
-        let noise = images.noise_sigma_jy.iter().copied().fold(0.0, f64::max);
+        let samples = totals(images);
+        cards.push(Card::int("NVIS", samples.used as i64, "samples imaged"));
+        cards.push(Card::int("NNYQUIST", samples.beyond_nyquist as i64, "samples beyond Nyquist, left out"));
+        cards.push(Card::float("WNYQUIST", samples.beyond_nyquist_weight, "their share of the weight"));
+        let noise = images.noise_jy.iter().copied().fold(0.0, f64::max);
         if noise > 0.0 && product == Product::Dirty {
             cards.push(Card::float("NOISESIG", noise, "thermal noise by the weights, largest channel, Jy/beam"));
         }
         FitsCube {
             data: data.mapv(|v| v as f32),
-            sky: sky_axes(self.table.phase_centre, params.nx, params.ny, self.cell_rad),
+            sky: sky_axes(self.table.phase_centre, params.geometry.nx, params.geometry.ny, params.geometry.dm),
             spectral: spectral_axis(&self.table.freq_hz, self.table.channel_width_hz, self.specsys),
             stokes: "I".into(),
             unit: "Jy/beam".into(),

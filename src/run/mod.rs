@@ -8,14 +8,14 @@ mod headers;
 pub mod image;
 pub mod observe;
 pub mod oskar_settings;
+pub mod params;
 mod picture;
 mod pixels;
-pub mod params;
 mod plan;
 pub mod preview;
 mod record;
-pub mod sky;
 mod skies;
+pub mod sky;
 pub mod telescope;
 pub mod telescope_plot;
 
@@ -53,5 +53,5 @@ pub fn load_settings(path: &Path, changes: &[String]) -> Result<Settings> {
     for change in changes {
         document.set(change)?;
     }
-    Settings::from_document(&mut document)
+    Settings::from_document(&document)
 }

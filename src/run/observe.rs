@@ -6,14 +6,10 @@ use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare, sky_fits};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
-use crate::formats::visibilities::{
-    Polarisations, VisibilityTable, read_visibility_frame, write_visibilities,
-};
+use crate::formats::visibilities::{Polarisations, VisibilityTable, read_visibility_frame, write_visibilities};
 use crate::telescope::beam::StationBeams;
 use crate::time::Frame;
-use crate::visibilities::{
-    DirectSky, Instant, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct,
-};
+use crate::visibilities::{DirectSky, Instant, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct};
 use std::path::Path;
 
 /// Visibilities and what happened on the way.
@@ -57,7 +53,12 @@ pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &
 }
 
 /// Writes the visibility file and gives it its name.
-pub(super) fn write(table: &VisibilityTable, settings: &Settings, staged: Staged, progress: &dyn Progress) -> Result<()> {
+pub(super) fn write(
+    table: &VisibilityTable,
+    settings: &Settings,
+    staged: Staged,
+    progress: &dyn Progress,
+) -> Result<()> {
     let watch = progress.stage("writing", table.uvw_m.nrows() as u64);
     write_visibilities(staged.path(), table, settings.precision, &watch)?;
     staged.commit()
@@ -118,14 +119,8 @@ fn predict(
     match (&sky.content, prediction.method) {
         (SkyContent::Cube { cube, .. }, None | Some(Method::Grid)) => {
             let watch = progress.stage("visibilities", sky.freq_hz.len() as u64);
-            let report = predict_by_grid(
-                table,
-                cube,
-                station,
-                prediction.epsilon,
-                prediction.keep_beyond_nyquist,
-                &watch,
-            )?;
+            let report =
+                predict_by_grid(table, cube, station, prediction.epsilon, prediction.keep_beyond_nyquist, &watch)?;
             Ok((report.samples, report.beyond_nyquist))
         }
         (SkyContent::Cube { cube, .. }, Some(Method::Direct)) => {
@@ -143,7 +138,8 @@ fn predict(
                 Frame::Oskar => 1e-3,
                 Frame::Icrs => 0.0,
             };
-            let left_out = predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)?;
+            let left_out =
+                predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)?;
             Ok((rows * sky.freq_hz.len(), left_out))
         }
         (SkyContent::Components(_), Some(Method::Grid)) => {
@@ -185,7 +181,8 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
 fn fixed_channels(table: &VisibilityTable, file: &Path) -> Result<FixedChannels> {
     let freq = &table.freq_hz;
     let spacing = if freq.len() > 1 { (freq[freq.len() - 1] - freq[0]) / (freq.len() - 1) as f64 } else { 0.0 };
-    let even = freq.iter().enumerate().all(|(c, f)| (f - freq[0] - c as f64 * spacing).abs() < 1e-6 * spacing.abs().max(1.0));
+    let even =
+        freq.iter().enumerate().all(|(c, f)| (f - freq[0] - c as f64 * spacing).abs() < 1e-6 * spacing.abs().max(1.0));
     if !even || (freq.len() > 1 && spacing <= 0.0) {
         return Err(Error::input("the channels of the visibility file are not equally spaced and ascending")
             .found(format!("{} channels from {} Hz to {} Hz", freq.len(), freq[0], freq[freq.len() - 1]))

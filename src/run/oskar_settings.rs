@@ -57,7 +57,8 @@ pub fn load(path: &Path) -> Result<Settings> {
             .place(path.display()));
     }
     let start = keys.need_text("observation", "start_time_utc")?;
-    let start = parse_utc(&start).map_err(|e| e.place(format!("{}, key observation/start_time_utc", path.display())))?;
+    let start =
+        parse_utc(&start).map_err(|e| e.place(format!("{}, key observation/start_time_utc", path.display())))?;
     let length_s = oskar_length_s(&keys.need_text("observation", "length")?)
         .ok_or_else(|| keys.unsupported("observation", "length", "?", "seconds, or hh:mm:ss"))?;
     let steps = keys.number("observation", "num_time_steps")?.unwrap_or(1.0) as usize;

@@ -52,8 +52,7 @@ pub(super) fn draw(
             sky_map = Array2::zeros((2, 2));
             moment1 = None;
             x = mhz;
-            spectrum =
-                sky.freq_hz.iter().map(|f| list.iter().map(|c| c.stokes_at(*f)[0]).sum()).collect();
+            spectrum = sky.freq_hz.iter().map(|f| list.iter().map(|c| c.stokes_at(*f)[0]).sum()).collect();
         }
     }
     let dirty = if is_line {
@@ -89,7 +88,7 @@ pub(super) fn draw(
         subtitle: &subtitle,
         footer: &format!("{} · phase centre 0-based pixel N/2 · east is left", program()),
         theme: Theme::Light,
-        cell_rad: params.cell_rad,
+        cell_rad: params.geometry.dm,
         half_width_rad: None,
         sky: PreviewMap {
             data: sky_view,

@@ -70,8 +70,7 @@ mod tests {
             assert!(covered >= extent_arcsec * (1.0 - 1e-9), "{grid:?} covers {covered}");
         }
         let cell_rad = 2.0 * ARCSEC_RAD;
-        let grid =
-            choose(&settings(PixelChoice::Given(128), PixelChoice::Given(cell_rad)), 1.0, 1e9);
+        let grid = choose(&settings(PixelChoice::Given(128), PixelChoice::Given(cell_rad)), 1.0, 1e9);
         assert_eq!(grid, PixelGrid { size: 128, cell_rad });
     }
 

@@ -92,29 +92,24 @@ pub fn check(settings: &Settings) -> Result<String> {
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:>14}  {value}\n"));
     line("configuration", "valid".into());
     line("sky", source);
-    line(
-        "telescope",
-        format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()),
-    );
+    line("telescope", format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()));
     line("time", format!("{} to {} UTC", format_utc(track.start_mjd_utc), format_utc(end)));
-    line(
-        "steps",
-        format!("{} of {}", track.steps, format_quantity(track.step_s, Dimension::Time)),
-    );
+    line("steps", format!("{} of {}", track.steps, format_quantity(track.step_s, Dimension::Time)));
     line(
         "flagged",
-        format!(
-            "{} of {} rows below {:.0} deg elevation",
-            report.rows_too_low,
-            report.rows,
-            min_elevation / DEG_RAD
-        ),
+        format!("{} of {} rows below {:.0} deg elevation", report.rows_too_low, report.rows, min_elevation / DEG_RAD),
     );
     line("samples", format!("{} rows x {channels} channels x {products} products = {samples}", report.rows));
-    line("images", format!("{side} x {side} pixels x {channels} channels{}", match settings.image.size {
-        super::params::PixelChoice::Given(_) => "",
-        super::params::PixelChoice::Auto => " at most",
-    }));
+    line(
+        "images",
+        format!(
+            "{side} x {side} pixels x {channels} channels{}",
+            match settings.image.size {
+                super::params::PixelChoice::Given(_) => "",
+                super::params::PixelChoice::Auto => " at most",
+            }
+        ),
+    );
     line("memory", format!("about {:.1} GiB", bytes as f64 / (1u64 << 30) as f64 + 0.1));
     line("time", format!("about {:.0} CPU seconds", cpu_s.max(1.0)));
     Ok(text)

@@ -298,8 +298,7 @@ fn from_fits(
     }
     let unit = CubeUnit::parse(&file.unit)?;
     let temperature = unit != CubeUnit::JyPerPixel;
-    let subtract =
-        if subtract_mean.unwrap_or(temperature) { SubtractMean::Channel } else { SubtractMean::None };
+    let subtract = if subtract_mean.unwrap_or(temperature) { SubtractMean::Channel } else { SubtractMean::None };
     notes.push(format!(
         "the sky keeps its pixels and is put at the phase centre; mean of each channel {}",
         if subtract == SubtractMean::Channel { "subtracted" } else { "kept" }

@@ -94,7 +94,9 @@ fn visibility_summary(table: &crate::formats::visibilities::VisibilityTable) -> 
 /// Makes the folder for products.
 pub(super) fn make_folder(out: &Path) -> Result<()> {
     if out.exists() && !out.is_dir() {
-        return Err(Error::input("the output folder is a file").found(out.display()).expected("a folder, or a new name"));
+        return Err(Error::input("the output folder is a file")
+            .found(out.display())
+            .expected("a folder, or a new name"));
     }
     std::fs::create_dir_all(out).map_err(|e| Error::io("make the folder", out, e))
 }

@@ -1,4 +1,4 @@
-use super::positive;
+use super::{positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::Document;
 use crate::imaging::Weighting;
@@ -28,28 +28,23 @@ pub struct ImageSettings {
     pub epsilon: f64,
 }
 
-pub(super) fn read(document: &mut Document) -> Result<ImageSettings> {
-    let mut s = document.section("image")?;
-    let size = match s.integer_or_auto("size", 8..=16384)? {
+pub(super) fn read(document: &Document) -> Result<ImageSettings> {
+    let s = document.section("image")?;
+    let size = match unless_auto(&s, "size", || s.integer("size", 8..=16384))? {
         Some(n) => PixelChoice::Given(n as usize),
         None => PixelChoice::Auto,
     };
-    let cell_rad = match s.quantity_or_auto("cell", Dimension::Angle)? {
+    let cell_rad = match unless_auto(&s, "cell", || s.quantity("cell", Dimension::Angle))? {
         Some(cell) => PixelChoice::Given(positive("image", "cell", cell)?),
         None => PixelChoice::Auto,
     };
     let max_size = s.integer("max_size", 8..=16384)?.unwrap_or(4096) as usize;
     let weighting = match s.text("weight")? {
-        Some(text) => Weighting::parse(&text).map_err(|e| e.place("key image.weight of the configuration"))?,
+        Some(text) => Weighting::parse(&text).map_err(|e| e.place(s.place("weight")))?,
         None => Weighting::Briggs(0.0),
     };
-    let epsilon = s.float("epsilon")?.unwrap_or(1e-5);
+    let epsilon = s.float("epsilon", ..)?.unwrap_or(1e-5);
     s.finish()?;
-    if let PixelChoice::Given(n) = size
-        && n > 16384
-    {
-        return Err(Error::input("image.size is too large").found(n).expected("at most 16384"));
-    }
     Ok(ImageSettings { size, cell_rad, max_size, weighting, epsilon: check_epsilon("image", epsilon)? })
 }
 

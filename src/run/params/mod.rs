@@ -14,7 +14,7 @@ pub use telescope::TelescopeSettings;
 pub(super) use telescope::supported_oskar_folder;
 
 use crate::error::{Error, Result};
-use crate::formats::config::Document;
+use crate::formats::config::{Document, Section};
 use crate::formats::visibilities::Precision;
 
 /// A whole configuration.
@@ -40,30 +40,47 @@ pub struct Settings {
 
 impl Settings {
     /// Reads every table of `document`; unknown keys and tables are errors.
-    pub fn from_document(document: &mut Document) -> Result<Settings> {
+    pub fn from_document(document: &Document) -> Result<Settings> {
         let sky = sky::read(document)?;
         let telescope = telescope::read(document)?;
         let observation = observation::read(document)?;
         let noise = observation::read_noise(document, &telescope.telescope)?;
         let prediction = observation::read_prediction(document)?;
         let image = image::read(document)?;
-        let mut output = document.section("output")?;
-        let precision = match output.choice("precision", &["single", "double"])?.as_deref() {
+        let output = document.section("output")?;
+        let precision = match output.choice("precision", &["single", "double"])? {
             Some("double") => Precision::Double,
             _ => Precision::Single,
         };
         output.finish()?;
         document.finish()?;
-        Ok(Settings { sky, telescope, observation, noise, prediction, image, precision, canonical: document.canonical() })
+        Ok(Settings {
+            sky,
+            telescope,
+            observation,
+            noise,
+            prediction,
+            image,
+            precision,
+            canonical: document.canonical(),
+        })
     }
 }
 
-/// The error of a key that must be there.
+/// The error of a key that must be there, found only once the sky is known.
 pub(super) fn missing(table: &str, key: &str, expected: &str) -> Error {
     Error::input(format!("the key {table}.{key} is missing"))
         .expected(expected)
         .place(format!("table [{table}] of the configuration"))
         .hint(format!("add it to the file, or give --set {table}.{key}=..."))
+}
+
+/// `None` where the key is absent or "auto", else what `read` makes of it.
+fn unless_auto<T>(section: &Section, key: &str, read: impl FnOnce() -> Result<Option<T>>) -> Result<Option<T>> {
+    match section.text(key) {
+        Ok(Some(word)) if word == "auto" => Ok(None),
+        _ => read(),
+    }
 }
 
 /// An error unless `value` is positive.

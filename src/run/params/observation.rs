@@ -1,9 +1,9 @@
 use super::image::check_epsilon;
-use super::{missing, positive};
+use super::positive;
 use crate::error::{Error, Result};
 use crate::formats::config::Document;
 use crate::formats::visibilities::Polarisations;
-use crate::telescope::Telescope;
+use crate::telescope::{Telescope, preset_names};
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, Dimension, RaDec};
 use std::collections::BTreeSet;
@@ -44,8 +44,8 @@ pub struct ObservationSettings {
     pub polarisations: Polarisations,
 }
 
-pub(super) fn read(document: &mut Document) -> Result<ObservationSettings> {
-    let mut s = document.section("observation")?;
+pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
+    let s = document.section("observation")?;
     let ra_rad = s.quantity("ra", Dimension::Angle)?.unwrap_or(30.0 * DEG_RAD);
     let dec_rad = s.quantity("dec", Dimension::Angle)?.unwrap_or(-30.0 * DEG_RAD);
     if dec_rad.abs() > 90.0 * DEG_RAD {
@@ -53,19 +53,19 @@ pub(super) fn read(document: &mut Document) -> Result<ObservationSettings> {
             .found(format!("{} deg", dec_rad / DEG_RAD))
             .expected("-90 deg to 90 deg"));
     }
-    let start = s.text("start_utc")?.map(|t| parse_utc(&t).map_err(|e| e.place("key observation.start_utc"))).transpose()?;
-    let date = s.text("date")?.map(|t| parse_utc(&t).map_err(|e| e.place("key observation.date"))).transpose()?;
+    let start = s.text("start_utc")?.map(|t| parse_utc(&t).map_err(|e| e.place(s.place("start_utc")))).transpose()?;
+    let date = s.text("date")?.map(|t| parse_utc(&t).map_err(|e| e.place(s.place("date")))).transpose()?;
     let hour_angle = s.quantity("hour_angle_start", Dimension::Time)?;
     let length_s = positive("observation", "length", s.quantity("length", Dimension::Time)?.unwrap_or(4.0 * 3600.0))?;
     let steps = s.integer("steps", 1..=1_000_000)?.unwrap_or(8) as usize;
-    let frame = match s.choice("frame", &["icrs", "oskar"])?.as_deref() {
+    let frame = match s.choice("frame", &["icrs", "oskar"])? {
         Some("oskar") => Frame::Oskar,
         _ => Frame::Icrs,
     };
     let ut1_minus_utc_s = s.quantity("ut1_minus_utc", Dimension::Time)?.unwrap_or(0.0);
     let polar_motion = s.quantities("polar_motion", Dimension::Angle)?.unwrap_or(vec![0.0, 0.0]);
     let min_elevation_rad = s.quantity("min_elevation", Dimension::Angle)?;
-    let polarisations = match s.choice("polarisations", &["I", "XX,XY,YX,YY"])?.as_deref() {
+    let polarisations = match s.choice("polarisations", &["I", "XX,XY,YX,YY"])? {
         Some("XX,XY,YX,YY") => Polarisations::Linear,
         _ => Polarisations::I,
     };
@@ -116,44 +116,54 @@ pub struct NoiseSettings {
     pub seed: Option<u64>,
 }
 
-pub(super) fn read_noise(document: &mut Document, telescope: &Telescope) -> Result<Option<NoiseSettings>> {
-    if !document.has("noise") {
+pub(super) fn read_noise(document: &Document, telescope: &Telescope) -> Result<Option<NoiseSettings>> {
+    let s = document.section("noise")?;
+    if !s.is_present() {
         return Ok(None);
     }
-    let mut s = document.section("noise")?;
-    let seed = s.integer("seed", 0..=i64::MAX)?.unwrap_or(1) as u64;
+    let seed = s.integer("seed", 0..)?.unwrap_or(1) as u64;
     let add = s.boolean("add")?.unwrap_or(true);
-    let kinds: BTreeSet<_> = telescope.stations.iter().map(|st| st.kind.clone()).collect();
-    let per_kind = if s.is_table("sefd") {
-        let mut table = s.section("sefd")?;
-        let mut values = Vec::new();
-        // a key for a type that this array lacks is fine: one configuration may serve several arrays
-        for kind in table.keys() {
-            if let Some(v) = table.quantity(&kind, Dimension::FluxDensity)? {
-                values.push((kind, positive("noise.sefd", "station type", v)?));
+    let per_kind = match s.section("sefd") {
+        Ok(table) if table.is_present() => {
+            // a type that this array lacks is fine: one configuration may serve several arrays
+            let mut values = Vec::new();
+            for kind in station_types(telescope) {
+                if let Some(jy) = table.quantity(&kind, Dimension::FluxDensity)? {
+                    values.push((kind, positive("noise.sefd", "station type", jy)?));
+                }
             }
+            values
         }
-        table.finish()?;
-        values
-    } else {
-        let one = s
-            .quantity("sefd", Dimension::FluxDensity)?
-            .ok_or_else(|| missing("noise", "sefd", "\"272 Jy\", or one a station type: { ska-mid = \"272 Jy\" }"))?;
-        let one = positive("noise", "sefd", one)?;
-        kinds.iter().map(|k| (k.clone(), one)).collect()
+        _ => {
+            let one = s
+                .quantity("sefd", Dimension::FluxDensity)?
+                .ok_or_else(|| s.missing("sefd", "\"272 Jy\", or one a station type: { ska-mid = \"272 Jy\" }"))?;
+            let one = positive("noise", "sefd", one)?;
+            station_types(telescope).into_iter().map(|kind| (kind, one)).collect()
+        }
     };
-    s.finish()?;
     let sefd_jy = telescope
         .stations
         .iter()
         .map(|station| {
             per_kind.iter().find(|(kind, _)| *kind == station.kind).map(|(_, v)| *v).ok_or_else(|| {
-                missing("noise.sefd", &station.kind, "the SEFD of one polarisation of every station type of the array")
-                    .found(format!("{} has stations of type {}", telescope.name, station.kind))
+                super::missing(
+                    "noise.sefd",
+                    &station.kind,
+                    "the SEFD of one polarisation of every station type of the array",
+                )
+                .found(format!("{} has stations of type {}", telescope.name, station.kind))
             })
         })
         .collect::<Result<_>>()?;
     Ok(Some(NoiseSettings { sefd_jy, seed: add.then_some(seed) }))
+}
+
+/// Station types of the shipped arrays and of this one.
+fn station_types(telescope: &Telescope) -> BTreeSet<String> {
+    let shipped = preset_names().into_iter().filter_map(|p| Telescope::preset(&p.name).ok());
+    let kinds = |t: &Telescope| t.stations.iter().map(|s| s.kind.clone()).collect::<BTreeSet<_>>();
+    shipped.map(|t| kinds(&t)).chain([kinds(telescope)]).flatten().collect()
 }
 
 /// How visibilities are predicted.
@@ -176,14 +186,14 @@ pub struct PredictionSettings {
     pub keep_beyond_nyquist: bool,
 }
 
-pub(super) fn read_prediction(document: &mut Document) -> Result<PredictionSettings> {
-    let mut s = document.section("prediction")?;
-    let method = match s.choice("method", &["auto", "grid", "direct"])?.as_deref() {
+pub(super) fn read_prediction(document: &Document) -> Result<PredictionSettings> {
+    let s = document.section("prediction")?;
+    let method = match s.choice("method", &["auto", "grid", "direct"])? {
         Some("grid") => Some(Method::Grid),
         Some("direct") => Some(Method::Direct),
         _ => None,
     };
-    let epsilon = check_epsilon("prediction", s.float("epsilon")?.unwrap_or(1e-5))?;
+    let epsilon = check_epsilon("prediction", s.float("epsilon", ..)?.unwrap_or(1e-5))?;
     let keep_beyond_nyquist = s.boolean("keep_beyond_nyquist")?.unwrap_or(false);
     s.finish()?;
     Ok(PredictionSettings { method, epsilon, keep_beyond_nyquist })

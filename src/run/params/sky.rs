@@ -1,4 +1,4 @@
-use super::positive;
+use super::{positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
 use crate::units::{C_KM_S, DEG_RAD, Dimension};
@@ -116,13 +116,16 @@ pub struct SkySettings {
     pub tb_coefficient_mk: Option<f64>,
 }
 
-pub(super) fn read(document: &mut Document) -> Result<SkySettings> {
-    let mut s = document.section("sky")?;
-    let source = read_source(&mut s)?;
-    let inclined = read_orientation(&mut s)?;
+pub(super) fn read(document: &Document) -> Result<SkySettings> {
+    let s = document.section("sky")?;
+    let source = read_source(&s)?;
+    let inclined = read_orientation(&s)?;
     let placing = PlacingSettings {
-        distance_mpc: s.quantity("distance", Dimension::Distance)?.map(|d| positive("sky", "distance", d)).transpose()?,
-        redshift: s.float("redshift")?,
+        distance_mpc: s
+            .quantity("distance", Dimension::Distance)?
+            .map(|d| positive("sky", "distance", d))
+            .transpose()?,
+        redshift: s.float("redshift", ..)?,
         peculiar_velocity_km_s: s.quantity("peculiar_velocity", Dimension::Velocity)?.unwrap_or(0.0),
         cosmology: s.text("cosmology")?.filter(|name| name != "file"),
     };
@@ -139,27 +142,26 @@ pub(super) fn read(document: &mut Document) -> Result<SkySettings> {
     }
     let spectral = SpectralSettings {
         channels: s.integer("channels", 1..=65536)?.map(|n| n as usize),
-        width_hz: s
-            .quantity_or_auto("channel_width", Dimension::Frequency)?
+        width_hz: unless_auto(&s, "channel_width", || s.quantity("channel_width", Dimension::Frequency))?
             .map(|w| positive("sky", "channel_width", w))
             .transpose()?,
-        centre_hz: s
-            .quantity_or_auto("band_centre", Dimension::Frequency)?
+        centre_hz: unless_auto(&s, "band_centre", || s.quantity("band_centre", Dimension::Frequency))?
             .map(|f| positive("sky", "band_centre", f))
             .transpose()?,
         specsys: s
             .choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?
-            .unwrap_or_else(|| "BARYCENT".into()),
+            .unwrap_or("BARYCENT")
+            .into(),
     };
     let settings = SkySettings {
         source,
         inclined,
         placing,
         spectral,
-        systemic_zero: s.choice("systemic", &["zero", "keep"])?.as_deref() != Some("keep"),
+        systemic_zero: s.choice("systemic", &["zero", "keep"])? != Some("keep"),
         hubble_flow: s.boolean("hubble_flow")?.unwrap_or(true),
         star_forming_correction: s.boolean("star_forming_correction")?.unwrap_or(true),
-        h2: s.choice("h2", &["BR06", "none"])?.as_deref() != Some("none"),
+        h2: s.choice("h2", &["BR06", "none"])? != Some("none"),
         star_forming_temperature_k: positive(
             "sky",
             "star_forming_temperature",
@@ -168,7 +170,7 @@ pub(super) fn read(document: &mut Document) -> Result<SkySettings> {
         turbulence_km_s: s.quantity("turbulence", Dimension::Velocity)?.unwrap_or(5.0).abs(),
         tb_depth_mpc: positive("sky", "tb_depth", s.quantity("tb_depth", Dimension::Distance)?.unwrap_or(0.2))?,
         tb_coefficient_mk: s
-            .float("tb_coefficient")?
+            .float("tb_coefficient", ..)?
             .map(|mk| positive("sky", "tb_coefficient", mk))
             .transpose()?,
     };
@@ -176,7 +178,7 @@ pub(super) fn read(document: &mut Document) -> Result<SkySettings> {
     Ok(settings)
 }
 
-fn read_source(s: &mut Section) -> Result<SkySource> {
+fn read_source(s: &Section) -> Result<SkySource> {
     let snapshot = s.path("snapshot")?;
     let fits = s.path("fits")?;
     let components = s.path("components")?;
@@ -198,12 +200,13 @@ fn read_source(s: &mut Section) -> Result<SkySource> {
     }
     // keys of the sources are known whichever is chosen, so that a misspelt one is told apart
     let centre = s.quantities("centre", Dimension::ComovingKpcH)?;
-    let radius_ckpc_h = s.quantity("radius", Dimension::ComovingKpcH)?.map(|r| positive("sky", "radius", r)).transpose()?;
+    let radius_ckpc_h =
+        s.quantity("radius", Dimension::ComovingKpcH)?.map(|r| positive("sky", "radius", r)).transpose()?;
     let subhalo = s.integer("subhalo", 0..=i64::MAX)?.map(|n| n as u64);
     let group_catalogue = s.path("group_catalogue")?;
     let allow_missing_chunks = s.boolean("allow_missing_chunks")?.unwrap_or(false);
     let subtract_mean = s.choice("subtract_mean", &["auto", "channel", "none"])?;
-    let mut galaxy = s.section("galaxy")?;
+    let galaxy = s.section("galaxy")?;
     let seed = galaxy.integer("seed", 0..=i64::MAX)?.unwrap_or(1) as u64;
     let hi_mass_msun =
         galaxy.quantity("hi_mass", Dimension::Mass)?.map(|m| positive("sky.galaxy", "hi_mass", m)).transpose()?;
@@ -228,12 +231,12 @@ fn read_source(s: &mut Section) -> Result<SkySource> {
         let subhalo = match (subhalo, group_catalogue) {
             (Some(id), Some(catalogue)) => Some((id, catalogue)),
             (None, _) => None,
-            (Some(_), None) => return Err(super::missing("sky", "group_catalogue", "the folder of fof_subhalo_tab files")),
+            (Some(_), None) => return Err(s.missing("group_catalogue", "the folder of fof_subhalo_tab files")),
         };
         return Ok(SkySource::Snapshot { path, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks });
     }
     if let Some(path) = fits {
-        let subtract_mean = match subtract_mean.as_deref() {
+        let subtract_mean = match subtract_mean {
             Some("channel") => Some(true),
             Some("none") => Some(false),
             _ => None,
@@ -246,7 +249,7 @@ fn read_source(s: &mut Section) -> Result<SkySource> {
     Ok(SkySource::Galaxy { seed, hi_mass_msun, cells })
 }
 
-fn read_orientation(s: &mut Section) -> Result<Inclined> {
+fn read_orientation(s: &Section) -> Result<Inclined> {
     let inclination = s.quantity("inclination", Dimension::Angle)?;
     let position_angle = s.quantity("position_angle", Dimension::Angle)?;
     let azimuth = s.quantity("azimuth", Dimension::Angle)?;
@@ -258,7 +261,7 @@ fn read_orientation(s: &mut Section) -> Result<Inclined> {
             .expected("one of sky.inclination (with position_angle, azimuth), sky.line_of_sight and sky.euler")
             .place("table [sky] of the configuration"));
     }
-    match (axis.as_deref(), euler.as_deref()) {
+    match (axis, euler.as_deref()) {
         (Some(axis), _) => Ok(Inclined::BoxAxis(match axis {
             "x" => 0,
             "y" => 1,

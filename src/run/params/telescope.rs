@@ -13,21 +13,22 @@ pub struct TelescopeSettings {
     pub beam: BeamChoice,
 }
 
-pub(super) fn read(document: &mut Document) -> Result<TelescopeSettings> {
-    let mut s = document.section("telescope")?;
+pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
+    let s = document.section("telescope")?;
     let name = s.text("name")?;
     let file = s.path("file")?;
     let oskar = s.path("oskar")?;
-    let beam = match s.choice("beam", &["auto", "none", "gaussian", "airy", "cosine"])?.as_deref() {
+    let beam = match s.choice("beam", &["auto", "none", "gaussian", "airy", "cosine"])? {
         Some("none") => BeamChoice::None,
         Some("gaussian") => BeamChoice::Gaussian,
         Some("airy") => BeamChoice::Airy,
         Some("cosine") => BeamChoice::CosineTaper,
         _ => BeamChoice::Auto,
     };
+    let place = s.place("name");
     s.finish()?;
     let telescope = match (name, file, oskar) {
-        (Some(name), None, None) => Telescope::preset(&name).map_err(|e| e.place("key telescope.name"))?,
+        (Some(name), None, None) => Telescope::preset(&name).map_err(|e| e.place(place.clone()))?,
         (None, Some(file), None) => Telescope::from_file(&file)?,
         (None, None, Some(folder)) => supported_oskar_folder(&folder)?,
         (None, None, None) => Telescope::preset("ska-mid-aa4")?,

@@ -113,10 +113,10 @@ fn an_interrupt_stops_the_writing() {
 fn equal_tables_give_equal_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (folder.path().join("a.h5"), folder.path().join("b.h5"));
-    write(&a, &table(50, 4, Polarisations::Linear));
+    write(&a, &table(403, 128, Polarisations::Linear));
     // object times would have a resolution of a second
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    write(&b, &table(50, 4, Polarisations::Linear));
+    write(&b, &table(403, 128, Polarisations::Linear));
     assert!(fs::read(a).unwrap() == fs::read(b).unwrap());
 }
 

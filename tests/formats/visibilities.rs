@@ -304,6 +304,27 @@ fn a_truncated_file_is_an_error_wherever_it_ends() {
     }
 }
 
+#[test]
+fn names_and_text_in_another_encoding_are_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.h5");
+    let mut whole = table(3, 2, Polarisations::I);
+    whole.provenance = "made by us".into();
+    write(&path, &whole);
+    let bytes = fs::read(&path).unwrap();
+    let damage = |words: &[u8], value: u8| {
+        let mut bytes = bytes.clone();
+        let at = bytes.windows(words.len()).position(|part| part == words).unwrap();
+        bytes[at] = value;
+        fs::write(&path, bytes).unwrap();
+        read_visibilities(&path)
+    };
+    // an attribute of another name is one that is not there
+    assert_eq!(damage(b"telescope\0", 0xe9).unwrap().telescope, "");
+    assert_says(damage(b"phase_centre_ra_deg\0", 0xe9), &["no attribute phase_centre_ra_deg"]);
+    assert_eq!(damage(b"made by us", 0xe9).unwrap().provenance, "\u{fffd}ade by us");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

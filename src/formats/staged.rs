@@ -1,5 +1,7 @@
 use crate::error::{Error, Result};
+use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A product on its way: written beside its final name and renamed once complete.
@@ -38,13 +40,25 @@ impl Staged {
                 .found(target.display())
                 .expected("a new name, or a file that may be replaced"));
         }
-        let mut partial = std::ffi::OsString::from(".");
-        partial.push(name);
-        partial.push(format!(".{}.partial", std::process::id()));
-        let partial = folder.join(partial);
         // creating it now shows a read-only or full disk before any computing starts
-        fs::File::create(&partial).map_err(|e| Error::io("write in the output folder", folder, e))?;
-        Ok(Staged { partial, target: target.to_path_buf(), committed: false })
+        for number in 0..1000 {
+            let mut partial = OsString::from(".");
+            // a name that is allowed stays allowed
+            if name.len() < 200 {
+                partial.push(name);
+            }
+            partial.push(format!(".{}-{number}.partial", std::process::id()));
+            let partial = folder.join(partial);
+            // another thread, or a process of the same number that was killed, may have one of this name
+            match fs::OpenOptions::new().write(true).create_new(true).open(&partial) {
+                Ok(_) => return Ok(Staged { partial, target: target.to_path_buf(), committed: false }),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::io("write in the output folder", folder, e)),
+            }
+        }
+        Err(Error::input("the output folder is full of unfinished files")
+            .found(format!("1000 files .*.partial in {}", folder.display()))
+            .hint("remove them"))
     }
 
     /// The path to write to.
@@ -74,5 +88,50 @@ impl Drop for Staged {
         if !self.committed {
             let _ = fs::remove_file(&self.partial);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_product_appears_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x.fits");
+        fs::write(&target, "old").unwrap();
+        let staged = Staged::new(&target).unwrap();
+        let other = Staged::new(&target).unwrap();
+        assert_ne!(staged.path(), other.path());
+        fs::write(staged.path(), "new").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "old");
+        drop(other);
+        staged.commit().unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+        drop(Staged::new(&target).unwrap());
+        assert_eq!(names(folder.path()), ["x.fits"]);
+        Staged::write_bytes(&folder.path().join("y".repeat(255)), b"z").unwrap();
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_refused_early() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        let says = |target: &Path, words: &str| {
+            let error = Staged::new(target).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        };
+        says(&folder.path().join("missing/x"), "cannot open the output folder");
+        says(&file.join("x"), "folder is a file");
+        says(folder.path(), "not a regular file");
+        says(Path::new("/dev/full"), "not a regular file");
+        says(Path::new("/"), "names no file");
+        assert_eq!(names(folder.path()), ["file"]);
     }
 }

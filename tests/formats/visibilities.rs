@@ -113,10 +113,10 @@ fn an_interrupt_stops_the_writing() {
 fn equal_tables_give_equal_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (folder.path().join("a.h5"), folder.path().join("b.h5"));
-    write(&a, &table(50, 4, Polarisations::Linear));
+    write(&a, &table(403, 128, Polarisations::Linear));
     // object times would have a resolution of a second
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    write(&b, &table(50, 4, Polarisations::Linear));
+    write(&b, &table(403, 128, Polarisations::Linear));
     assert!(fs::read(a).unwrap() == fs::read(b).unwrap());
 }
 
@@ -302,6 +302,27 @@ fn a_truncated_file_is_an_error_wherever_it_ends() {
         fs::write(&path, &bytes[..end]).unwrap();
         assert_says(read_visibilities(&path), &[".h5"]);
     }
+}
+
+#[test]
+fn names_and_text_in_another_encoding_are_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("v.h5");
+    let mut whole = table(3, 2, Polarisations::I);
+    whole.provenance = "made by us".into();
+    write(&path, &whole);
+    let bytes = fs::read(&path).unwrap();
+    let damage = |words: &[u8], value: u8| {
+        let mut bytes = bytes.clone();
+        let at = bytes.windows(words.len()).position(|part| part == words).unwrap();
+        bytes[at] = value;
+        fs::write(&path, bytes).unwrap();
+        read_visibilities(&path)
+    };
+    // an attribute of another name is one that is not there
+    assert_eq!(damage(b"telescope\0", 0xe9).unwrap().telescope, "");
+    assert_says(damage(b"phase_centre_ra_deg\0", 0xe9), &["no attribute phase_centre_ra_deg"]);
+    assert_eq!(damage(b"made by us", 0xe9).unwrap().provenance, "\u{fffd}ade by us");
 }
 
 proptest! {

@@ -89,7 +89,7 @@ pub(super) fn is_ours(key: &str) -> bool {
                     .all(|b| b.is_ascii_digit() || b == b'_')
         })
     };
-    NAMES.contains(&key) || FAMILIES.iter().any(|family| indexed(family))
+    NAMES.contains(&key) || FAMILIES.iter().any(indexed)
 }
 
 /// FITS standard 4.0, table 29.

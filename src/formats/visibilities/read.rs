@@ -3,10 +3,11 @@ use super::{Polarisations, VisibilityTable};
 use crate::error::{Error, Result};
 use crate::units::RaDec;
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Container, Dataset, File, H5Type};
+use hdf5::{Container, Dataset, File, H5Type, MinorErrorCode};
 use ndarray::{Array2, Array3, ArrayD};
 use rustfft::num_complex::Complex64;
 use std::io::Read;
+use std::ops::Deref;
 use std::path::Path;
 
 /// Reads a visibility file; a minimal one (uvw, freq_hz, vis, phase centre) gets weight 1, no flags.
@@ -136,9 +137,11 @@ impl<'p> Source<'p> {
     }
 
     fn missing(&self, name: &str) -> Error {
-        let names = self.file.member_names().unwrap_or_default();
+        // the library's list of all names aborts the program where one of them is not UTF-8
+        const NAMES: [&str; 8] = ["uvw", "time_mjd_utc", "antenna1", "antenna2", "freq_hz", "vis", "weight", "flag"];
+        let found: Vec<&str> = NAMES.into_iter().filter(|name| self.file.link_exists(name)).collect();
         Error::input(format!("the visibility file has no data set {name}"))
-            .found(if names.is_empty() { "no data sets".into() } else { names.join(", ") })
+            .found(if found.is_empty() { "none of the known data sets".into() } else { found.join(", ") })
             .expected("at least uvw, freq_hz and vis")
             .place(self.place(name))
     }
@@ -286,11 +289,11 @@ impl<'p> Source<'p> {
     }
 
     fn attribute(&self, name: &str) -> Result<Option<hdf5::Attribute>> {
-        let names = self.file.attr_names().map_err(|e| read_failed(self.path, "the attributes", &e))?;
-        if !names.iter().any(|n| n == name) {
-            return Ok(None);
+        match self.file.attr(name) {
+            Ok(attribute) => Ok(Some(attribute)),
+            Err(error) if error.contains_minor(MinorErrorCode::NotFound) => Ok(None),
+            Err(error) => Err(read_failed(self.path, name, &error)),
         }
-        self.file.attr(name).map(Some).map_err(|e| read_failed(self.path, name, &e))
     }
 
     /// A finite number, a scalar or an array of one.
@@ -334,7 +337,8 @@ impl<'p> Source<'p> {
     }
 }
 
-fn texts<T: H5Type + ToString>(attribute: &hdf5::Attribute) -> hdf5::Result<String> {
+fn texts<T: H5Type + Deref<Target = str>>(attribute: &hdf5::Attribute) -> hdf5::Result<String> {
     let values: Vec<T> = attribute.read_raw()?;
-    Ok(values.iter().map(T::to_string).collect::<Vec<_>>().join(","))
+    // the library does not check that text in a file is UTF-8
+    Ok(values.iter().map(|text| String::from_utf8_lossy(text.as_bytes())).collect::<Vec<_>>().join(","))
 }

@@ -24,7 +24,7 @@ const BLOCK_BYTES: usize = 1 << 20;
 
 /// Writes `table` to `path` (a staged path), in blocks of rows; `watch` advances by the rows of each.
 ///
-/// The layout is that of docs/formats.md, readable by HDF5 1.8 and later. Equal tables give bit-identical files.
+/// The layout is that of docs/formats.md, readable by the tools of HDF5 1.10. Equal tables give bit-identical files.
 /// Times and antennas are left out where the table has none.
 ///
 /// # Errors
@@ -96,7 +96,9 @@ impl<'p> Output<'p> {
     ) -> Result<()> {
         let failed = |e: hdf5::Error| write_failed(self.path, &e);
         let (rows, channels, products) = table.vis.dim();
-        let block = (BLOCK_BYTES / (channels * products * size_of::<Complex64>())).clamp(1, rows);
+        let most = (BLOCK_BYTES / (channels * products * size_of::<Complex64>())).clamp(1, rows);
+        // blocks of equal size: the last chunk takes its whole space in the file
+        let block = rows.div_ceil(rows.div_ceil(most));
         let (shape, chunk) = ([rows, channels, products], [block, channels, products]);
         let vis = chunked::<T>(&self.file, "vis", shape, chunk).map_err(failed)?;
         let weight = chunked::<f32>(&self.file, "weight", shape, chunk).map_err(failed)?;

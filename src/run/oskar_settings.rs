@@ -172,7 +172,8 @@ impl Keys {
     }
 
     fn need_path(&mut self, group: &str, key: &str) -> Result<PathBuf> {
-        Ok(self.folder.join(self.need_text(group, key)?))
+        let name = self.need_text(group, key)?;
+        Ok(self.folder.join(name))
     }
 
     fn number(&mut self, group: &str, key: &str) -> Result<Option<f64>> {

@@ -48,7 +48,7 @@ impl Dimension {
                 ("hourangle", PI / 12.0),
             ],
             Dimension::Time => {
-                &[("s", 1.0), ("min", 60.0), ("hr", 3600.0), ("h", 3600.0), ("d", 86400.0), ("ms", 1e-3)]
+                &[("s", 1.0), ("min", 60.0), ("h", 3600.0), ("hr", 3600.0), ("d", 86400.0), ("ms", 1e-3)]
             }
             Dimension::Length => &[("m", 1.0), ("km", 1e3), ("cm", 1e-2)],
             Dimension::Distance => &[("Mpc", 1.0), ("kpc", 1e-3), ("Gpc", 1e3)],
@@ -119,7 +119,7 @@ pub fn format_quantity(value: f64, dimension: Dimension) -> String {
         .units()
         .iter()
         .filter(|(_, size)| value.abs() >= *size * 0.999_999)
-        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .reduce(|best, unit| if unit.1 > best.1 { unit } else { best })
         .or_else(|| dimension.units().iter().min_by(|a, b| a.1.total_cmp(&b.1)))
         .expect("every dimension has units");
     let scaled = value / best.1;

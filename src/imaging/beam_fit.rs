@@ -11,12 +11,15 @@ use ndarray::ArrayView2;
 const CUTS: [f64; 4] = [0.5, 0.35, 0.2, 0.1];
 /// Half of the pixels repeat the other half (a PSF is symmetric), and the form has three unknowns.
 const LEAST_PIXELS: usize = 9;
+/// Values below this count as this in the logarithm that starts the fit.
+const FLOOR: f64 = 0.01;
 
 /// A pixel of the main lobe: offsets east and north in units of the cell, value.
 type Sample = (f64, f64, f64);
 
 /// Fits exp(-(a l^2 + 2 b l m + c m^2)), peak and centre fixed to pixel (ny/2, nx/2), to the main lobe of `psf`
-/// (shape [y, x], peak 1) by least squares over the pixels connected to the peak above a cut.
+/// (shape [y, x], peak 1) by least squares over the pixels connected to the peak above a cut; where that leaves too
+/// few (a beam of little more than a pixel), over the peak and its eight neighbours.
 ///
 /// The position angle runs from north (m) through east (l) and lies in (-pi/2, pi/2].
 ///
@@ -38,6 +41,9 @@ pub fn fit_beam(psf: ArrayView2<f64>, geometry: &ImageGeometry) -> Result<Beam> 
         if lobe.len() >= LEAST_PIXELS {
             break;
         }
+    }
+    if (3..LEAST_PIXELS).contains(&lobe.len()) {
+        lobe = neighbours(psf, geometry, cell);
     }
     let form = logarithmic_fit(&lobe).and_then(|start| refine(start, &lobe)).ok_or_else(|| {
         Error::input("no elliptical Gaussian fits the main lobe of the PSF")
@@ -70,11 +76,19 @@ fn main_lobe(psf: ArrayView2<f64>, g: &ImageGeometry, cell: f64, cut: f64) -> Re
     Ok(lobe)
 }
 
+/// The peak and the pixels around it, whatever their values (the lobe's walk has seen that they exist).
+fn neighbours(psf: ArrayView2<f64>, g: &ImageGeometry, cell: f64) -> Vec<Sample> {
+    let (cy, cx) = (g.ny / 2, g.nx / 2);
+    let square = (cy - 1..=cy + 1).flat_map(|y| (cx - 1..=cx + 1).map(move |x| (y, x)));
+    square.map(|(y, x)| (g.l(x) / cell, g.m(y) / cell, psf[[y, x]])).collect()
+}
+
 /// Linear least squares of -ln(psf), weighted as the values themselves would be.
 fn logarithmic_fit(lobe: &[Sample]) -> Option<Vector3<f64>> {
     let (mut normal, mut right) = (Matrix3::zeros(), Vector3::zeros());
     for (l, m, p) in lobe.iter().filter(|s| s.2 < 1.0) {
         let row = Vector3::new(l * l, 2.0 * l * m, m * m);
+        let p = p.max(FLOOR);
         normal += row * row.transpose() * (p * p);
         right -= row * (p * p * p.ln());
     }
@@ -139,7 +153,7 @@ mod tests {
         let g = ImageGeometry { nx: 64, ny: 60, dl: -2e-5, dm: 1.6e-5 };
         for degrees in -89..=90 {
             let angle = f64::from(degrees) * PI / 180.0;
-            for (major, minor) in [(1.4e-4, 1.0e-4), (2.2e-4, 0.6e-4), (6e-5, 5e-5)] {
+            for (major, minor) in [(1.4e-4, 1.0e-4), (2.2e-4, 0.6e-4), (6e-5, 5e-5), (2.4e-5, 2.1e-5)] {
                 let beam = fit_beam(gaussian(&g, major, minor, angle).view(), &g).unwrap();
                 assert!((beam.major_rad / major - 1.0).abs() < 1e-6, "{degrees}: {beam:?}");
                 assert!((beam.minor_rad / minor - 1.0).abs() < 1e-6, "{degrees}: {beam:?}");

@@ -148,7 +148,7 @@ fn channel_data(table: &VisibilityTable, channel: usize) -> Result<ChannelData> 
         let place = || format!("row {row}, channel {channel}");
         let (v, w) = stokes_i(table.polarisations, vis.row(row), weight.row(row), flag.row(row));
         let uvw = [0, 1, 2].map(|i| table.uvw_m[[row, i]] * per_m);
-        if w.is_nan() || w < 0.0 {
+        if !(w.is_finite() && w >= 0.0) {
             return Err(Error::input("an unflagged weight is not a positive number").found(w).place(place()));
         }
         if w > 0.0 && !v.is_finite() {
@@ -181,7 +181,8 @@ fn stokes_i(
         Polarisations::Linear => {
             let (xx, yy) = (f64::from(weight[0]), f64::from(weight[3]));
             let mean = 0.5 * (vis[0] + vis[3]);
-            let w = if xx < 0.0 || yy < 0.0 { f64::NAN } else { 4.0 / (1.0 / xx + 1.0 / yy) };
+            let usable = xx > 0.0 && yy > 0.0 && xx.is_finite() && yy.is_finite();
+            let w = if usable { 4.0 / (1.0 / xx + 1.0 / yy) } else { f64::NAN };
             (mean, w)
         }
     }

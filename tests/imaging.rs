@@ -192,7 +192,7 @@ fn bad_tables_are_errors() {
     assert!(message(&|t| t.flag.fill(true)).contains("no visibility has any weight"));
     assert!(message(&|t| t.uvw_m.column_mut(0).fill(1e6)).contains("Nyquist"));
     assert!(message(&|t| t.freq_hz[1] = 0.0).contains("channel 1"));
-    assert!(message(&|t| drop(t.freq_hz.pop())).contains("fit together"));
+    assert!(message(&|t| t.freq_hz.truncate(2)).contains("fit together"));
     let mut wide = request;
     wide.geometry.dl = -0.05;
     assert!(make_images(&table(), &wide, &Watch::silent()).unwrap_err().to_string().contains("hemisphere"));

@@ -27,7 +27,7 @@ type Sample = (f64, f64, f64);
 /// A PSF of another shape or without a peak of 1, a main lobe that reaches the image's edge, or one that is no ellipse.
 pub fn fit_beam(psf: ArrayView2<f64>, geometry: &ImageGeometry) -> Result<Beam> {
     let centre = (geometry.ny / 2, geometry.nx / 2);
-    if psf.dim() != (geometry.ny, geometry.nx) || psf.get(centre).is_none_or(|p| !((*p - 1.0).abs() < 0.1)) {
+    if psf.dim() != (geometry.ny, geometry.nx) || !psf.get(centre).is_some_and(|p| (*p - 1.0).abs() < 0.1) {
         return Err(Error::input("the PSF has no peak of 1 in the middle of its image").found(format!(
             "shape {:?}, {:?} at pixel (y, x) = {centre:?}",
             psf.dim(),

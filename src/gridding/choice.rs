@@ -128,11 +128,13 @@ mod tests {
             let size = good_size(f64::from(n));
             let mut rest = size;
             for p in [2, 3, 5] {
-                while rest % p == 0 {
+                while rest.is_multiple_of(p) {
                     rest /= p;
                 }
             }
-            assert!(rest == 1 && size % 2 == 0 && size >= n as usize && (size as f64) < 1.25 * f64::from(n) + 4.0);
+            assert!(
+                rest == 1 && size.is_multiple_of(2) && size >= n as usize && (size as f64) < 1.25 * f64::from(n) + 4.0
+            );
         }
     }
 

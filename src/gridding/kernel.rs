@@ -158,8 +158,8 @@ mod tests {
     fn aliasing(kernel: &Kernel, limit: f64) -> f64 {
         let (nodes, weights) = gauss_legendre(32);
         let mut worst: f64 = 0.0;
-        for k in 0..=20 {
-            let x = limit * f64::from(k) / 20.0;
+        for k in 0..=100 {
+            let x = limit * f64::from(k) / 100.0;
             let correction = kernel.correction.at(x);
             let mut sum = 0.0;
             for (t, w) in nodes.iter().zip(&weights) {
@@ -182,9 +182,9 @@ mod tests {
     fn every_shape_has_the_error_it_states() {
         for shape in &SHAPES {
             let got = aliasing(&Kernel::new(shape), 0.5 / shape.oversampling);
-            // 1e-15: rounding of this sum
-            assert!(got < 1.03 * shape.error + 1e-15, "{shape:?}: {got:e}");
-            assert!(got > 0.9 * shape.error - 1e-15, "{shape:?}: {got:e}");
+            // 5e-15: rounding of this sum
+            assert!(got < 1.03 * shape.error + 5e-15, "{shape:?}: {got:e}");
+            assert!(got > 0.9 * shape.error - 5e-15, "{shape:?}: {got:e}");
         }
     }
 }

@@ -109,29 +109,36 @@ impl Plan {
         let (has_w, stride) = (w_kernel.is_some(), last_first as u64 + 1);
         let tile_of = |p: &[f64; 3]| (p[0] as usize / TILE * tiles_v + p[1] as usize / TILE) as u64;
         let first_plane = |p: &[f64; 3]| if has_w { (p[2] as u64).min(stride - 1) } else { 0 };
+        let tiles_u = ((choice.nu + MAX_SUPPORT) / TILE + 1) as u64;
+        if tiles_u * tiles_v as u64 * stride > u64::from(u32::MAX) {
+            return Err(Error::input("too many w planes for this image size")
+                .found(format!("{stride} planes of {} x {} cells", choice.nu, choice.nv))
+                .hint("choose a smaller image or a larger epsilon"));
+        }
         let located: Vec<[f64; 3]> = uvw.par_iter().map(locate).collect();
-        let mut keys: Vec<(u64, u32)> =
-            located.par_iter().enumerate().map(|(i, p)| (tile_of(p) * stride + first_plane(p), i as u32)).collect();
+        // bucket and index in one number: sorted alike by any number of threads
+        let pack = |(i, p): (usize, &[f64; 3])| (tile_of(p) * stride + first_plane(p)) << 32 | i as u64;
+        let mut keys: Vec<u64> = located.par_iter().enumerate().map(pack).collect();
         keys.par_sort_unstable();
+        let index = |key: &u64| (key & u64::from(u32::MAX)) as usize;
 
         let mut buckets: Vec<Bucket> = Vec::new();
         let mut tiles: Vec<(usize, usize)> = Vec::new();
         let mut start = 0;
-        for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            let tile = (group[0].0 / stride) as u32;
+        for group in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
+            let bucket = group[0] >> 32;
+            let tile = (bucket / stride) as u32;
             match (buckets.last(), tiles.last_mut()) {
                 (Some(last), Some(range)) if last.tile == tile => range.1 += 1,
                 _ => tiles.push((buckets.len(), buckets.len() + 1)),
             }
-            let first_plane = (group[0].0 % stride) as usize;
+            let first_plane = (bucket % stride) as usize;
             buckets.push(Bucket { tile, first_plane, start, end: start + group.len() });
             start += group.len();
         }
-        let position = keys.par_iter().map(|k| located[k.1 as usize]).collect();
-        let order = keys
-            .par_iter()
-            .map(|k| if uvw[k.1 as usize][2].is_sign_negative() { k.1 | MIRRORED } else { k.1 })
-            .collect();
+        let position = keys.par_iter().map(|k| located[index(k)]).collect();
+        let mark = |k: &u64| index(k) as u32 | if uvw[index(k)][2].is_sign_negative() { MIRRORED } else { 0 };
+        let order = keys.par_iter().map(mark).collect();
         Ok(Plan { geometry, choice, kernel, w_kernel, w_start, planes, tiles_v, position, order, buckets, tiles })
     }
 

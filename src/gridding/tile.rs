@@ -241,3 +241,61 @@ pub(super) fn flush_row(
         k += nu;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gridding::shapes::SHAPES;
+    use crate::math::random::Stream;
+
+    /// Spreads and interpolates by the definition: every cell, every visibility.
+    #[test]
+    fn both_instruction_sets_equal_the_plain_double_loop() {
+        for shape in SHAPES.iter().filter(|s| s.oversampling == 2.0) {
+            let (support, kernel) = (shape.support, Kernel::new(shape));
+            let plane = PlaneKernel { uv: &kernel, w: Some((&kernel, 5)) };
+            let mut random = Stream::new(4, [0; 3]);
+            let mut one = |scale: f64| random.uniform() * scale;
+            let position: Vec<[f64; 3]> = (0..40)
+                .map(|_| [64.0 + one(32.0), 32.0 + one(32.0), 5.99 - one(support as f64 - 0.02).min(5.98)])
+                .collect();
+            let vis: Vec<Complex64> = position.iter().map(|_| Complex64::new(one(1.0), one(1.0))).collect();
+            let value = |s: f64, cell: usize| {
+                let first = s.floor() as usize + 1;
+                let inside = (first..first + support).contains(&cell);
+                if inside { kernel.evaluate::<false, 16>(local(s, first - 1))[cell - first] } else { 0.0 }
+            };
+            // cell 1 of the tile's axis is cell 0 of its buffer; plane 5 is cell 6 of the w axis
+            let weight = |p: &[f64; 3], i: usize, j: usize| value(p[0], 65 + i) * value(p[1], 33 + j) * value(p[2], 6);
+            let mut spread_twice = [vec![0.0; buffer_len(support)], vec![0.0; buffer_len(support)]];
+            spread(plane, &mut spread_twice[0], &position, &vis);
+            for_width!(support, spread_plain(plane, &mut spread_twice[1], &position, &vis));
+            let mut read_twice = [vec![Complex64::ZERO; 40], vec![Complex64::ZERO; 40]];
+            interpolate(plane, &spread_twice[0], &position, &mut read_twice[0]);
+            for_width!(support, interpolate_plain(plane, &spread_twice[0], &position, &mut read_twice[1]));
+            let mut read = vec![Complex64::ZERO; 40];
+            for i in 0..edge(support) {
+                for j in 0..edge(support) {
+                    let at = i * row_len(support) + 2 * j;
+                    let sum: Complex64 = position.iter().zip(&vis).map(|(p, v)| v * weight(p, i, j)).sum();
+                    for buffer in &spread_twice {
+                        assert!((Complex64::new(buffer[at], buffer[at + 1]) - sum).norm() < 1e-13, "{support} {i} {j}");
+                    }
+                    let cell = Complex64::new(spread_twice[0][at], spread_twice[0][at + 1]);
+                    read.iter_mut().zip(&position).for_each(|(r, p)| *r += cell * weight(p, i, j));
+                }
+            }
+            for got in &read_twice {
+                assert!(got.iter().zip(&read).all(|(a, b)| (a - b).norm() < 1e-12), "{support}");
+            }
+        }
+    }
+
+    fn spread_plain<const W: usize>(k: PlaneKernel, buffer: &mut [f64], position: &[[f64; 3]], vis: &[Complex64]) {
+        spread_generic::<false, W>(k, buffer, position, vis);
+    }
+
+    fn interpolate_plain<const W: usize>(k: PlaneKernel, buffer: &[f64], position: &[[f64; 3]], vis: &mut [Complex64]) {
+        interpolate_generic::<false, W>(k, buffer, position, vis);
+    }
+}

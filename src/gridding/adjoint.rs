@@ -11,7 +11,7 @@ use rustfft::FftDirection;
 use rustfft::num_complex::Complex64;
 
 impl Plan {
-    /// Adjoint of [`Plan::degrid`]: image[y,x] = sum_k Re(vis_k exp(-2 pi i (...))), not normalised.
+    /// Adjoint of [`Plan::degrid`]: `image[y,x] = sum_k Re(vis_k exp(-2 pi i (...)))`, not normalised.
     ///
     /// # Errors
     /// Another number of visibilities than the plan's, values that are not finite; an interrupt, looked for once a

@@ -133,7 +133,7 @@ pub fn degrid(
     Ok(vis)
 }
 
-/// Adjoint of [`degrid`]: image[y,x] = sum_k Re(vis_k exp(-2 pi i (...))), not normalised.
+/// Adjoint of [`degrid`]: `image[y,x] = sum_k Re(vis_k exp(-2 pi i (...)))`, not normalised.
 ///
 /// # Errors
 /// A bad geometry, numbers of visibilities and uvw that differ, values that are not finite; an interrupt.

@@ -1,7 +1,7 @@
 //! Image -> visibilities and back, on bare arrays: no telescope, no file, no unit but wavelengths.
 //!
 //! Both directions evaluate
-//! V(u,v,w) = sum_{y,x} I[y,x] exp(+2 pi i (u l_x + v m_y + w (n-1))), n = sqrt(1 - l^2 - m^2),
+//! `V(u,v,w) = sum_{y,x} I[y,x] exp(+2 pi i (u l_x + v m_y + w (n-1))), n = sqrt(1 - l^2 - m^2)`,
 //! with l_x = (x - nx/2) dl and m_y = (y - ny/2) dm (integer division), no factor 1/n.
 //! [`degrid`] is that sum, [`grid`] its adjoint (real part); [`dft`] holds their exact twins.
 //!
@@ -136,7 +136,7 @@ pub fn degrid(
     Plan::new(geometry, uvw, epsilon)?.degrid(image, watch)
 }
 
-/// Adjoint of [`degrid`]: image[y,x] = sum_k Re(vis_k exp(-2 pi i (...))), not normalised.
+/// Adjoint of [`degrid`]: `image[y,x] = sum_k Re(vis_k exp(-2 pi i (...)))`, not normalised.
 ///
 /// # Errors
 /// As [`Plan::new`] and [`Plan::grid`].

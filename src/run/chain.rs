@@ -140,7 +140,7 @@ fn inputs(settings: &Settings) -> Result<String> {
 }
 
 fn title(sky: &PreparedSky, settings: &Settings) -> String {
-    format!("{} · {}", sky.object, settings.telescope.telescope.name)
+    format!("{} with {}", sky.object, settings.telescope.telescope.name)
 }
 
 fn facts(
@@ -166,7 +166,7 @@ fn facts(
         format!(
             "{} from {} in {} steps",
             format_quantity(settings.observation.length_s, Dimension::Time),
-            crate::time::format_utc(track.start_mjd_utc).trim_end_matches(".000"),
+            &crate::time::format_utc(track.start_mjd_utc)[..16],
             track.steps
         ),
     );

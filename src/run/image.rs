@@ -35,7 +35,7 @@ impl ImageRequest {
         out: PathBuf,
     ) -> Result<ImageRequest> {
         let cell_rad = parse_quantity(scale, Dimension::Angle).map_err(|e| e.place("--scale"))?;
-        if !(cell_rad > 0.0) {
+        if cell_rad <= 0.0 {
             return Err(Error::input("--scale must be positive").found(scale).expected("a pixel size such as 2asec"));
         }
         let method = match epsilon {

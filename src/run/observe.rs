@@ -16,8 +16,6 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct Observed {
     pub table: VisibilityTable,
-    pub beams: String,
-    pub rows: usize,
     pub rows_too_low: usize,
     pub samples: usize,
     pub beyond_nyquist: usize,
@@ -96,15 +94,7 @@ pub(super) fn observe(
             "{beyond_nyquist} of {samples} samples lie beyond the Nyquist limit of the sky's pixels and are left out"
         ));
     }
-    Ok(Observed {
-        table,
-        beams: beams.describe(),
-        rows: frame.rows,
-        rows_too_low: frame.rows_too_low,
-        samples,
-        beyond_nyquist,
-        notes,
-    })
+    Ok(Observed { table, rows_too_low: frame.rows_too_low, samples, beyond_nyquist, notes })
 }
 
 fn predict(
@@ -174,8 +164,7 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
             "{beyond_nyquist} of {samples} samples lie beyond the Nyquist limit of the sky's pixels and are left out"
         ));
     }
-    let rows = table.uvw_m.nrows();
-    Ok(Observed { table, beams: "none".into(), rows, rows_too_low: 0, samples, beyond_nyquist, notes })
+    Ok(Observed { table, rows_too_low: 0, samples, beyond_nyquist, notes })
 }
 
 fn fixed_channels(table: &VisibilityTable, file: &Path) -> Result<FixedChannels> {

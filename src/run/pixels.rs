@@ -36,7 +36,7 @@ pub(super) fn choose(settings: &ImageSettings, extent_rad: f64, longest_waveleng
 fn good_size(wanted: usize) -> usize {
     let smooth = |mut n: usize| {
         for p in [2, 3, 5] {
-            while n % p == 0 {
+            while n.is_multiple_of(p) {
                 n /= p;
             }
         }

@@ -119,7 +119,7 @@ pub(super) fn prepare(
             // the maker puts its galaxy in the middle of the box
             let centre = [0.5 * made.header.box_size; 3];
             let galaxy = from_snapshot(&made, Some(centre), &hi_model(&settings.sky), false)?;
-            from_galaxy(settings, galaxy, format!("built-in galaxy {seed}"), track, fixed, progress)
+            from_galaxy(settings, galaxy, format!("Built-in galaxy {seed}"), track, fixed, progress)
         }
         SkySource::Fits { path, subtract_mean } => {
             let watch = progress.stage("reading", 1);

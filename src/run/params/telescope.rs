@@ -38,12 +38,11 @@ pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
                 .place("table [telescope] of the configuration"));
         }
     };
-    if beam != BeamChoice::Auto && beam != BeamChoice::None {
-        if let Some(station) = telescope.stations.iter().find(|s| !(s.diameter_m > 0.0)) {
-            return Err(Error::input("a station without a diameter has no such beam")
-                .found(format!("station {} of {}", station.name, telescope.name))
-                .expected("a positive diameter, or telescope.beam = \"none\""));
-        }
+    let needs_diameter = !matches!(beam, BeamChoice::Auto | BeamChoice::None);
+    if needs_diameter && let Some(station) = telescope.stations.iter().find(|s| s.diameter_m <= 0.0) {
+        return Err(Error::input("a station without a diameter has no such beam")
+            .found(format!("station {} of {}", station.name, telescope.name))
+            .expected("a positive diameter, or telescope.beam = \"none\""));
     }
     Ok(TelescopeSettings { telescope, beam })
 }

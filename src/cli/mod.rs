@@ -121,6 +121,9 @@ enum TelescopeWords {
         /// Print every station.
         #[arg(long)]
         stations: bool,
+        /// Rotations of SKA-Low stations (docs/telescopes.md), in place of seeded ones.
+        #[arg(long, value_name = "FILE", requires = "stations")]
+        rotations: Option<PathBuf>,
     },
 }
 
@@ -219,8 +222,8 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             run::image::run(&request, console)
         }
         Command::Telescope(TelescopeWords::List) => Ok(run::telescope::list()),
-        Command::Telescope(TelescopeWords::Show { name, plot, stations }) => {
-            run::telescope::show(&name, plot.as_deref(), stations)
+        Command::Telescope(TelescopeWords::Show { name, plot, stations, rotations }) => {
+            run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())
         }
         Command::Sky(SkyWords::Galaxies { count, seed, out }) => run::sky::galaxies(count, seed, &out, console),
         Command::Sky(SkyWords::Info { file }) => run::sky::info(&file),

@@ -2,6 +2,7 @@
 
 use super::Progress;
 use super::headers::{program, sky_axes, spectral_axis};
+use super::observe::beam_of;
 use super::pixels::PixelGrid;
 use crate::error::{Error, Result};
 use crate::formats::Staged;
@@ -70,7 +71,11 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
     let images = image_table(&table, &request.params, progress)?;
     images.notes.iter().for_each(|n| progress.note(n));
     let watch = progress.stage("writing", 2);
-    let mut cards = vec![Card::text("TELESCOP", table.telescope.clone(), ""), Card::text("ORIGIN", program(), "")];
+    let mut cards = vec![
+        Card::text("TELESCOP", table.telescope.clone(), ""),
+        Card::text("PBMODEL", beam_of(&table), "voltage beams that the sky was seen through"),
+        Card::text("ORIGIN", program(), ""),
+    ];
     if let Some(first) = table.time_mjd_utc.first() {
         let start = first - 0.5 * table.integration_time_s / crate::units::DAY_S;
         cards.push(Card::text("DATE-OBS", format_utc(start), "start of the observation"));

@@ -84,7 +84,7 @@ pub(super) fn observe(
         let watch = progress.stage("noise", 1);
         add_thermal_noise(&mut table, &noise.sefd_jy, noise.seed, &watch)?;
     }
-    table.provenance = format!("{}\n{}", program(), settings.canonical);
+    table.provenance = provenance(&beams.describe(), "", &settings.canonical);
     let mut notes = Vec::new();
     if frame.rows_too_low > 0 {
         notes.push(format!("{} of {} rows are flagged: the target is too low", frame.rows_too_low, frame.rows));
@@ -95,6 +95,19 @@ pub(super) fn observe(
         ));
     }
     Ok(Observed { table, rows_too_low: frame.rows_too_low, samples, beyond_nyquist, notes })
+}
+
+/// What the visibility file says of its origin. The beam stands in a line of its own, from which
+/// [`beam_of`] takes it into the headers of images.
+fn provenance(beam: &str, origin: &str, configuration: &str) -> String {
+    format!("{}\n{BEAM_LINE}{beam}\n{origin}{configuration}", program())
+}
+
+const BEAM_LINE: &str = "primary beam: ";
+
+/// The station beams that the visibilities of a file were predicted with.
+pub(super) fn beam_of(table: &VisibilityTable) -> &str {
+    table.provenance.lines().find_map(|line| line.strip_prefix(BEAM_LINE)).unwrap_or("unknown")
 }
 
 fn predict(
@@ -156,7 +169,7 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
     let sky = prepare(&settings, &track, Some(&channels), progress)?;
     table.vis.fill(Default::default());
     let (samples, beyond_nyquist) = predict(&settings, &mut table, &sky, None, progress)?;
-    table.provenance = format!("{}\nuvw from {}\n{}", program(), file.display(), settings.canonical);
+    table.provenance = provenance("none", &format!("uvw from {}\n", file.display()), &settings.canonical);
     let mut notes = sky.notes;
     notes.push("predicted onto existing uvw: no beam, no horizon, no noise".into());
     if beyond_nyquist > 0 {

@@ -102,7 +102,7 @@ pub(super) fn draw(
     .collect();
     let mut curves = vec![PreviewCurve { label: curve_label, values: &spectrum }];
     if let Some(values) = &aperture_spectrum {
-        curves.push(PreviewCurve { label: "dirty image, over the beam", values });
+        curves.push(PreviewCurve { label: "dirty, aperture (not deconvolved)", values });
     }
     preview_figure(&PreviewInput {
         title,

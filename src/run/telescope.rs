@@ -4,7 +4,8 @@ use super::headers::program;
 use super::telescope_plot::{TelescopePlotInput, UvPoints, telescope_figure};
 use crate::error::Result;
 use crate::formats::png::Theme;
-use crate::telescope::{Telescope, preset_names};
+use crate::formats::telescope::read_rotations;
+use crate::telescope::{Rotations, Telescope, preset_names, vogel_station};
 use crate::time::{EarthOrientation, Frame};
 use crate::units::{DEG_RAD, Dimension, RaDec, format_quantity};
 use crate::visibilities::{Instant, Track};
@@ -23,8 +24,12 @@ pub fn list() -> String {
     text
 }
 
-/// Facts of one array; with `plot`, a picture of layout and uv coverage.
-pub fn show(name: &str, plot: Option<&Path>, stations: bool) -> Result<String> {
+/// Seed of the rotations of SKA-Low stations where no file gives them.
+const ROTATION_SEED: u64 = 1;
+
+/// Facts of one array; with `plot`, a picture of layout and uv coverage. `rotations` is a file with the
+/// rotation of each SKA-Low station, in place of seeded ones.
+pub fn show(name: &str, plot: Option<&Path>, stations: bool, rotations: Option<&Path>) -> Result<String> {
     let telescope = open(name)?;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| text.push_str(&format!("{name:>16}  {value}\n"));
@@ -55,14 +60,28 @@ pub fn show(name: &str, plot: Option<&Path>, stations: bool) -> Result<String> {
             line(what, &format!("{:.2} m ({p} - {q})", b.length_m));
         }
     }
+    let low = telescope.stations.iter().any(|s| s.kind == "ska-low");
+    if low {
+        let antennas = vogel_station();
+        let radius = antennas.iter().map(|p| p[0].hypot(p[1])).fold(0.0, f64::max);
+        line(
+            "each station",
+            &format!("{} antennas in a Vogel spiral of radius {radius:.1} m, turned by its own angle", antennas.len()),
+        );
+    }
     for note in &telescope.notes {
         line("note", note);
     }
     if stations {
-        for (station, enu) in telescope.stations.iter().zip(telescope.enu_m()) {
+        let rotations = match rotations {
+            Some(file) => telescope.station_rotations_deg(&Rotations::Listed(read_rotations(file)?))?,
+            None => telescope.station_rotations_deg(&Rotations::Seeded(ROTATION_SEED))?,
+        };
+        for ((station, enu), rotation) in telescope.stations.iter().zip(telescope.enu_m()).zip(rotations) {
+            let turned = if low { format!(", turned {rotation:.1} deg east of north") } else { String::new() };
             line(
                 &station.name,
-                &format!("east {:.2} m, north {:.2} m, up {:.2} m, {}", enu[0], enu[1], enu[2], station.kind),
+                &format!("east {:.2} m, north {:.2} m, up {:.2} m, {}{turned}", enu[0], enu[1], enu[2], station.kind),
             );
         }
     }

@@ -123,7 +123,7 @@ pub fn format_quantity(value: f64, dimension: Dimension) -> String {
         .or_else(|| dimension.units().iter().min_by(|a, b| a.1.total_cmp(&b.1)))
         .expect("every dimension has units");
     let scaled = value / best.1;
-    let digits = (5 - scaled.abs().max(1.0).log10() as i32).max(0) as usize;
+    let digits = (4 - scaled.abs().max(1.0).log10() as i32).max(0) as usize;
     let text = format!("{scaled:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text} {}", best.0)

@@ -5,12 +5,13 @@ use crate::error::{Error, Result, Watch};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::sky::components::{Component, GaussianTaper};
 use crate::sky::cube::SkyCube;
-use crate::telescope::beam::StationBeams;
+use crate::telescope::beam::{StationBeams, VoltageBeam};
 use crate::units::{C_M_S, RaDec};
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
 use rustfft::num_complex::Complex64;
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 /// Sources handled at a time: their per-station factors stay in the cache.
 const BLOCK: usize = 256;
@@ -54,8 +55,9 @@ fn n_minus_1(l: f64, m: f64, n: f64) -> f64 {
 ///
 /// `station` holds the geometry of each time step (rows of the table in their order) and the beams;
 /// without it (a bare uvw set) there is no horizon, no beam and only polarisation "I". With
-/// `nyquist_cell_rad` samples beyond the limit of pixels of that size are flagged and left out; their
-/// number is returned.
+/// `nyquist_cell_rad` samples beyond the limit of pixels of that size are flagged; the number of those
+/// that were not flagged before is returned. Flagged samples (row and channel with all products
+/// flagged) are left as they are.
 pub fn predict_direct(
     table: &mut VisibilityTable,
     sky: DirectSky,
@@ -63,29 +65,54 @@ pub fn predict_direct(
     nyquist_cell_rad: Option<f64>,
     watch: &Watch,
 ) -> Result<usize> {
-    if station.is_none() && table.polarisations != Polarisations::I {
-        return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
-            .found(table.polarisations.name())
-            .expected("I"));
+    match station {
+        None if table.polarisations != Polarisations::I => {
+            return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
+                .found(table.polarisations.name())
+                .expected("I"));
+        }
+        None => {}
+        Some((instants, beams)) => check_stations(table, instants, beams)?,
     }
-    let sources = collect(sky, table.phase_centre, &table.freq_hz)?;
-    let rows = table.uvw_m.nrows();
+    let sources = collect(sky, table)?;
     let left_out = nyquist_cell_rad.map_or(0, |cell| flag_beyond_nyquist(table, cell));
-    let groups: Vec<Option<&Instant>> = match station {
-        Some((instants, _)) => instants.iter().map(Some).collect(),
-        None => vec![None],
-    };
-    let rows_each = rows / groups.len().max(1);
-    for (step, instant) in groups.iter().enumerate() {
-        for block in sources.chunks(BLOCK) {
-            let factors =
-                instant.map(|i| StationFactors::new(i, block, table, station.expect("given with instants").1));
-            let range = step * rows_each..(step + 1) * rows_each;
-            add_block(table, range, block, factors.as_ref(), nyquist_cell_rad);
-            watch.advance(block.len() as u64)?;
+    let rows = table.uvw_m.nrows();
+    for block in sources.chunks(BLOCK) {
+        match station {
+            None => {
+                add_block(table, 0..rows, block, None);
+                watch.advance(block.len() as u64)?;
+            }
+            Some((instants, beams)) => {
+                let voltage = voltages(beams, block, &table.freq_hz);
+                let rows_each = rows / instants.len().max(1);
+                for (step, instant) in instants.iter().enumerate() {
+                    let rotation = rotations(instant, block, table.polarisations);
+                    let factors = StationFactors { rotation, voltage: &voltage, class_of: &beams.class_of };
+                    add_block(table, step * rows_each..(step + 1) * rows_each, block, Some(&factors));
+                    watch.advance(block.len() as u64)?;
+                }
+            }
         }
     }
     Ok(left_out)
+}
+
+/// The rows must be those of `instants`, in equal shares, and the stations those of `beams`.
+fn check_stations(table: &VisibilityTable, instants: &[Instant], beams: &StationBeams) -> Result<()> {
+    let (rows, stations) = (table.uvw_m.nrows(), beams.class_of.len());
+    let rows_each = rows / instants.len().max(1);
+    let fits = rows_each * instants.len() == rows
+        && [table.antenna1.len(), table.antenna2.len(), table.time_mjd_utc.len()].iter().all(|n| *n == rows)
+        && table.antenna1.iter().chain(&table.antenna2).all(|a| (*a as usize) < stations)
+        && instants.iter().all(|i| i.zenith.len() == stations)
+        && table.time_mjd_utc.iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
+    if fits {
+        return Ok(());
+    }
+    Err(Error::input("the visibility table does not belong to the given stations and time steps")
+        .found(format!("{rows} rows; {stations} stations with beams, {} time steps", instants.len()))
+        .expected("a table of the same telescope and track"))
 }
 
 fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: f64) -> usize {
@@ -93,15 +120,17 @@ fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: f64) -> usize {
     for row in 0..table.uvw_m.nrows() {
         for channel in 0..table.freq_hz.len() {
             if super::beyond_nyquist(table.uvw_m[[row, 0]], table.uvw_m[[row, 1]], table.freq_hz[channel], cell_rad) {
-                table.flag.slice_mut(ndarray::s![row, channel, ..]).fill(true);
-                left_out += 1;
+                let mut flags = table.flag.slice_mut(ndarray::s![row, channel, ..]);
+                left_out += usize::from(!flags.iter().all(|f| *f));
+                flags.fill(true);
             }
         }
     }
     left_out
 }
 
-fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>> {
+fn collect(sky: DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
+    let (centre, freq_hz) = (table.phase_centre, &table.freq_hz);
     match sky {
         DirectSky::Components { list, snap_tolerance } => list
             .iter()
@@ -113,11 +142,7 @@ fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>
             })
             .collect(),
         DirectSky::Cube(cube) => {
-            if cube.freq_hz.len() != freq_hz.len() {
-                return Err(Error::input("the sky cube and the observation have different channels")
-                    .found(format!("{} planes", cube.freq_hz.len()))
-                    .expected(format!("{} channels", freq_hz.len())));
-            }
+            check_cube(cube, table)?;
             let (_, ny, nx) = cube.flux_jy.dim();
             let geometry = cube.geometry();
             let mut sources = Vec::new();
@@ -129,11 +154,15 @@ fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>
                     }
                     let l = (x as f64 - (nx / 2) as f64) * geometry.dl;
                     let m = (y as f64 - (ny / 2) as f64) * geometry.dm;
+                    if l.hypot(m) >= 1.0 {
+                        return Err(Error::input("the sky cube has flux more than 90 degrees from its centre")
+                            .found(format!("pixel ({x}, {y}), 0-based"))
+                            .expected("pixels with l^2 + m^2 < 1"));
+                    }
                     let stokes = flux.iter().map(|s| [*s, 0.0, 0.0, 0.0]).collect();
-                    let mut source = Source::new(RaDec::from_lm(l, m, centre), centre, None, stokes);
                     // the pixel's own l and m, not their round trip through angles
-                    source.lmn1 = [l, m, n_minus_1(l, m, (1.0 - l * l - m * m).max(0.0).sqrt())];
-                    sources.push(source);
+                    let lmn1 = [l, m, n_minus_1(l, m, (1.0 - l * l - m * m).sqrt())];
+                    sources.push(Source { direction: RaDec::from_lm(l, m, centre), lmn1, taper: None, stokes });
                 }
             }
             Ok(sources)
@@ -141,50 +170,61 @@ fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>
     }
 }
 
+/// A cube is predicted on its own channels and about its own centre, never relabelled.
+fn check_cube(cube: &SkyCube, table: &VisibilityTable) -> Result<()> {
+    let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * cube.channel_width_hz + 1e-9 * b;
+    if cube.freq_hz.len() != table.freq_hz.len() || !cube.freq_hz.iter().zip(&table.freq_hz).all(same) {
+        let range = |f: &[f64]| format!("{} from {:?} to {:?} Hz", f.len(), f.first(), f.last());
+        return Err(Error::input("the sky cube and the observation have different channels")
+            .found(range(&cube.freq_hz))
+            .expected(range(&table.freq_hz)));
+    }
+    let [l, m, n] = cube.centre.lmn(table.phase_centre);
+    if n <= 0.0 || l.hypot(m) > 1e-3 * cube.cell_rad {
+        return Err(Error::input("the sky cube is not centred on the phase centre")
+            .found(format!("{:?}", cube.centre))
+            .expected(format!("{:?}", table.phase_centre)));
+    }
+    Ok(())
+}
+
 /// What depends on station and source but not on the baseline.
-struct StationFactors {
+struct StationFactors<'a> {
     /// [station][source]: (cos p, sin p), or None below the horizon.
     rotation: Vec<Vec<Option<(f64, f64)>>>,
     /// [beam class][channel][source].
-    voltage: Vec<Vec<Vec<f64>>>,
-    class_of: Vec<usize>,
+    voltage: &'a [Vec<Vec<f64>>],
+    class_of: &'a [usize],
 }
 
-impl StationFactors {
-    fn new(instant: &Instant, block: &[Source], table: &VisibilityTable, beams: &StationBeams) -> StationFactors {
-        let linear = table.polarisations == Polarisations::Linear;
-        let vectors: Vec<_> = block.iter().map(|s| s.direction.unit_vector()).collect();
-        let rotation = (0..instant.zenith.len())
-            .into_par_iter()
-            .map(|station| {
-                block
-                    .iter()
-                    .zip(&vectors)
-                    .map(|(source, vector)| {
-                        (instant.sin_elevation(station, *vector) >= 0.0)
-                            .then(|| if linear { instant.parallactic(station, source.direction) } else { (1.0, 0.0) })
-                    })
-                    .collect()
-            })
-            .collect();
-        let voltage = beams
-            .classes
-            .iter()
-            .map(|beam| {
-                let of = |s: &Source, freq: f64| {
-                    if beam.is_unity() {
-                        1.0
-                    } else if s.lmn1[2] <= -1.0 {
-                        0.0 // a dish sees nothing behind its back
-                    } else {
-                        beam.voltage(s.lmn1[0].hypot(s.lmn1[1]).min(1.0), freq)
-                    }
-                };
-                table.freq_hz.iter().map(|f| block.iter().map(|s| of(s, *f)).collect()).collect()
-            })
-            .collect();
-        StationFactors { rotation, voltage, class_of: beams.class_of.clone() }
-    }
+fn rotations(instant: &Instant, block: &[Source], polarisations: Polarisations) -> Vec<Vec<Option<(f64, f64)>>> {
+    let vectors: Vec<_> = block.iter().map(|s| s.direction.unit_vector()).collect();
+    let of = |station: usize, source: &Source, vector: [f64; 3]| {
+        (instant.sin_elevation(station, vector) >= 0.0).then(|| match polarisations {
+            Polarisations::I => (1.0, 0.0),
+            Polarisations::Linear => instant.parallactic(station, source.direction),
+        })
+    };
+    (0..instant.zenith.len())
+        .into_par_iter()
+        .map(|station| block.iter().zip(&vectors).map(|(source, vector)| of(station, source, *vector)).collect())
+        .collect()
+}
+
+fn voltages(beams: &StationBeams, block: &[Source], freq_hz: &[f64]) -> Vec<Vec<Vec<f64>>> {
+    let of = |beam: &dyn VoltageBeam, source: &Source, freq_hz: f64| {
+        let [l, m, n1] = source.lmn1;
+        match beam.is_unity() {
+            true => 1.0,
+            // a dish sees nothing behind its back
+            false if n1 <= -1.0 => 0.0,
+            false => beam.voltage(l.hypot(m).min(1.0), freq_hz),
+        }
+    };
+    let of_class = |beam: &Arc<dyn VoltageBeam>| {
+        freq_hz.iter().map(|f| block.iter().map(|s| of(beam.as_ref(), s, *f)).collect()).collect()
+    };
+    beams.classes.iter().map(of_class).collect()
 }
 
 fn add_block(
@@ -192,14 +232,18 @@ fn add_block(
     rows: std::ops::Range<usize>,
     block: &[Source],
     factors: Option<&StationFactors>,
-    nyquist_cell_rad: Option<f64>,
 ) {
-    let (uvw, freq) = (&table.uvw_m, &table.freq_hz);
+    let (uvw, freq, flag) = (&table.uvw_m, &table.freq_hz, &table.flag);
     let (antenna1, antenna2) = (&table.antenna1, &table.antenna2);
     let first = rows.start;
     table.vis.slice_axis_mut(Axis(0), rows.into()).axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(
         |(k, mut vis)| {
             let row = first + k;
+            let flagged = |channel: &usize| flag.slice(ndarray::s![row, *channel, ..]).iter().all(|f| *f);
+            let channels: Vec<usize> = (0..freq.len()).filter(|c| !flagged(c)).collect();
+            if channels.is_empty() {
+                return;
+            }
             let [u, v, w] = [0, 1, 2].map(|j| uvw[[row, j]]);
             for (index, source) in block.iter().enumerate() {
                 let pair = match factors {
@@ -216,8 +260,10 @@ fn add_block(
                 };
                 let [l, m, n1] = source.lmn1;
                 let path_s = (u * l + v * m + w * n1) / C_M_S;
-                for (channel, &freq_hz) in freq.iter().enumerate() {
-                    if nyquist_cell_rad.is_some_and(|cell| super::beyond_nyquist(u, v, freq_hz, cell)) {
+                for &channel in &channels {
+                    let freq_hz = freq[channel];
+                    let [i, q, uu, vv] = source.stokes[channel];
+                    if [i, q, uu, vv] == [0.0; 4] {
                         continue;
                     }
                     let mut gain = 1.0;
@@ -228,7 +274,6 @@ fn add_block(
                         gain *= (-taper.exponent(u * freq_hz / C_M_S, v * freq_hz / C_M_S)).exp();
                     }
                     let phasor = gain * phasor_of_turns(path_s * freq_hz);
-                    let [i, q, uu, vv] = source.stokes[channel];
                     let Some(((cp, sp), (cq, sq), _, _)) = pair.filter(|_| vis.dim().1 == 4) else {
                         vis[[channel, 0]] += phasor * i;
                         continue;

@@ -17,7 +17,7 @@ pub struct FrameReport {
 /// An empty table of `track` on `telescope`: uvw, times and antennas filled in, visibilities zero,
 /// weights one, rows below `min_elevation_rad` flagged. Also the geometry of each step.
 ///
-/// An error when no row is left.
+/// An error when no row is left, or where the track has no time steps.
 pub fn new_table(
     telescope: &Telescope,
     track: &Track,
@@ -26,6 +26,11 @@ pub fn new_table(
     polarisations: Polarisations,
     min_elevation_rad: f64,
 ) -> Result<(VisibilityTable, Vec<Instant>, FrameReport)> {
+    if track.steps == 0 || !(track.step_s > 0.0 && track.step_s.is_finite()) {
+        return Err(Error::input("the observation has no time steps")
+            .found(format!("{} steps of {} s", track.steps, track.step_s))
+            .expected("at least one, of positive length"));
+    }
     let pairs: Vec<_> = telescope.baselines().collect();
     let rows = pairs.len() * track.steps;
     let shape = (rows, freq_hz.len(), polarisations.count());
@@ -41,7 +46,10 @@ pub fn new_table(
         flag: Array3::from_elem(shape, false),
         phase_centre: track.phase_centre,
         polarisations,
-        telescope: format!("{} ({})", telescope.name, telescope.version),
+        telescope: match telescope.version.as_str() {
+            "" => telescope.name.clone(),
+            version => format!("{} ({version})", telescope.name),
+        },
         channel_width_hz,
         integration_time_s: track.step_s,
         provenance: String::new(),

@@ -58,7 +58,7 @@ mod tests {
         }
         assert_eq!(parse_utc("2024-07-21").unwrap(), 60512.0);
         assert_eq!(format_utc(60512.75), "2024-07-21T18:00:00.000");
-        assert_eq!(format_utc(60512.999_999_999_9), "2024-07-22T00:00:00.000");
+        assert_eq!(format_utc(60_512.999_999_999_9), "2024-07-22T00:00:00.000");
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl GaussianTaper {
         // one length for both axes of the fit, so that it is equally well conditioned for any size
         let mean = [0, 1].map(|k| points.iter().map(|p| p[k]).sum::<f64>() / 6.0);
         let size = points.iter().map(|p| (p[0] - mean[0]).hypot(p[1] - mean[1])).fold(0.0, f64::max);
-        if !(size > 0.0 && size.is_finite() && half_minor > 0.0) {
+        if !(size > 0.0 && size.is_finite() && half_major > 0.0 && half_minor > 0.0) {
             return Err(bad());
         }
         let (mut normal, mut right) = (Matrix5::<f64>::zeros(), Vector5::<f64>::zeros());
@@ -149,6 +149,45 @@ mod tests {
                 let got = taper.exponent(u, v);
                 assert!((got - expected).abs() < 1e-6 * expected.max(1e-3), "{degrees}: {got} {expected}");
             }
+        }
+    }
+
+    /// Far off the phase centre, against the sum over points spread on the sphere as the Gaussian says.
+    #[test]
+    fn a_gaussian_off_the_phase_centre_is_what_its_points_add_up_to() {
+        let centre = RaDec::from_deg(30.0, -40.0);
+        let direction = RaDec::from_deg(75.0, -15.0);
+        let shape = GaussianShape { major_rad: 120.0 * ARCSEC_RAD, minor_rad: 45.0 * ARCSEC_RAD, angle_rad: 0.6 };
+        let taper = GaussianTaper::project(shape, direction, centre, 0.0).unwrap();
+        let [l0, m0, _] = direction.lmn(centre);
+        let (sin, cos) = shape.angle_rad.sin_cos();
+        for (u, v) in [(700.0, 0.0), (0.0, 900.0), (500.0, 600.0), (500.0, -600.0), (-1500.0, 400.0)] {
+            let (mut re, mut im, mut sum) = (0.0, 0.0, 0.0);
+            for i in -40..=40 {
+                for j in -40..=40 {
+                    // along the major and the minor axis in units of their FWHM
+                    let (a, b) = (f64::from(i) * 0.05, f64::from(j) * 0.05);
+                    let weight = (-4.0 * LN_2 * (a * a + b * b)).exp();
+                    let (a, b) = (a * shape.major_rad, b * shape.minor_rad);
+                    let [l, m, _] = RaDec::from_lm(a * sin + b * cos, a * cos - b * sin, direction).lmn(centre);
+                    let (s, c) = (2.0 * PI * (u * (l - l0) + v * (m - m0))).sin_cos();
+                    (re, im, sum) = (re + weight * c, im + weight * s, sum + weight);
+                }
+            }
+            let expected = (-taper.exponent(u, v)).exp();
+            // the curvature of the sphere over 2 arcmin is 6e-4 of the size
+            assert!((re / sum - expected).abs() < 1e-3 && (im / sum).abs() < 1e-3, "{u} {v}: {re} {im} {expected}");
+            assert!(expected < 0.97, "{u} {v}: {expected} tells nothing");
+        }
+    }
+
+    #[test]
+    fn an_impossible_gaussian_is_refused() {
+        let centre = RaDec::from_deg(30.0, -40.0);
+        for (major_rad, minor_rad) in [(0.0, 0.0), (1e-3, 0.0), (-1e-3, 1e-3), (f64::NAN, 1e-3), (1e-3, f64::NAN)] {
+            let shape = GaussianShape { major_rad, minor_rad, angle_rad: 0.1 };
+            let error = GaussianTaper::project(shape, centre, centre, 0.0).unwrap_err();
+            assert!(error.to_string().contains("positive axes"), "{error}");
         }
     }
 

@@ -34,8 +34,8 @@ impl EarthOrientation {
 
     /// The matrix M of v_terrestrial = M v_celestial at `mjd_utc`.
     ///
-    /// ICRS: SOFA's c2t06a. OSKAR: R3(GAST). An error where UTC is undefined (before 1960) or the
-    /// date is outside the leap-second table's reach.
+    /// ICRS: SOFA's c2t06a; an error outside 1972 to 2100, where UTC has no whole leap seconds or nobody
+    /// can know them. OSKAR: R3(GAST).
     pub fn celestial_to_terrestrial(&self, mjd_utc: f64) -> Result<Matrix3> {
         match self.frame {
             Frame::Icrs => {
@@ -43,8 +43,12 @@ impl EarthOrientation {
                 let outside = |_| {
                     Error::input("the date is outside the range of UTC")
                         .found(format!("MJD {mjd_utc}"))
-                        .expected("a date from 1972 to about 2100")
+                        .expected("a date from 1972 to 2100")
                 };
+                // sofars passes over SOFA's warning "dubious year", and takes TAI-UTC as 0 before 1960
+                if !(41_317.0..88_070.0).contains(&mjd_utc) {
+                    return Err(outside(0));
+                }
                 let (tai1, tai2) = sofars::ts::utctai(MJD0, mjd_utc).map_err(outside)?;
                 let (tt1, tt2) = sofars::ts::taitt(tai1, tai2).map_err(outside)?;
                 let (ut1, ut2) = sofars::ts::utcut1(MJD0, mjd_utc, self.ut1_minus_utc_s).map_err(outside)?;

@@ -5,12 +5,13 @@ use crate::error::{Error, Result, Watch};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::sky::components::{Component, GaussianTaper};
 use crate::sky::cube::SkyCube;
-use crate::telescope::beam::StationBeams;
+use crate::telescope::beam::{StationBeams, VoltageBeam};
 use crate::units::{C_M_S, RaDec};
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
 use rustfft::num_complex::Complex64;
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 /// Sources handled at a time: their per-station factors stay in the cache.
 const BLOCK: usize = 256;
@@ -54,8 +55,9 @@ fn n_minus_1(l: f64, m: f64, n: f64) -> f64 {
 ///
 /// `station` holds the geometry of each time step (rows of the table in their order) and the beams;
 /// without it (a bare uvw set) there is no horizon, no beam and only polarisation "I". With
-/// `nyquist_cell_rad` samples beyond the limit of pixels of that size are flagged and left out; their
-/// number is returned.
+/// `nyquist_cell_rad` samples beyond the limit of pixels of that size are flagged; the number of those
+/// that were not flagged before is returned. Flagged samples (row and channel with all products
+/// flagged) are left as they are.
 pub fn predict_direct(
     table: &mut VisibilityTable,
     sky: DirectSky,
@@ -63,29 +65,54 @@ pub fn predict_direct(
     nyquist_cell_rad: Option<f64>,
     watch: &Watch,
 ) -> Result<usize> {
-    if station.is_none() && table.polarisations != Polarisations::I {
-        return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
-            .found(table.polarisations.name())
-            .expected("I"));
+    match station {
+        None if table.polarisations != Polarisations::I => {
+            return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
+                .found(table.polarisations.name())
+                .expected("I"));
+        }
+        None => {}
+        Some((instants, beams)) => check_stations(table, instants, beams)?,
     }
-    let sources = collect(sky, table.phase_centre, &table.freq_hz)?;
-    let rows = table.uvw_m.nrows();
+    let sources = collect(sky, table)?;
     let left_out = nyquist_cell_rad.map_or(0, |cell| flag_beyond_nyquist(table, cell));
-    let groups: Vec<Option<&Instant>> = match station {
-        Some((instants, _)) => instants.iter().map(Some).collect(),
-        None => vec![None],
-    };
-    let rows_each = rows / groups.len().max(1);
-    for (step, instant) in groups.iter().enumerate() {
-        for block in sources.chunks(BLOCK) {
-            let factors =
-                instant.map(|i| StationFactors::new(i, block, table, station.expect("given with instants").1));
-            let range = step * rows_each..(step + 1) * rows_each;
-            add_block(table, range, block, factors.as_ref(), nyquist_cell_rad);
-            watch.advance(block.len() as u64)?;
+    let rows = table.uvw_m.nrows();
+    for block in sources.chunks(BLOCK) {
+        match station {
+            None => {
+                add_block(table, 0..rows, block, None);
+                watch.advance(block.len() as u64)?;
+            }
+            Some((instants, beams)) => {
+                let voltage = voltages(beams, block, &table.freq_hz);
+                let rows_each = rows / instants.len().max(1);
+                for (step, instant) in instants.iter().enumerate() {
+                    let rotation = rotations(instant, block, table.polarisations);
+                    let factors = StationFactors { rotation, voltage: &voltage, class_of: &beams.class_of };
+                    add_block(table, step * rows_each..(step + 1) * rows_each, block, Some(&factors));
+                    watch.advance(block.len() as u64)?;
+                }
+            }
         }
     }
     Ok(left_out)
+}
+
+/// The rows must be those of `instants`, in equal shares, and the stations those of `beams`.
+fn check_stations(table: &VisibilityTable, instants: &[Instant], beams: &StationBeams) -> Result<()> {
+    let (rows, stations) = (table.uvw_m.nrows(), beams.class_of.len());
+    let rows_each = rows / instants.len().max(1);
+    let fits = rows_each * instants.len() == rows
+        && [table.antenna1.len(), table.antenna2.len(), table.time_mjd_utc.len()].iter().all(|n| *n == rows)
+        && table.antenna1.iter().chain(&table.antenna2).all(|a| (*a as usize) < stations)
+        && instants.iter().all(|i| i.zenith.len() == stations)
+        && table.time_mjd_utc.iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
+    if fits {
+        return Ok(());
+    }
+    Err(Error::input("the visibility table does not belong to the given stations and time steps")
+        .found(format!("{rows} rows; {stations} stations with beams, {} time steps", instants.len()))
+        .expected("a table of the same telescope and track"))
 }
 
 fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: f64) -> usize {
@@ -93,15 +120,17 @@ fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: f64) -> usize {
     for row in 0..table.uvw_m.nrows() {
         for channel in 0..table.freq_hz.len() {
             if super::beyond_nyquist(table.uvw_m[[row, 0]], table.uvw_m[[row, 1]], table.freq_hz[channel], cell_rad) {
-                table.flag.slice_mut(ndarray::s![row, channel, ..]).fill(true);
-                left_out += 1;
+                let mut flags = table.flag.slice_mut(ndarray::s![row, channel, ..]);
+                left_out += usize::from(!flags.iter().all(|f| *f));
+                flags.fill(true);
             }
         }
     }
     left_out
 }
 
-fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>> {
+fn collect(sky: DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
+    let (centre, freq_hz) = (table.phase_centre, &table.freq_hz);
     match sky {
         DirectSky::Components { list, snap_tolerance } => list
             .iter()
@@ -113,11 +142,7 @@ fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>
             })
             .collect(),
         DirectSky::Cube(cube) => {
-            if cube.freq_hz.len() != freq_hz.len() {
-                return Err(Error::input("the sky cube and the observation have different channels")
-                    .found(format!("{} planes", cube.freq_hz.len()))
-                    .expected(format!("{} channels", freq_hz.len())));
-            }
+            check_cube(cube, table)?;
             let (_, ny, nx) = cube.flux_jy.dim();
             let geometry = cube.geometry();
             let mut sources = Vec::new();
@@ -129,11 +154,15 @@ fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>
                     }
                     let l = (x as f64 - (nx / 2) as f64) * geometry.dl;
                     let m = (y as f64 - (ny / 2) as f64) * geometry.dm;
+                    if l.hypot(m) >= 1.0 {
+                        return Err(Error::input("the sky cube has flux more than 90 degrees from its centre")
+                            .found(format!("pixel ({x}, {y}), 0-based"))
+                            .expected("pixels with l^2 + m^2 < 1"));
+                    }
                     let stokes = flux.iter().map(|s| [*s, 0.0, 0.0, 0.0]).collect();
-                    let mut source = Source::new(RaDec::from_lm(l, m, centre), centre, None, stokes);
                     // the pixel's own l and m, not their round trip through angles
-                    source.lmn1 = [l, m, n_minus_1(l, m, (1.0 - l * l - m * m).max(0.0).sqrt())];
-                    sources.push(source);
+                    let lmn1 = [l, m, n_minus_1(l, m, (1.0 - l * l - m * m).sqrt())];
+                    sources.push(Source { direction: RaDec::from_lm(l, m, centre), lmn1, taper: None, stokes });
                 }
             }
             Ok(sources)
@@ -141,50 +170,61 @@ fn collect(sky: DirectSky, centre: RaDec, freq_hz: &[f64]) -> Result<Vec<Source>
     }
 }
 
+/// A cube is predicted on its own channels and about its own centre, never relabelled.
+fn check_cube(cube: &SkyCube, table: &VisibilityTable) -> Result<()> {
+    let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * cube.channel_width_hz + 1e-9 * b;
+    if cube.freq_hz.len() != table.freq_hz.len() || !cube.freq_hz.iter().zip(&table.freq_hz).all(same) {
+        let range = |f: &[f64]| format!("{} from {:?} to {:?} Hz", f.len(), f.first(), f.last());
+        return Err(Error::input("the sky cube and the observation have different channels")
+            .found(range(&cube.freq_hz))
+            .expected(range(&table.freq_hz)));
+    }
+    let [l, m, n] = cube.centre.lmn(table.phase_centre);
+    if n <= 0.0 || l.hypot(m) > 1e-3 * cube.cell_rad {
+        return Err(Error::input("the sky cube is not centred on the phase centre")
+            .found(format!("{:?}", cube.centre))
+            .expected(format!("{:?}", table.phase_centre)));
+    }
+    Ok(())
+}
+
 /// What depends on station and source but not on the baseline.
-struct StationFactors {
+struct StationFactors<'a> {
     /// [station][source]: (cos p, sin p), or None below the horizon.
     rotation: Vec<Vec<Option<(f64, f64)>>>,
     /// [beam class][channel][source].
-    voltage: Vec<Vec<Vec<f64>>>,
-    class_of: Vec<usize>,
+    voltage: &'a [Vec<Vec<f64>>],
+    class_of: &'a [usize],
 }
 
-impl StationFactors {
-    fn new(instant: &Instant, block: &[Source], table: &VisibilityTable, beams: &StationBeams) -> StationFactors {
-        let linear = table.polarisations == Polarisations::Linear;
-        let vectors: Vec<_> = block.iter().map(|s| s.direction.unit_vector()).collect();
-        let rotation = (0..instant.zenith.len())
-            .into_par_iter()
-            .map(|station| {
-                block
-                    .iter()
-                    .zip(&vectors)
-                    .map(|(source, vector)| {
-                        (instant.sin_elevation(station, *vector) >= 0.0)
-                            .then(|| if linear { instant.parallactic(station, source.direction) } else { (1.0, 0.0) })
-                    })
-                    .collect()
-            })
-            .collect();
-        let voltage = beams
-            .classes
-            .iter()
-            .map(|beam| {
-                let of = |s: &Source, freq: f64| {
-                    if beam.is_unity() {
-                        1.0
-                    } else if s.lmn1[2] <= -1.0 {
-                        0.0 // a dish sees nothing behind its back
-                    } else {
-                        beam.voltage(s.lmn1[0].hypot(s.lmn1[1]).min(1.0), freq)
-                    }
-                };
-                table.freq_hz.iter().map(|f| block.iter().map(|s| of(s, *f)).collect()).collect()
-            })
-            .collect();
-        StationFactors { rotation, voltage, class_of: beams.class_of.clone() }
-    }
+fn rotations(instant: &Instant, block: &[Source], polarisations: Polarisations) -> Vec<Vec<Option<(f64, f64)>>> {
+    let vectors: Vec<_> = block.iter().map(|s| s.direction.unit_vector()).collect();
+    let of = |station: usize, source: &Source, vector: [f64; 3]| {
+        (instant.sin_elevation(station, vector) >= 0.0).then(|| match polarisations {
+            Polarisations::I => (1.0, 0.0),
+            Polarisations::Linear => instant.parallactic(station, source.direction),
+        })
+    };
+    (0..instant.zenith.len())
+        .into_par_iter()
+        .map(|station| block.iter().zip(&vectors).map(|(source, vector)| of(station, source, *vector)).collect())
+        .collect()
+}
+
+fn voltages(beams: &StationBeams, block: &[Source], freq_hz: &[f64]) -> Vec<Vec<Vec<f64>>> {
+    let of = |beam: &dyn VoltageBeam, source: &Source, freq_hz: f64| {
+        let [l, m, n1] = source.lmn1;
+        match beam.is_unity() {
+            true => 1.0,
+            // a dish sees nothing behind its back
+            false if n1 <= -1.0 => 0.0,
+            false => beam.voltage(l.hypot(m).min(1.0), freq_hz),
+        }
+    };
+    let of_class = |beam: &Arc<dyn VoltageBeam>| {
+        freq_hz.iter().map(|f| block.iter().map(|s| of(beam.as_ref(), s, *f)).collect()).collect()
+    };
+    beams.classes.iter().map(of_class).collect()
 }
 
 fn add_block(
@@ -192,14 +232,18 @@ fn add_block(
     rows: std::ops::Range<usize>,
     block: &[Source],
     factors: Option<&StationFactors>,
-    nyquist_cell_rad: Option<f64>,
 ) {
-    let (uvw, freq) = (&table.uvw_m, &table.freq_hz);
+    let (uvw, freq, flag) = (&table.uvw_m, &table.freq_hz, &table.flag);
     let (antenna1, antenna2) = (&table.antenna1, &table.antenna2);
     let first = rows.start;
     table.vis.slice_axis_mut(Axis(0), rows.into()).axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(
         |(k, mut vis)| {
             let row = first + k;
+            let flagged = |channel: &usize| flag.slice(ndarray::s![row, *channel, ..]).iter().all(|f| *f);
+            let channels: Vec<usize> = (0..freq.len()).filter(|c| !flagged(c)).collect();
+            if channels.is_empty() {
+                return;
+            }
             let [u, v, w] = [0, 1, 2].map(|j| uvw[[row, j]]);
             for (index, source) in block.iter().enumerate() {
                 let pair = match factors {
@@ -216,8 +260,10 @@ fn add_block(
                 };
                 let [l, m, n1] = source.lmn1;
                 let path_s = (u * l + v * m + w * n1) / C_M_S;
-                for (channel, &freq_hz) in freq.iter().enumerate() {
-                    if nyquist_cell_rad.is_some_and(|cell| super::beyond_nyquist(u, v, freq_hz, cell)) {
+                for &channel in &channels {
+                    let freq_hz = freq[channel];
+                    let [i, q, uu, vv] = source.stokes[channel];
+                    if [i, q, uu, vv] == [0.0; 4] {
                         continue;
                     }
                     let mut gain = 1.0;
@@ -228,7 +274,6 @@ fn add_block(
                         gain *= (-taper.exponent(u * freq_hz / C_M_S, v * freq_hz / C_M_S)).exp();
                     }
                     let phasor = gain * phasor_of_turns(path_s * freq_hz);
-                    let [i, q, uu, vv] = source.stokes[channel];
                     let Some(((cp, sp), (cq, sq), _, _)) = pair.filter(|_| vis.dim().1 == 4) else {
                         vis[[channel, 0]] += phasor * i;
                         continue;
@@ -272,4 +317,350 @@ pub fn sum_points(lm: &[[f64; 2]], flux_jy: &[f64], uvw_wavelengths: &[[f64; 3]]
                 .sum()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sky::components::GaussianShape;
+    use crate::telescope::beam::{AiryBeam, BeamChoice, GaussianBeam, Isotropic};
+    use crate::telescope::{Geodetic, Telescope};
+    use crate::units::ARCSEC_RAD;
+    use crate::visibilities::Track;
+    use crate::visibilities::testing::{continental_array, gast_rad, point, small_array, table, track, with_threads};
+    use ndarray::{Array3, s};
+    use std::f64::consts::{FRAC_PI_2, PI};
+
+    const FREQ_HZ: [f64; 2] = [1.30e9, 1.42e9];
+
+    fn predicted(
+        telescope: &Telescope,
+        track: &Track,
+        polarisations: Polarisations,
+        list: &[Component],
+    ) -> VisibilityTable {
+        let (mut t, instants) = table(telescope, track, &FREQ_HZ, polarisations);
+        let beams = StationBeams::new(telescope, BeamChoice::None);
+        let sky = DirectSky::Components { list, snap_tolerance: 0.0 };
+        predict_direct(&mut t, sky, Some((&instants, &beams)), None, &Watch::silent()).unwrap();
+        t
+    }
+
+    /// exp(2 pi i (u l + v m + w (n - 1)) nu / c), spelt out.
+    fn phasor(t: &VisibilityTable, row: usize, channel: usize, direction: RaDec) -> Complex64 {
+        let [l, m, n] = direction.lmn(t.phase_centre);
+        let [u, v, w] = [0, 1, 2].map(|k| t.uvw_m[[row, k]]);
+        Complex64::cis(2.0 * PI * (u * l + v * m + w * (n - 1.0)) * t.freq_hz[channel] / C_M_S)
+    }
+
+    /// Points about `centre`, of every polarisation.
+    fn scattered(centre: RaDec) -> Vec<Component> {
+        let stokes = [
+            [2.0, 0.0, 0.0, 0.0],
+            [1.0, 0.4, 0.0, 0.0],
+            [1.5, 0.0, -0.6, 0.0],
+            [0.7, 0.1, 0.2, 0.3],
+            [3.0, 0.0, 0.0, 1.0],
+        ];
+        stokes
+            .iter()
+            .enumerate()
+            .map(|(k, s)| {
+                let (sin, cos) = (1.1 * k as f64).sin_cos();
+                point(RaDec::from_lm(0.004 * k as f64 * cos, 0.004 * k as f64 * sin, centre), *s)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_source_at_the_phase_centre_gives_its_flux_everywhere() {
+        let track = track(-35.0, -0.4);
+        let mut source = point(track.phase_centre, [2.5, 0.0, 0.0, 0.0]);
+        (source.reference_hz, source.spectral_index) = (1.42e9, vec![-0.7]);
+        let t = predicted(&small_array(), &track, Polarisations::I, &[source]);
+        for (channel, freq) in FREQ_HZ.iter().enumerate() {
+            let expected = 2.5 * (freq / 1.42e9).powf(-0.7);
+            assert!(t.vis.slice(s![.., channel, ..]).iter().all(|v| (v - expected).norm() < 1e-13));
+        }
+    }
+
+    #[test]
+    fn a_swapped_baseline_is_the_hermitian_conjugate() {
+        let (telescope, track) = (small_array(), track(-35.0, 0.7));
+        let list = scattered(track.phase_centre);
+        let t = predicted(&telescope, &track, Polarisations::Linear, &list);
+        let (mut swapped, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::Linear);
+        swapped.uvw_m.mapv_inplace(|x| -x);
+        std::mem::swap(&mut swapped.antenna1, &mut swapped.antenna2);
+        let beams = StationBeams::new(&telescope, BeamChoice::None);
+        let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
+        predict_direct(&mut swapped, sky, Some((&instants, &beams)), None, &Watch::silent()).unwrap();
+        for (a, b) in t.vis.lanes(Axis(2)).into_iter().zip(swapped.vis.lanes(Axis(2))) {
+            for (p, q) in [(0, 0), (1, 2), (2, 1), (3, 3)] {
+                assert!((a[p] - b[q].conj()).norm() < 1e-12);
+            }
+        }
+    }
+
+    /// V = sum K R_p B R_q^H with 2x2 matrices, the parallactic angle from hour angle and declination.
+    #[test]
+    fn polarisation_turns_with_the_parallactic_angle_of_each_station() {
+        let telescope = continental_array();
+        let track = track(-35.0, -1.2);
+        let list = scattered(track.phase_centre);
+        let t = predicted(&telescope, &track, Polarisations::Linear, &list);
+        type Matrix = [[Complex64; 2]; 2];
+        let times = |a: Matrix, b: Matrix| [0, 1].map(|i| [0, 1].map(|j| a[i][0] * b[0][j] + a[i][1] * b[1][j]));
+        let real = |x: f64| Complex64::new(x, 0.0);
+        let rotation = |place: Geodetic, direction: RaDec, mjd: f64| -> Matrix {
+            let hour_angle = gast_rad(mjd) + place.lon_rad - direction.ra_rad;
+            let (sin_lat, cos_lat) = place.lat_rad.sin_cos();
+            let (sin_dec, cos_dec) = direction.dec_rad.sin_cos();
+            let angle = (cos_lat * hour_angle.sin()).atan2(sin_lat * cos_dec - cos_lat * sin_dec * hour_angle.cos());
+            [[real(angle.cos()), real(-angle.sin())], [real(angle.sin()), real(angle.cos())]]
+        };
+        for row in 0..t.uvw_m.nrows() {
+            let [p, q] = [t.antenna1[row], t.antenna2[row]].map(|a| telescope.geodetic(a as usize));
+            for channel in 0..2 {
+                let mut sum = [[real(0.0); 2]; 2];
+                for source in &list {
+                    let [i, stokes_q, u, v] = source.stokes_jy;
+                    let b = [[real(i + stokes_q), Complex64::new(u, v)], [Complex64::new(u, -v), real(i - stokes_q)]];
+                    let left = rotation(p, source.direction, t.time_mjd_utc[row]);
+                    let right = rotation(q, source.direction, t.time_mjd_utc[row]);
+                    let right = [[right[0][0], right[1][0]], [right[0][1], right[1][1]]];
+                    let k = phasor(&t, row, channel, source.direction);
+                    let product = times(times(left, b), right);
+                    for (x, y) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                        sum[x][y] += k * product[x][y];
+                    }
+                }
+                for (k, expected) in sum.iter().flatten().enumerate() {
+                    // the phase of 5000 km at 1.4 GHz is 1e8 rad
+                    assert!((t.vis[[row, channel, k]] - expected).norm() < 1e-6, "row {row}, product {k}");
+                }
+            }
+        }
+        // the stations see the sky turned differently: an unpolarised source has cross products
+        assert!(t.vis.slice(s![.., .., 1]).iter().any(|v| v.norm() > 0.5));
+    }
+
+    #[test]
+    fn a_source_below_the_horizon_of_either_station_gives_nothing() {
+        let telescope = continental_array();
+        let track = track(-20.0, 0.0);
+        for polarisations in [Polarisations::I, Polarisations::Linear] {
+            let source = point(track.phase_centre, [1.0, 0.0, 0.0, 0.0]);
+            let t = predicted(&telescope, &track, polarisations, &[source]);
+            let (mut dark, mut lit) = (0, 0);
+            for row in 0..t.uvw_m.nrows() {
+                let up = [t.antenna1[row], t.antenna2[row]].iter().all(|a| {
+                    let place = telescope.geodetic(*a as usize);
+                    let hour_angle = gast_rad(t.time_mjd_utc[row]) + place.lon_rad - track.phase_centre.ra_rad;
+                    let (sin_dec, cos_dec) = track.phase_centre.dec_rad.sin_cos();
+                    place.lat_rad.sin() * sin_dec + place.lat_rad.cos() * cos_dec * hour_angle.cos() > 0.0
+                });
+                let size = t.vis.slice(s![row, .., ..]).iter().map(|v| v.norm()).fold(0.0, f64::max);
+                assert!(if up { (size - 1.0).abs() < 0.3 } else { size == 0.0 }, "row {row}: {size}");
+                (if up { lit += 1 } else { dark += 1 });
+            }
+            assert!(dark > 0 && lit > 0);
+        }
+    }
+
+    /// For stations that see the sky turned alike; a kilometre turns the zenith by 1.6e-4 rad, which
+    /// enters I, Q and U in second order (and V in first: there is none here).
+    #[test]
+    fn half_the_sum_of_xx_and_yy_is_the_scalar_mode() {
+        let (telescope, track) = (small_array(), track(10.0, -1.2));
+        let mut list = scattered(track.phase_centre);
+        list.iter_mut().for_each(|c| c.stokes_jy[3] = 0.0);
+        let scalar = predicted(&telescope, &track, Polarisations::I, &list);
+        let linear = predicted(&telescope, &track, Polarisations::Linear, &list);
+        for (i, pols) in scalar.vis.iter().zip(linear.vis.lanes(Axis(2))) {
+            assert!((0.5 * (pols[0] + pols[3]) - i).norm() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn beams_of_two_station_types_multiply_per_baseline_and_channel() {
+        let (telescope, track) = (small_array(), track(-35.0, 0.2));
+        let (gaussian, airy) = (GaussianBeam { diameter_m: 13.5 }, AiryBeam { diameter_m: 15.0 });
+        let beams = StationBeams { classes: vec![Arc::new(gaussian), Arc::new(airy)], class_of: vec![1, 0, 0, 1, 0] };
+        let (mut t, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
+        let list = scattered(track.phase_centre);
+        let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
+        predict_direct(&mut t, sky, Some((&instants, &beams)), None, &Watch::silent()).unwrap();
+        let voltage = |station: u32, sin_theta: f64, freq: f64| match station {
+            0 | 3 => airy.voltage(sin_theta, freq),
+            _ => gaussian.voltage(sin_theta, freq),
+        };
+        for row in 0..t.uvw_m.nrows() {
+            for (channel, freq) in FREQ_HZ.iter().enumerate() {
+                let term = |c: &Component| {
+                    let [l, m, _] = c.direction.lmn(t.phase_centre);
+                    let [p, q] = [t.antenna1[row], t.antenna2[row]].map(|a| voltage(a, l.hypot(m), *freq));
+                    phasor(&t, row, channel, c.direction) * (c.stokes_jy[0] * p * q)
+                };
+                let expected: Complex64 = list.iter().map(term).sum();
+                assert!((t.vis[[row, channel, 0]] - expected).norm() < 1e-11);
+            }
+        }
+    }
+
+    #[test]
+    fn dishes_see_nothing_behind_them_and_stations_without_beam_do() {
+        let (telescope, track) = (small_array(), track(5.0, -1.3));
+        // 100 degrees from the phase centre, above the horizon in the west
+        let behind = RaDec { ra_rad: track.phase_centre.ra_rad - 100f64.to_radians(), dec_rad: -0.2 };
+        let list = [point(behind, [1.0, 0.0, 0.0, 0.0])];
+        let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
+        let (mut t, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
+        assert!(instants.iter().all(|i| i.sin_elevation(0, behind.unit_vector()) > 0.0));
+        let mut seen = t.clone();
+        let dishes = StationBeams { classes: vec![Arc::new(AiryBeam { diameter_m: 15.0 })], class_of: vec![0; 5] };
+        predict_direct(&mut t, sky, Some((&instants, &dishes)), None, &Watch::silent()).unwrap();
+        assert!(t.vis.iter().all(|v| v.norm() == 0.0));
+        let none = StationBeams { classes: vec![Arc::new(Isotropic)], class_of: vec![0; 5] };
+        predict_direct(&mut seen, sky, Some((&instants, &none)), None, &Watch::silent()).unwrap();
+        assert!(seen.vis.iter().all(|v| (v.norm() - 1.0).abs() < 1e-12));
+    }
+
+    fn cube(centre: RaDec, cell_rad: f64) -> SkyCube {
+        let mut flux_jy = Array3::zeros((2, 9, 12));
+        for (k, at) in [[0, 0], [8, 11], [4, 6], [3, 7], [2, 2]].into_iter().enumerate() {
+            flux_jy[[k % 2, at[0], at[1]]] = 1.0 + k as f64;
+        }
+        flux_jy[[0, 4, 6]] = -0.5;
+        SkyCube {
+            flux_jy,
+            freq_hz: FREQ_HZ.to_vec(),
+            channel_width_hz: 1e5,
+            cell_rad,
+            centre,
+            specsys: "BARYCENT".into(),
+        }
+    }
+
+    #[test]
+    fn pixels_are_points_at_their_centres_with_north_up_and_east_left() {
+        let (telescope, track) = (small_array(), track(-35.0, 0.0));
+        let cell_rad = 40.0 * ARCSEC_RAD;
+        let cube = cube(track.phase_centre, cell_rad);
+        let (mut t, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
+        let beams = StationBeams::new(&telescope, BeamChoice::None);
+        let left_out =
+            predict_direct(&mut t, DirectSky::Cube(&cube), Some((&instants, &beams)), None, &Watch::silent()).unwrap();
+        assert_eq!(left_out, 0);
+        for row in 0..t.uvw_m.nrows() {
+            for channel in 0..2 {
+                let mut expected = Complex64::ZERO;
+                for ((y, x), flux) in cube.flux_jy.index_axis(Axis(0), channel).indexed_iter() {
+                    let (l, m) = ((6.0 - x as f64) * cell_rad, (y as f64 - 4.0) * cell_rad);
+                    expected += phasor(&t, row, channel, RaDec::from_lm(l, m, track.phase_centre)) * *flux;
+                }
+                assert!((t.vis[[row, channel, 0]] - expected).norm() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn samples_beyond_the_limit_of_the_pixels_are_flagged_and_left_out() {
+        let (telescope, track) = (small_array(), track(-35.0, 0.0));
+        let cell_rad = 60.0 * ARCSEC_RAD;
+        let cube = cube(track.phase_centre, cell_rad);
+        let (mut t, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
+        let beams = StationBeams::new(&telescope, BeamChoice::None);
+        let station = Some((instants.as_slice(), &beams));
+        let mut all = t.clone();
+        predict_direct(&mut all, DirectSky::Cube(&cube), station, None, &Watch::silent()).unwrap();
+        t.flag.slice_mut(s![..10, .., ..]).fill(true);
+        let left_out =
+            predict_direct(&mut t, DirectSky::Cube(&cube), station, Some(cell_rad), &Watch::silent()).unwrap();
+        let mut beyond = 0;
+        for row in 0..t.uvw_m.nrows() {
+            for (channel, freq) in FREQ_HZ.iter().enumerate() {
+                let longest = t.uvw_m[[row, 0]].abs().max(t.uvw_m[[row, 1]].abs()) * freq / C_M_S;
+                let out = longest >= 0.5 / cell_rad;
+                beyond += usize::from(out && row >= 10);
+                assert_eq!(t.flag[[row, channel, 0]], out || row < 10);
+                let expected = if out || row < 10 { Complex64::ZERO } else { all.vis[[row, channel, 0]] };
+                assert_eq!(t.vis[[row, channel, 0]], expected);
+            }
+        }
+        assert_eq!(left_out, beyond);
+        assert!(beyond > 0 && beyond < 40, "{beyond}");
+    }
+
+    #[test]
+    fn the_number_of_threads_and_of_sources_in_a_block_does_not_matter() {
+        let (telescope, track) = (small_array(), track(-35.0, 0.1));
+        let list: Vec<Component> = (0..2 * BLOCK + 7)
+            .map(|k| {
+                let (s, c) = (0.7 * k as f64).sin_cos();
+                let r = 1e-5 * k as f64;
+                let mut source = point(RaDec::from_lm(r * c, r * s, track.phase_centre), [1.0, 0.1, 0.2, 0.0]);
+                source.shape =
+                    (k % 5 == 0).then_some(GaussianShape { major_rad: 2e-4, minor_rad: 1e-4, angle_rad: 0.3 });
+                source
+            })
+            .collect();
+        let of = |list: &[Component]| predicted(&telescope, &track, Polarisations::Linear, list).vis;
+        let whole = of(&list);
+        assert_eq!(with_threads(1, || of(&list)), with_threads(3, || of(&list)));
+        let parts = of(&list[..100]) + of(&list[100..]);
+        assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).norm() < 1e-10));
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let (telescope, track) = (small_array(), track(-35.0, 0.0));
+        let list = scattered(track.phase_centre);
+        let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
+        let beams = StationBeams::new(&telescope, BeamChoice::None);
+        let (linear, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::Linear);
+        let (t, _) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
+        let refused =
+            |t: &VisibilityTable, sky: DirectSky, station: Option<(&[Instant], &StationBeams)>, words: &str| {
+                let error =
+                    predict_direct(&mut t.clone(), sky, station, None, &Watch::silent()).unwrap_err().to_string();
+                assert!(error.contains(words), "{error}");
+            };
+        refused(&linear, sky, None, "only be predicted in Stokes I");
+        let other = "does not belong to";
+        refused(&t, sky, Some((&instants[..2], &beams)), other);
+        refused(&t, sky, Some((&[], &beams)), other);
+        let few = StationBeams { classes: beams.classes.clone(), class_of: vec![0; 4] };
+        refused(&t, sky, Some((&instants, &few)), other);
+        let reversed: Vec<Instant> = instants.iter().rev().cloned().collect();
+        refused(&t, sky, Some((&reversed, &beams)), other);
+        let mut bare = t.clone();
+        bare.antenna1.clear();
+        refused(&bare, sky, Some((&instants, &beams)), other);
+
+        let good = cube(track.phase_centre, 1e-4);
+        let station = Some((instants.as_slice(), &beams));
+        let channels = "different channels";
+        refused(&t, DirectSky::Cube(&SkyCube { freq_hz: vec![1.30e9], ..good.clone() }), station, channels);
+        refused(&t, DirectSky::Cube(&SkyCube { freq_hz: vec![1.30e9, 1.4201e9], ..good.clone() }), station, channels);
+        let shifted = RaDec { dec_rad: track.phase_centre.dec_rad + 1e-4, ..track.phase_centre };
+        refused(&t, DirectSky::Cube(&SkyCube { centre: shifted, ..good.clone() }), station, "not centred");
+        refused(&t, DirectSky::Cube(&SkyCube { cell_rad: 0.2, ..good }), station, "more than 90 degrees");
+        let flat = GaussianShape { major_rad: 1e-3, minor_rad: 0.0, angle_rad: 0.0 };
+        let broken = [Component { shape: Some(flat), ..list[0].clone() }];
+        refused(&t, DirectSky::Components { list: &broken, snap_tolerance: 0.0 }, station, "cannot be projected");
+
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let error = predict_direct(&mut t.clone(), sky, station, None, &Watch::stopped_by(stop)).unwrap_err();
+        assert!(error.is_interrupt());
+    }
+
+    #[test]
+    fn points_sum_to_the_formula() {
+        assert_eq!(sum_points(&[[0.0, 0.0]], &[3.0], &[[1e6, -2e6, 5e5]]), [Complex64::new(3.0, 0.0)]);
+        let (l, m) = (0.6, -0.5);
+        let n = (1.0f64 - 0.36 - 0.25).sqrt();
+        let expected = Complex64::cis(4.0 * FRAC_PI_2 * (10.0 * l - 4.0 * m + 7.0 * (n - 1.0)));
+        assert!((sum_points(&[[l, m]], &[1.0], &[[10.0, -4.0, 7.0]])[0] - expected).norm() < 1e-13);
+    }
 }

@@ -17,6 +17,8 @@ mod frame;
 mod geometry;
 mod grid_route;
 mod noise;
+#[cfg(test)]
+mod testing;
 
 pub use direct::{DirectSky, predict_direct, sum_points};
 pub use frame::{FrameReport, beyond_nyquist, new_table};

@@ -18,10 +18,13 @@ impl Array {
         self.bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
     }
 
-    /// Values of an int64 array.
+    /// Values of an int32 or int64 array.
     pub fn i64(&self) -> Vec<i64> {
-        assert_eq!(self.descr, "<i8");
-        self.bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect()
+        match self.descr.as_str() {
+            "<i4" => self.bytes.chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap()).into()).collect(),
+            "<i8" => self.bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect(),
+            other => panic!("found {other}, expected i4 or i8"),
+        }
     }
 }
 
@@ -52,6 +55,11 @@ pub fn read(path: &Path, name: &str) -> Array {
         at += 46 + name_len + extra + comment;
     }
     panic!("{} holds no {name}", path.display());
+}
+
+/// The array of a single npy file.
+pub fn read_npy(path: &Path) -> Array {
+    parse(&std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 }
 
 fn parse(npy: &[u8]) -> Array {

@@ -98,3 +98,41 @@ impl StationBeams {
         self.classes.iter().all(|c| c.is_unity())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dishes_of_equal_diameter_share_a_class() {
+        let telescope = Telescope::preset("ska-mid-aa4").unwrap();
+        let beams = StationBeams::new(&telescope, BeamChoice::Auto);
+        assert_eq!(beams.classes.len(), 2);
+        assert!(!beams.is_unity());
+        let mut of_class = [0; 2];
+        for (station, class) in telescope.stations.iter().zip(&beams.class_of) {
+            assert!(beams.classes[*class].describe().contains(&format!("D {} m", station.diameter_m)));
+            of_class[*class] += 1;
+        }
+        of_class.sort();
+        assert_eq!(of_class, [64, 133]);
+        assert!(beams.describe().contains("D 13.5 m") && beams.describe().contains("D 15 m"));
+        let pairs = telescope.baselines().map(|(p, q)| {
+            let (a, b) = (beams.class_of[p], beams.class_of[q]);
+            (a.min(b), a.max(b))
+        });
+        assert_eq!(pairs.collect::<std::collections::HashSet<_>>().len(), 3);
+    }
+
+    #[test]
+    fn only_ska_mid_and_meerkat_have_a_beam_unasked() {
+        for (name, beam) in [("meerkat", "gaussian"), ("vla-d", "none"), ("ska-low-aa1", "none"), ("askap", "none")] {
+            let telescope = Telescope::preset(name).unwrap();
+            let beams = StationBeams::new(&telescope, BeamChoice::Auto);
+            assert!(beams.describe().starts_with(beam), "{name}: {}", beams.describe());
+            assert_eq!(beams.is_unity(), beam == "none");
+            assert!(StationBeams::new(&telescope, BeamChoice::None).is_unity());
+            assert!(StationBeams::new(&telescope, BeamChoice::Airy).describe().starts_with("airy, D "));
+        }
+    }
+}

@@ -136,4 +136,36 @@ mod tests {
         let around = [0.999_999, 1.0, 1.000_001].map(|f| beam.voltage(pole * f, NU));
         assert!((around[0] - around[1]).abs() < 1e-5 && (around[2] - around[1]).abs() < 1e-5, "{around:?}");
     }
+
+    #[test]
+    fn airy_has_the_half_power_width_of_a_uniform_aperture() {
+        // 2 J1(x)/x = 1/sqrt 2 at x = 1.616340 (FWHM 1.02899 lambda/D, Born & Wolf 1999, sec. 8.5.2)
+        let beam = AiryBeam { diameter_m: 25.0 };
+        let half = 0.5 * 1.028_994 * C_M_S / NU / 25.0;
+        assert!((beam.voltage(half, NU).powi(2) - 0.5).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_gaussian_of_oskar_halves_the_voltage_at_half_its_width() {
+        let beam = VoltageGaussianBeam { fwhm_rad: 1.2 * DEG_RAD, reference_hz: NU };
+        // sin(F/2) / sin(F) is 1/2 to F^2/8
+        assert!((beam.voltage((0.6 * DEG_RAD).sin(), NU) - 0.5).abs() < 1e-4);
+        assert!((beam.voltage((0.3 * DEG_RAD).sin(), 2.0 * NU) - 0.5).abs() < 1e-4);
+    }
+
+    #[test]
+    fn widths_scale_with_wavelength_over_diameter() {
+        let theta = 0.4 * power_fwhm_rad(15.0, NU);
+        let beams: [(&dyn VoltageBeam, &dyn VoltageBeam); 3] = [
+            (&GaussianBeam { diameter_m: 15.0 }, &GaussianBeam { diameter_m: 30.0 }),
+            (&CosineTaperBeam { diameter_m: 15.0 }, &CosineTaperBeam { diameter_m: 30.0 }),
+            (&AiryBeam { diameter_m: 15.0 }, &AiryBeam { diameter_m: 30.0 }),
+        ];
+        for (small, large) in beams {
+            let expected = small.voltage(theta.sin(), NU);
+            assert!((small.voltage((theta / 2.0).sin(), 2.0 * NU) - expected).abs() < 1e-4, "{}", small.describe());
+            assert!((large.voltage(theta.sin(), NU / 2.0) - expected).abs() < 1e-14, "{}", small.describe());
+            assert!(expected > 0.5 && expected < 0.9);
+        }
+    }
 }

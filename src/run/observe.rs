@@ -9,7 +9,9 @@ use crate::formats::Staged;
 use crate::formats::visibilities::{Polarisations, VisibilityTable, read_visibility_frame, write_visibilities};
 use crate::telescope::beam::StationBeams;
 use crate::time::Frame;
-use crate::visibilities::{DirectSky, Instant, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct};
+use crate::visibilities::{
+    DirectSky, Instant, SampleCount, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct,
+};
 use std::path::Path;
 
 /// Visibilities and what happened on the way.
@@ -17,8 +19,7 @@ use std::path::Path;
 pub(super) struct Observed {
     pub table: VisibilityTable,
     pub rows_too_low: usize,
-    pub samples: usize,
-    pub beyond_nyquist: usize,
+    pub count: SampleCount,
     pub notes: Vec<String>,
 }
 
@@ -45,8 +46,8 @@ pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &
         "{}: {rows} rows x {channels} channels x {products} products, {} rows below the elevation limit, {} of {} samples beyond Nyquist\n",
         out.display(),
         observed.rows_too_low,
-        observed.beyond_nyquist,
-        observed.samples,
+        observed.count.beyond_nyquist,
+        observed.count.samples,
     ))
 }
 
@@ -79,7 +80,7 @@ pub(super) fn observe(
         plan::min_elevation_rad(&settings.observation, telescope),
     )?;
     let beams = StationBeams::new(telescope, settings.telescope.beam);
-    let (samples, beyond_nyquist) = predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
+    let count = predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
     if let Some(noise) = &settings.noise {
         let watch = progress.stage("noise", 1);
         add_thermal_noise(&mut table, &noise.sefd_jy, noise.seed, &watch)?;
@@ -89,12 +90,8 @@ pub(super) fn observe(
     if frame.rows_too_low > 0 {
         notes.push(format!("{} of {} rows are flagged: the target is too low", frame.rows_too_low, frame.rows));
     }
-    if beyond_nyquist > 0 {
-        notes.push(format!(
-            "{beyond_nyquist} of {samples} samples lie beyond the Nyquist limit of the sky's pixels and are left out"
-        ));
-    }
-    Ok(Observed { table, rows_too_low: frame.rows_too_low, samples, beyond_nyquist, notes })
+    notes.extend(nyquist_note(count));
+    Ok(Observed { table, rows_too_low: frame.rows_too_low, count, notes })
 }
 
 /// What the visibility file says of its origin. The beam stands in a line of its own, from which
@@ -110,29 +107,34 @@ pub(super) fn beam_of(table: &VisibilityTable) -> &str {
     table.provenance.lines().find_map(|line| line.strip_prefix(BEAM_LINE)).unwrap_or("unknown")
 }
 
+fn nyquist_note(count: SampleCount) -> Option<String> {
+    (count.beyond_nyquist > 0).then(|| {
+        format!(
+            "{} of {} samples lie beyond the Nyquist limit of the sky's pixels and are left out",
+            count.beyond_nyquist, count.samples
+        )
+    })
+}
+
 fn predict(
     settings: &Settings,
     table: &mut VisibilityTable,
     sky: &PreparedSky,
     station: Option<(&[Instant], &StationBeams)>,
     progress: &dyn Progress,
-) -> Result<(usize, usize)> {
+) -> Result<SampleCount> {
     let prediction = &settings.prediction;
-    let rows = table.uvw_m.nrows();
     match (&sky.content, prediction.method) {
         (SkyContent::Cube { cube, .. }, None | Some(Method::Grid)) => {
             let watch = progress.stage("visibilities", sky.freq_hz.len() as u64);
-            let report =
-                predict_by_grid(table, cube, station, prediction.epsilon, prediction.keep_beyond_nyquist, &watch)?;
-            Ok((report.samples, report.beyond_nyquist))
+            predict_by_grid(table, cube, station, prediction.epsilon, prediction.keep_beyond_nyquist, &watch)
         }
         (SkyContent::Cube { cube, .. }, Some(Method::Direct)) => {
             let steps = station.map_or(1, |s| s.0.len()) as u64;
             let pixels = cube.flux_jy.len() / sky.freq_hz.len().max(1);
             let watch = progress.stage("visibilities", steps * pixels as u64);
             let limit = (!prediction.keep_beyond_nyquist).then_some(cube.cell_rad);
-            let left_out = predict_direct(table, DirectSky::Cube(cube), station, limit, &watch)?;
-            Ok((rows * sky.freq_hz.len(), left_out))
+            predict_direct(table, DirectSky::Cube(cube), station, limit, &watch)
         }
         (SkyContent::Components(list), None | Some(Method::Direct)) => {
             let steps = station.map_or(1, |s| s.0.len()) as u64;
@@ -141,9 +143,7 @@ fn predict(
                 Frame::Oskar => 1e-3,
                 Frame::Icrs => 0.0,
             };
-            let left_out =
-                predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)?;
-            Ok((rows * sky.freq_hz.len(), left_out))
+            predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)
         }
         (SkyContent::Components(_), Some(Method::Grid)) => {
             Err(Error::input("components cannot be predicted by the grid")
@@ -168,16 +168,12 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
     let track = plan::track(&settings.observation, &settings.telescope.telescope)?;
     let sky = prepare(&settings, &track, Some(&channels), progress)?;
     table.vis.fill(Default::default());
-    let (samples, beyond_nyquist) = predict(&settings, &mut table, &sky, None, progress)?;
+    let count = predict(&settings, &mut table, &sky, None, progress)?;
     table.provenance = provenance("none", &format!("uvw from {}\n", file.display()), &settings.canonical);
     let mut notes = sky.notes;
     notes.push("predicted onto existing uvw: no beam, no horizon, no noise".into());
-    if beyond_nyquist > 0 {
-        notes.push(format!(
-            "{beyond_nyquist} of {samples} samples lie beyond the Nyquist limit of the sky's pixels and are left out"
-        ));
-    }
-    Ok(Observed { table, rows_too_low: 0, samples, beyond_nyquist, notes })
+    notes.extend(nyquist_note(count));
+    Ok(Observed { table, rows_too_low: 0, count, notes })
 }
 
 fn fixed_channels(table: &VisibilityTable, file: &Path) -> Result<FixedChannels> {

@@ -1,6 +1,7 @@
 //! The exact direct sum: the twin that every fast route is compared with.
 
 use super::geometry::Instant;
+use super::input::{SampleCount, check_cube, check_stations, flag_beyond_nyquist};
 use crate::error::{Error, Result, Watch};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::sky::components::{Component, GaussianTaper};
@@ -55,8 +56,7 @@ fn n_minus_1(l: f64, m: f64, n: f64) -> f64 {
 ///
 /// `station` holds the geometry of each time step (rows of the table in their order) and the beams;
 /// without it (a bare uvw set) there is no horizon, no beam and only polarisation "I". With
-/// `nyquist_cell_rad` samples beyond the limit of pixels of that size are flagged; the number of those
-/// that were not flagged before is returned. Flagged samples (row and channel with all products
+/// `nyquist_cell_rad` samples beyond the limit of pixels of that size are flagged, and counted. Flagged samples (row and channel with all products
 /// flagged) are left as they are.
 pub fn predict_direct(
     table: &mut VisibilityTable,
@@ -64,18 +64,10 @@ pub fn predict_direct(
     station: Option<(&[Instant], &StationBeams)>,
     nyquist_cell_rad: Option<f64>,
     watch: &Watch,
-) -> Result<usize> {
-    match station {
-        None if table.polarisations != Polarisations::I => {
-            return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
-                .found(table.polarisations.name())
-                .expected("I"));
-        }
-        None => {}
-        Some((instants, beams)) => check_stations(table, instants, beams)?,
-    }
+) -> Result<SampleCount> {
+    check_stations(table, station)?;
     let sources = collect(sky, table)?;
-    let left_out = nyquist_cell_rad.map_or(0, |cell| flag_beyond_nyquist(table, cell));
+    let count = flag_beyond_nyquist(table, nyquist_cell_rad);
     let rows = table.uvw_m.nrows();
     for block in sources.chunks(BLOCK) {
         match station {
@@ -95,38 +87,7 @@ pub fn predict_direct(
             }
         }
     }
-    Ok(left_out)
-}
-
-/// The rows must be those of `instants`, in equal shares, and the stations those of `beams`.
-fn check_stations(table: &VisibilityTable, instants: &[Instant], beams: &StationBeams) -> Result<()> {
-    let (rows, stations) = (table.uvw_m.nrows(), beams.class_of.len());
-    let rows_each = rows / instants.len().max(1);
-    let fits = rows_each * instants.len() == rows
-        && [table.antenna1.len(), table.antenna2.len(), table.time_mjd_utc.len()].iter().all(|n| *n == rows)
-        && table.antenna1.iter().chain(&table.antenna2).all(|a| (*a as usize) < stations)
-        && instants.iter().all(|i| i.zenith.len() == stations)
-        && table.time_mjd_utc.iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
-    if fits {
-        return Ok(());
-    }
-    Err(Error::input("the visibility table does not belong to the given stations and time steps")
-        .found(format!("{rows} rows; {stations} stations with beams, {} time steps", instants.len()))
-        .expected("a table of the same telescope and track"))
-}
-
-fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: f64) -> usize {
-    let mut left_out = 0;
-    for row in 0..table.uvw_m.nrows() {
-        for channel in 0..table.freq_hz.len() {
-            if super::beyond_nyquist(table.uvw_m[[row, 0]], table.uvw_m[[row, 1]], table.freq_hz[channel], cell_rad) {
-                let mut flags = table.flag.slice_mut(ndarray::s![row, channel, ..]);
-                left_out += usize::from(!flags.iter().all(|f| *f));
-                flags.fill(true);
-            }
-        }
-    }
-    left_out
+    Ok(count)
 }
 
 fn collect(sky: DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
@@ -168,24 +129,6 @@ fn collect(sky: DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
             Ok(sources)
         }
     }
-}
-
-/// A cube is predicted on its own channels and about its own centre, never relabelled.
-fn check_cube(cube: &SkyCube, table: &VisibilityTable) -> Result<()> {
-    let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * cube.channel_width_hz + 1e-9 * b;
-    if cube.freq_hz.len() != table.freq_hz.len() || !cube.freq_hz.iter().zip(&table.freq_hz).all(same) {
-        let range = |f: &[f64]| format!("{} from {:?} to {:?} Hz", f.len(), f.first(), f.last());
-        return Err(Error::input("the sky cube and the observation have different channels")
-            .found(range(&cube.freq_hz))
-            .expected(range(&table.freq_hz)));
-    }
-    let [l, m, n] = cube.centre.lmn(table.phase_centre);
-    if n <= 0.0 || l.hypot(m) > 1e-3 * cube.cell_rad {
-        return Err(Error::input("the sky cube is not centred on the phase centre")
-            .found(format!("{:?}", cube.centre))
-            .expected(format!("{:?}", table.phase_centre)));
-    }
-    Ok(())
 }
 
 /// What depends on station and source but not on the baseline.
@@ -551,7 +494,7 @@ mod tests {
         let beams = StationBeams::new(&telescope, BeamChoice::None);
         let left_out =
             predict_direct(&mut t, DirectSky::Cube(&cube), Some((&instants, &beams)), None, &Watch::silent()).unwrap();
-        assert_eq!(left_out, 0);
+        assert_eq!(left_out.beyond_nyquist, 0);
         for row in 0..t.uvw_m.nrows() {
             for channel in 0..2 {
                 let mut expected = Complex64::ZERO;
@@ -588,7 +531,7 @@ mod tests {
                 assert_eq!(t.vis[[row, channel, 0]], expected);
             }
         }
-        assert_eq!(left_out, beyond);
+        assert_eq!(left_out.beyond_nyquist, beyond);
         assert!(beyond > 0 && beyond < 40, "{beyond}");
     }
 

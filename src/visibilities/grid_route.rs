@@ -1,9 +1,9 @@
 //! Prediction of a sky cube by degridding: every channel's image, times the power beam of each class
 //! of baselines, through [`crate::gridding`].
 
-use super::beyond_nyquist;
 use super::geometry::Instant;
-use crate::error::{Error, Result, Watch};
+use super::input::{SampleCount, check_cube, check_stations, flag_beyond_nyquist};
+use crate::error::{Result, Watch};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::gridding;
 use crate::sky::cube::SkyCube;
@@ -11,15 +11,6 @@ use crate::telescope::beam::StationBeams;
 use crate::units::C_M_S;
 use ndarray::Array2;
 use rustfft::num_complex::Complex64;
-
-/// What the grid could not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct GridRouteReport {
-    /// Samples (row x channel) in all, not counting rows flagged before.
-    pub samples: usize,
-    /// Samples at or beyond 0.5/cell wavelengths: left out, and flagged.
-    pub beyond_nyquist: usize,
-}
 
 /// Adds the visibilities of `cube` to `table.vis` to relative accuracy `epsilon`.
 ///
@@ -34,17 +25,10 @@ pub fn predict_by_grid(
     epsilon: f64,
     keep_beyond_nyquist: bool,
     watch: &Watch,
-) -> Result<GridRouteReport> {
-    if cube.freq_hz.len() != table.freq_hz.len() {
-        return Err(Error::input("the sky cube and the observation have different channels")
-            .found(format!("{} planes", cube.freq_hz.len()))
-            .expected(format!("{} channels", table.freq_hz.len())));
-    }
-    if station.is_none() && table.polarisations != Polarisations::I {
-        return Err(Error::input("a bare uvw set can only be predicted in Stokes I")
-            .found(table.polarisations.name())
-            .expected("I"));
-    }
+) -> Result<SampleCount> {
+    check_stations(table, station)?;
+    check_cube(cube, table)?;
+    let count = flag_beyond_nyquist(table, (!keep_beyond_nyquist).then_some(cube.cell_rad));
     let rotations = station.filter(|_| table.polarisations == Polarisations::Linear).map(|(instants, _)| {
         let stations = instants.first().map_or(0, |i| i.zenith.len());
         instants
@@ -55,25 +39,12 @@ pub fn predict_by_grid(
     let rows = table.uvw_m.nrows();
     let groups = group_rows(table, station.map(|s| s.1));
     let geometry = cube.geometry();
-    let mut report = GridRouteReport::default();
     for channel in 0..table.freq_hz.len() {
         let freq_hz = table.freq_hz[channel];
         let image = cube.flux_jy.index_axis(ndarray::Axis(0), channel);
         for group in &groups {
-            let mut used = Vec::with_capacity(group.rows.len());
-            for &row in &group.rows {
-                if table.flag.slice(ndarray::s![row, channel, ..]).iter().all(|f| *f) {
-                    continue;
-                }
-                report.samples += 1;
-                let (u, v) = (table.uvw_m[[row, 0]], table.uvw_m[[row, 1]]);
-                if !keep_beyond_nyquist && beyond_nyquist(u, v, freq_hz, cube.cell_rad) {
-                    report.beyond_nyquist += 1;
-                    table.flag.slice_mut(ndarray::s![row, channel, ..]).fill(true);
-                } else {
-                    used.push(row);
-                }
-            }
+            let flagged = |row: &usize| table.flag.slice(ndarray::s![*row, channel, ..]).iter().all(|f| *f);
+            let used: Vec<usize> = group.rows.iter().copied().filter(|row| !flagged(row)).collect();
             if used.is_empty() || image.iter().all(|s| *s == 0.0) {
                 continue;
             }
@@ -115,7 +86,7 @@ pub fn predict_by_grid(
         }
         watch.advance(1)?;
     }
-    Ok(report)
+    Ok(count)
 }
 
 /// Rows whose baselines have equal power beams.

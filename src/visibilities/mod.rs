@@ -16,6 +16,7 @@ mod direct;
 mod frame;
 mod geometry;
 mod grid_route;
+mod input;
 mod noise;
 #[cfg(test)]
 mod testing;
@@ -23,5 +24,6 @@ mod testing;
 pub use direct::{DirectSky, predict_direct, sum_points};
 pub use frame::{FrameReport, beyond_nyquist, new_table};
 pub use geometry::{Instant, Track};
-pub use grid_route::{GridRouteReport, predict_by_grid};
+pub use grid_route::predict_by_grid;
+pub use input::SampleCount;
 pub use noise::{add_thermal_noise, noise_sigma_jy};

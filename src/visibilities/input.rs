@@ -1,0 +1,80 @@
+//! What both routes of prediction ask of their input.
+
+use super::beyond_nyquist;
+use super::geometry::Instant;
+use crate::error::{Error, Result};
+use crate::formats::visibilities::{Polarisations, VisibilityTable};
+use crate::sky::cube::SkyCube;
+use crate::telescope::beam::StationBeams;
+
+/// Samples (row x channel) of a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SampleCount {
+    /// In all, without those flagged before.
+    pub samples: usize,
+    /// At or beyond 0.5/cell wavelengths: flagged and left out.
+    pub beyond_nyquist: usize,
+}
+
+/// Flags the samples beyond the Nyquist limit of pixels of `cell_rad`; none where that is `None`.
+pub(super) fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: Option<f64>) -> SampleCount {
+    let mut count = SampleCount::default();
+    for row in 0..table.uvw_m.nrows() {
+        let (u, v) = (table.uvw_m[[row, 0]], table.uvw_m[[row, 1]]);
+        for channel in 0..table.freq_hz.len() {
+            let mut flags = table.flag.slice_mut(ndarray::s![row, channel, ..]);
+            if flags.iter().all(|f| *f) {
+                continue;
+            }
+            count.samples += 1;
+            if cell_rad.is_some_and(|cell| beyond_nyquist(u, v, table.freq_hz[channel], cell)) {
+                count.beyond_nyquist += 1;
+                flags.fill(true);
+            }
+        }
+    }
+    count
+}
+
+/// Without stations only Stokes I can be predicted; with them the rows must be those of `instants`, in equal shares, and the stations those of `beams`.
+pub(super) fn check_stations(table: &VisibilityTable, station: Option<(&[Instant], &StationBeams)>) -> Result<()> {
+    let Some((instants, beams)) = station else {
+        return match table.polarisations {
+            Polarisations::I => Ok(()),
+            other => {
+                Err(Error::input("a bare uvw set can only be predicted in Stokes I").found(other.name()).expected("I"))
+            }
+        };
+    };
+    let (rows, stations) = (table.uvw_m.nrows(), beams.class_of.len());
+    let rows_each = rows / instants.len().max(1);
+    let fits = rows_each * instants.len() == rows
+        && [table.antenna1.len(), table.antenna2.len(), table.time_mjd_utc.len()].iter().all(|n| *n == rows)
+        && table.antenna1.iter().chain(&table.antenna2).all(|a| (*a as usize) < stations)
+        && instants.iter().all(|i| i.zenith.len() == stations)
+        && table.time_mjd_utc.iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
+    if fits {
+        return Ok(());
+    }
+    Err(Error::input("the visibility table does not belong to the given stations and time steps")
+        .found(format!("{rows} rows; {stations} stations with beams, {} time steps", instants.len()))
+        .expected("a table of the same telescope and track"))
+}
+
+/// A cube is predicted on its own channels and about its own centre, never relabelled.
+pub(super) fn check_cube(cube: &SkyCube, table: &VisibilityTable) -> Result<()> {
+    let same = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-3 * cube.channel_width_hz + 1e-9 * b;
+    if cube.freq_hz.len() != table.freq_hz.len() || !cube.freq_hz.iter().zip(&table.freq_hz).all(same) {
+        let range = |f: &[f64]| format!("{} from {:?} to {:?} Hz", f.len(), f.first(), f.last());
+        return Err(Error::input("the sky cube and the observation have different channels")
+            .found(range(&cube.freq_hz))
+            .expected(range(&table.freq_hz)));
+    }
+    let [l, m, n] = cube.centre.lmn(table.phase_centre);
+    if n <= 0.0 || l.hypot(m) > 1e-3 * cube.cell_rad {
+        return Err(Error::input("the sky cube is not centred on the phase centre")
+            .found(format!("{:?}", cube.centre))
+            .expected(format!("{:?}", table.phase_centre)));
+    }
+    Ok(())
+}

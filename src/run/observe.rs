@@ -2,7 +2,8 @@
 
 use super::headers::program;
 use super::params::{Method, Settings};
-use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare, sky_fits};
+use super::sampling::Sampling;
+use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
@@ -16,11 +17,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct Observed {
     pub table: VisibilityTable,
-    pub beams: String,
-    pub rows: usize,
-    pub rows_too_low: usize,
-    pub samples: usize,
-    pub beyond_nyquist: usize,
+    pub sampling: Sampling,
     pub notes: Vec<String>,
 }
 
@@ -46,9 +43,9 @@ pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &
     Ok(format!(
         "{}: {rows} rows x {channels} channels x {products} products, {} rows below the elevation limit, {} of {} samples beyond Nyquist\n",
         out.display(),
-        observed.rows_too_low,
-        observed.beyond_nyquist,
-        observed.samples,
+        observed.sampling.rows_too_low,
+        observed.sampling.left_out(),
+        observed.sampling.samples,
     ))
 }
 
@@ -72,7 +69,7 @@ pub(super) fn observe(
     progress: &dyn Progress,
 ) -> Result<Observed> {
     let telescope = &settings.telescope.telescope;
-    let (mut table, instants, frame) = new_table(
+    let (mut table, instants, _) = new_table(
         telescope,
         track,
         &sky.freq_hz,
@@ -81,30 +78,15 @@ pub(super) fn observe(
         plan::min_elevation_rad(&settings.observation, telescope),
     )?;
     let beams = StationBeams::new(telescope, settings.telescope.beam);
-    let (samples, beyond_nyquist) = predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
+    let low = Sampling::flagged_rows(&table);
+    predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
     if let Some(noise) = &settings.noise {
         let watch = progress.stage("noise", 1);
         add_thermal_noise(&mut table, &noise.sefd_jy, noise.seed, &watch)?;
     }
     table.provenance = format!("{}\n{}", program(), settings.canonical);
-    let mut notes = Vec::new();
-    if frame.rows_too_low > 0 {
-        notes.push(format!("{} of {} rows are flagged: the target is too low", frame.rows_too_low, frame.rows));
-    }
-    if beyond_nyquist > 0 {
-        notes.push(format!(
-            "{beyond_nyquist} of {samples} samples lie beyond the Nyquist limit of the sky's pixels and are left out"
-        ));
-    }
-    Ok(Observed {
-        table,
-        beams: beams.describe(),
-        rows: frame.rows,
-        rows_too_low: frame.rows_too_low,
-        samples,
-        beyond_nyquist,
-        notes,
-    })
+    let sampling = Sampling::of(&table, &low);
+    Ok(Observed { notes: sampling.notes(), table, sampling })
 }
 
 fn predict(
@@ -113,23 +95,21 @@ fn predict(
     sky: &PreparedSky,
     station: Option<(&[Instant], &StationBeams)>,
     progress: &dyn Progress,
-) -> Result<(usize, usize)> {
+) -> Result<()> {
     let prediction = &settings.prediction;
-    let rows = table.uvw_m.nrows();
     match (&sky.content, prediction.method) {
         (SkyContent::Cube { cube, .. }, None | Some(Method::Grid)) => {
             let watch = progress.stage("visibilities", sky.freq_hz.len() as u64);
-            let report =
-                predict_by_grid(table, cube, station, prediction.epsilon, prediction.keep_beyond_nyquist, &watch)?;
-            Ok((report.samples, report.beyond_nyquist))
+            predict_by_grid(table, cube, station, prediction.epsilon, prediction.keep_beyond_nyquist, &watch)?;
+            Ok(())
         }
         (SkyContent::Cube { cube, .. }, Some(Method::Direct)) => {
             let steps = station.map_or(1, |s| s.0.len()) as u64;
             let pixels = cube.flux_jy.len() / sky.freq_hz.len().max(1);
             let watch = progress.stage("visibilities", steps * pixels as u64);
             let limit = (!prediction.keep_beyond_nyquist).then_some(cube.cell_rad);
-            let left_out = predict_direct(table, DirectSky::Cube(cube), station, limit, &watch)?;
-            Ok((rows * sky.freq_hz.len(), left_out))
+            predict_direct(table, DirectSky::Cube(cube), station, limit, &watch)?;
+            Ok(())
         }
         (SkyContent::Components(list), None | Some(Method::Direct)) => {
             let steps = station.map_or(1, |s| s.0.len()) as u64;
@@ -138,9 +118,8 @@ fn predict(
                 Frame::Oskar => 1e-3,
                 Frame::Icrs => 0.0,
             };
-            let left_out =
-                predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)?;
-            Ok((rows * sky.freq_hz.len(), left_out))
+            predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)?;
+            Ok(())
         }
         (SkyContent::Components(_), Some(Method::Grid)) => {
             Err(Error::input("components cannot be predicted by the grid")
@@ -165,17 +144,14 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
     let track = plan::track(&settings.observation, &settings.telescope.telescope)?;
     let sky = prepare(&settings, &track, Some(&channels), progress)?;
     table.vis.fill(Default::default());
-    let (samples, beyond_nyquist) = predict(&settings, &mut table, &sky, None, progress)?;
+    let flagged = Sampling::flagged_rows(&table);
+    predict(&settings, &mut table, &sky, None, progress)?;
+    let sampling = Sampling::of(&table, &flagged);
     table.provenance = format!("{}\nuvw from {}\n{}", program(), file.display(), settings.canonical);
     let mut notes = sky.notes;
     notes.push("predicted onto existing uvw: no beam, no horizon, no noise".into());
-    if beyond_nyquist > 0 {
-        notes.push(format!(
-            "{beyond_nyquist} of {samples} samples lie beyond the Nyquist limit of the sky's pixels and are left out"
-        ));
-    }
-    let rows = table.uvw_m.nrows();
-    Ok(Observed { table, beams: "none".into(), rows, rows_too_low: 0, samples, beyond_nyquist, notes })
+    notes.extend(sampling.notes());
+    Ok(Observed { table, sampling, notes })
 }
 
 fn fixed_channels(table: &VisibilityTable, file: &Path) -> Result<FixedChannels> {
@@ -195,12 +171,4 @@ fn fixed_channels(table: &VisibilityTable, file: &Path) -> Result<FixedChannels>
             .place(file.display()));
     }
     Ok(FixedChannels { freq_hz: freq.clone(), width_hz })
-}
-
-/// Writes the sky of a run.
-pub(super) fn write_sky(sky: &PreparedSky, settings: &Settings, path: &Path, progress: &dyn Progress) -> Result<()> {
-    let watch = progress.stage("sky file", 1);
-    let staged = Staged::new(path)?;
-    crate::formats::fits::write_cube(staged.path(), &sky_fits(sky, settings.observation.phase_centre, &watch)?)?;
-    staged.commit()
 }

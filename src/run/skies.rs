@@ -1,10 +1,9 @@
 //! The first stage: whatever the configuration names as sky becomes a cube or a list of components.
 
-use super::headers::{cube_axes, program};
 use super::params::{Inclined, PlacingSettings, Settings, SkySettings, SkySource};
 use super::pixels::{PixelGrid, choose};
 use super::{Progress, plan};
-use crate::error::{Error, Result, Watch};
+use crate::error::{Error, Result};
 use crate::formats::fits::{Card, FitsCube, read_cube};
 use crate::formats::oskar::read_oskar_sky;
 use crate::sky::band::Band;
@@ -22,7 +21,6 @@ use crate::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, from_snapsh
 use crate::units::hi::NU0_HZ;
 use crate::units::{ARCSEC_RAD, C_KM_S, C_M_S, DEG_RAD};
 use crate::visibilities::Track;
-use ndarray::{Array3, s};
 
 /// Channels where the configuration gives no number.
 const DEFAULT_CHANNELS: usize = 32;
@@ -186,7 +184,7 @@ fn from_galaxy(
     request.orientation = orientation;
     request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
     request.hubble_flow = sky.hubble_flow;
-    request.specsys = sky.spectral.specsys.clone();
+    request.specsys = sky.spectral.frame().into();
     request.tb_depth_ckpc = sky.tb_depth_mpc * 1e3;
     request.tb_coefficient_mk = sky.tb_coefficient_mk;
     let watch = progress.stage("sky", galaxy.cells.len() as u64);
@@ -262,13 +260,12 @@ fn galaxy_cards(galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmol
         Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
         Card::float("ZCOSMO", p.cosmological_redshift, "redshift of the Hubble flow"),
         Card::text("COSMO", cosmology.name.clone(), "cosmology"),
+        Card::float("HUBBLE0", 100.0 * p.h, "Hubble constant, km/s/Mpc"),
+        Card::float("HUBBLEZ", p.hubble_km_s_mpc, "Hubble rate at ZCOSMO, km/s/Mpc"),
         Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
         Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
         Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
         Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
-        Card::float("TBCOEFF", products.tb_scale.coefficient_mk, "coefficient of T_b, mK"),
-        Card::float("TBDEPTH", products.tb_scale.depth_ckpc, "comoving depth of T_b maps, kpc"),
-        Card::text("TBFRAME", products.tb_frame.keyword(), "frame of temperatures"),
     ]
 }
 
@@ -304,8 +301,8 @@ fn from_fits(
         if subtract == SubtractMean::Channel { "subtracted" } else { "kept" }
     ));
     let specsys = if file.spectral.specsys.is_empty() {
-        notes.push(format!("the file states no SPECSYS; taken as {}", settings.sky.spectral.specsys));
-        settings.sky.spectral.specsys.clone()
+        notes.push(format!("the file states no SPECSYS; taken as {}", settings.sky.spectral.frame()));
+        settings.sky.spectral.frame().to_string()
     } else {
         file.spectral.specsys.clone()
     };
@@ -355,7 +352,7 @@ fn from_fits(
     })
 }
 
-/// The channels asked for, where they differ from those of the cube.
+/// The channels and the frame asked for, where they differ from those of the cube.
 fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels>) -> Option<SpectralGrid> {
     if let Some(f) = fixed {
         return Some(SpectralGrid {
@@ -366,7 +363,9 @@ fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels
         });
     }
     let spectral = &settings.sky.spectral;
-    if spectral.channels.is_none() && spectral.width_hz.is_none() && spectral.centre_hz.is_none() {
+    let specsys = spectral.specsys.as_ref().unwrap_or(&cube.specsys);
+    let same_frame = specsys.eq_ignore_ascii_case(&cube.specsys);
+    if same_frame && spectral.channels.is_none() && spectral.width_hz.is_none() && spectral.centre_hz.is_none() {
         return None;
     }
     let own = SpectralGrid::of(cube);
@@ -378,7 +377,7 @@ fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels
         first_hz: centre - 0.5 * (channels as f64 - 1.0) * width_hz,
         width_hz,
         channels,
-        specsys: spectral.specsys.clone(),
+        specsys: specsys.clone(),
     })
 }
 
@@ -441,7 +440,7 @@ fn from_components(
     let longest = plan::longest_projected_m(&settings.telescope.telescope, track)? * highest / C_M_S;
     Ok(PreparedSky {
         channel_width_hz: width_hz,
-        specsys: spectral.specsys.clone(),
+        specsys: spectral.frame().into(),
         pixels: choose(&settings.image, extent, longest),
         object: path.file_stem().map_or("components".into(), |n| n.to_string_lossy().into_owned()),
         line_hz: 0.0,
@@ -450,59 +449,4 @@ fn from_components(
         content: SkyContent::Components(components),
         freq_hz,
     })
-}
-
-/// The sky as a FITS cube in Jy/pixel. Components are put on their nearest pixel, for the eye only:
-/// visibilities are predicted from the components themselves.
-pub(super) fn sky_fits(sky: &PreparedSky, phase_centre: crate::units::RaDec, watch: &Watch) -> Result<FitsCube> {
-    let rendered;
-    let cube = match &sky.content {
-        SkyContent::Cube { cube, .. } => cube,
-        SkyContent::Components(list) => {
-            rendered = render(sky, list, phase_centre);
-            &rendered
-        }
-    };
-    watch.check()?;
-    let (axes, spectral) = cube_axes(cube);
-    let mut cards = sky.cards.clone();
-    cards.push(Card::text("OBJECT", sky.object.clone(), ""));
-    cards.push(Card::text("ORIGIN", program(), ""));
-    if matches!(sky.content, SkyContent::Components(_)) {
-        cards.push(Card::history("components on their nearest pixels; visibilities come from the list"));
-    }
-    Ok(FitsCube {
-        data: cube.flux_jy.mapv(|v| v as f32),
-        sky: axes,
-        spectral,
-        stokes: "I".into(),
-        unit: "Jy/pixel".into(),
-        beams: Vec::new(),
-        cards,
-    })
-}
-
-fn render(sky: &PreparedSky, list: &[Component], centre: crate::units::RaDec) -> SkyCube {
-    let n = sky.pixels.size;
-    let mut flux_jy = Array3::zeros((sky.freq_hz.len(), n, n));
-    for component in list {
-        let [l, m, ahead] = component.direction.lmn(centre);
-        let x = (n / 2) as f64 - l / sky.pixels.cell_rad;
-        let y = (n / 2) as f64 + m / sky.pixels.cell_rad;
-        let inside = |v: f64| v >= -0.5 && v < n as f64 - 0.5;
-        if ahead > 0.0 && inside(x) && inside(y) {
-            let mut pixel = flux_jy.slice_mut(s![.., y.round() as usize, x.round() as usize]);
-            for (value, freq) in pixel.iter_mut().zip(&sky.freq_hz) {
-                *value += component.stokes_at(*freq)[0];
-            }
-        }
-    }
-    SkyCube {
-        flux_jy,
-        freq_hz: sky.freq_hz.clone(),
-        channel_width_hz: sky.channel_width_hz,
-        cell_rad: sky.pixels.cell_rad,
-        centre,
-        specsys: sky.specsys.clone(),
-    }
 }

@@ -83,8 +83,15 @@ pub struct SpectralSettings {
     pub width_hz: Option<f64>,
     /// Centre of the band, Hz; `None`: that of the line.
     pub centre_hz: Option<f64>,
-    /// Spectral reference frame.
-    pub specsys: String,
+    /// Spectral reference frame; `None`: that of a FITS cube, BARYCENT for every other sky.
+    pub specsys: Option<String>,
+}
+
+impl SpectralSettings {
+    /// The frame of a sky that states none itself.
+    pub fn frame(&self) -> &str {
+        self.specsys.as_deref().unwrap_or("BARYCENT")
+    }
 }
 
 /// `[sky]`.
@@ -148,10 +155,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         centre_hz: unless_auto(&s, "band_centre", || s.quantity("band_centre", Dimension::Frequency))?
             .map(|f| positive("sky", "band_centre", f))
             .transpose()?,
-        specsys: s
-            .choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?
-            .unwrap_or("BARYCENT")
-            .into(),
+        specsys: s.choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?.map(str::to_string),
     };
     let settings = SkySettings {
         source,

@@ -122,7 +122,8 @@ fn dirty_is_the_sum_of_its_classes_for_mixed_dishes() {
 
 #[test]
 fn dirty_is_psf_times_sky_times_beam_with_weights_of_unequal_stations_and_with_four_products() {
-    let noise = "polarisations = \"XX,XY,YX,YY\"\n[noise]\nadd = false\nsefd = { ska-mid = \"272 Jy\", meerkat = \"406 Jy\" }";
+    let noise =
+        "polarisations = \"XX,XY,YX,YY\"\n[noise]\nadd = false\nsefd = { ska-mid = \"272 Jy\", meerkat = \"406 Jy\" }";
     let [off, without] = worst("name = \"meerkat-plus\"\nbeam = \"airy\"", "briggs:0.5", noise);
     assert!(off < TOLERANCE && without > 5.0 * TOLERANCE, "{off:.2e}, without beams {without:.2e}");
 }

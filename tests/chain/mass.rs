@@ -32,12 +32,8 @@ fn galaxy(distance_mpc: f64, cell_arcsec: f64, [x, y]: [usize; 2], shrink: f64) 
     let cell_rad = cell_arcsec * ARCSEC_RAD;
     let centre = crate::near_zenith();
     let mut request = CubeRequest::new(placement, centre, SIZE, SIZE, cell_rad, Band::Auto { channels: 6 });
-    request.orientation = Orientation::Disc {
-        inclination_deg: 60.0,
-        position_angle_deg: 20.0,
-        azimuth_deg: 0.0,
-        spin_within_kpc: None,
-    };
+    request.orientation =
+        Orientation::Disc { inclination_deg: 60.0, position_angle_deg: 20.0, azimuth_deg: 0.0, spin_within_kpc: None };
     let offset = |i: usize| (i as f64 - (SIZE / 2) as f64) * cell_rad;
     request.object = RaDec::from_lm(-offset(x), offset(y), centre);
     build_cube(&cells.cells, &request, &silent()).unwrap()
@@ -84,13 +80,18 @@ fn mean_power(table: &VisibilityTable, beams: &StationBeams, channel: usize, r: 
 }
 
 /// HI mass by the dirty cube's value at a pixel, channel by channel over the mean beam there.
-fn mass_by_peak(galaxy: &HiProducts, table: &VisibilityTable, beams: &StationBeams, images: &Images, at: [usize; 2]) -> f64 {
+fn mass_by_peak(
+    galaxy: &HiProducts,
+    table: &VisibilityTable,
+    beams: &StationBeams,
+    images: &Images,
+    at: [usize; 2],
+) -> f64 {
     let cell = galaxy.cube.cell_rad;
     let offset = |i: usize| (i as f64 - (SIZE / 2) as f64) * cell;
     let r = offset(at[0]).hypot(offset(at[1]));
-    let flux: f64 = (0..table.freq_hz.len())
-        .map(|c| images.dirty[[c, at[1], at[0]]] / mean_power(table, beams, c, r))
-        .sum();
+    let flux: f64 =
+        (0..table.freq_hz.len()).map(|c| images.dirty[[c, at[1], at[0]]] / mean_power(table, beams, c, r)).sum();
     mass_per_mpc2_jy_hz() * galaxy.placement.luminosity_distance_mpc.powi(2) * flux * galaxy.cube.channel_width_hz
 }
 

@@ -105,7 +105,10 @@ fn noise_of_other_weightings_equals_the_prediction() {
             images.dirty.outer_iter().zip(&images.noise_jy).map(|(p, n)| rms(p.iter().copied()) / n).collect();
         let all = rms(ratios) - 1.0;
         let error = 2.0 * error / (CHANNELS as f64).sqrt();
-        eprintln!("{weighting}: rms/predicted - 1 = {all:.2e}, standard error below {error:.2e}; over natural {:.3}", images.noise_jy[0] / natural);
+        eprintln!(
+            "{weighting}: rms/predicted - 1 = {all:.2e}, standard error below {error:.2e}; over natural {:.3}",
+            images.noise_jy[0] / natural
+        );
         assert!(all.abs() < 4.0 * error, "{weighting}: {all:.2e}, {error:.2e}");
         assert!(images.noise_jy[0] > natural * 1.01);
     }

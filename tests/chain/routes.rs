@@ -146,8 +146,7 @@ fn four_products_by_the_grid_differ_from_the_direct_sum_by_the_parallactic_angle
     // Stokes I is that of the table of "I"
     let single = Scene { empty: scene_i(&scene), ..scene };
     let stokes_i = single.direct();
-    let mean: Vec<Complex64> =
-        of(&fast, 0).iter().zip(of(&fast, 3).iter()).map(|(xx, yy)| 0.5 * (xx + yy)).collect();
+    let mean: Vec<Complex64> = of(&fast, 0).iter().zip(of(&fast, 3).iter()).map(|(xx, yy)| 0.5 * (xx + yy)).collect();
     let off = relative_l2(mean.iter(), of(&stokes_i, 0).iter());
     assert!(off < 1e-6, "{off:e}");
 }
@@ -174,12 +173,8 @@ fn images_by_fft_equal_exact_sums_to_epsilon() {
         [(Weighting::Briggs(0.0), EPSILONS.as_slice()), (Weighting::Natural, &[1e-6]), (Weighting::Uniform, &[1e-6])]
     {
         let image = |method| {
-            let params = ImageParams {
-                geometry: square(96, 30.0 * ARCSEC_RAD),
-                weighting,
-                method,
-                keep_beyond_nyquist: false,
-            };
+            let params =
+                ImageParams { geometry: square(96, 30.0 * ARCSEC_RAD), weighting, method, keep_beyond_nyquist: false };
             make_images(&table, &params, &silent()).unwrap()
         };
         let exact = image(Method::Dft);

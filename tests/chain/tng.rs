@@ -48,6 +48,9 @@ fn the_genuine_galaxy_keeps_its_mass_through_the_chain() {
     let total = map.sum();
     let centre = map.indexed_iter().fold([0.0, 0.0], |[a, b], ((y, x), s)| [a + s * x as f64, b + s * y as f64]);
     let off = 16.0 * (centre[0] / total - 64.0).hypot(centre[1] / total - 64.0);
-    eprintln!("TNG: M {mass:.4e}, band loses {:.1e}, peak {off_arcsec:.0} arcsec and centre of HI {off:.0} arcsec off", number(&sky, "BANDLOST"));
+    eprintln!(
+        "TNG: M {mass:.4e}, band loses {:.1e}, peak {off_arcsec:.0} arcsec and centre of HI {off:.0} arcsec off",
+        number(&sky, "BANDLOST")
+    );
     assert!(off < 64.0, "{off}");
 }

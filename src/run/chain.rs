@@ -207,9 +207,10 @@ fn facts(
             ),
         );
     }
-    if settings.noise.is_some() {
+    if let Some(noise) = &settings.noise {
+        let added = if noise.seed.is_some() { "" } else { " expected, none added" };
         let sigma = images.noise_jy.iter().copied().fold(0.0, f64::max);
-        add("noise", format!("{}/beam a channel", format_quantity(sigma, Dimension::FluxDensity)));
+        add("noise", format!("{}/beam a channel{added}", format_quantity(sigma, Dimension::FluxDensity)));
     }
     add("station beams", beams.to_string());
     add("made by", program());

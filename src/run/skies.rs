@@ -4,7 +4,7 @@ use super::params::{Inclined, PlacingSettings, Settings, SkySettings, SkySource}
 use super::pixels::{PixelGrid, choose};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
-use crate::formats::fits::{Card, FitsCube, read_cube};
+use crate::formats::fits::{Card, CardValue, FitsCube, read_cube};
 use crate::formats::oskar::read_oskar_sky;
 use crate::sky::band::Band;
 use crate::sky::components::{Component, GaussianShape};
@@ -18,9 +18,11 @@ use crate::sky::placing::Placement;
 use crate::sky::products::{CubeRequest, HiProducts, Systemic, build_cube};
 use crate::sky::resample::{CubeUnit, InputCube, SpectralGrid, SubtractMean, cube_as_sky, regrid_spectrum};
 use crate::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, from_snapshot, load};
+use crate::sky::temperature::TbFrame;
 use crate::units::hi::NU0_HZ;
 use crate::units::{ARCSEC_RAD, C_KM_S, C_M_S, DEG_RAD};
 use crate::visibilities::Track;
+use ndarray::Array3;
 
 /// Channels where the configuration gives no number.
 const DEFAULT_CHANNELS: usize = 32;
@@ -184,7 +186,7 @@ fn from_galaxy(
     request.orientation = orientation;
     request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
     request.hubble_flow = sky.hubble_flow;
-    request.specsys = sky.spectral.frame().into();
+    request.specsys = sky.spectral.specsys().to_string();
     request.tb_depth_ckpc = sky.tb_depth_mpc * 1e3;
     request.tb_coefficient_mk = sky.tb_coefficient_mk;
     let watch = progress.stage("sky", galaxy.cells.len() as u64);
@@ -300,14 +302,22 @@ fn from_fits(
         "the sky keeps its pixels and is put at the phase centre; mean of each channel {}",
         if subtract == SubtractMean::Channel { "subtracted" } else { "kept" }
     ));
-    let specsys = if file.spectral.specsys.is_empty() {
-        notes.push(format!("the file states no SPECSYS; taken as {}", settings.sky.spectral.frame()));
-        settings.sky.spectral.frame().to_string()
-    } else {
-        file.spectral.specsys.clone()
+    let specsys = match (&settings.sky.spectral.specsys, file.spectral.specsys.as_str()) {
+        (_, "") => {
+            let taken = settings.sky.spectral.specsys();
+            notes.push(format!("the file states no SPECSYS; taken as {taken}"));
+            taken.to_string()
+        }
+        (Some(wanted), own) if wanted != own => {
+            return Err(Error::input("the cube is in another spectral frame than the one asked for")
+                .found(format!("SPECSYS = '{own}' in the file"))
+                .expected(format!("'{wanted}', the value of sky.specsys"))
+                .hint(format!("leave sky.specsys out, or set it to \"{own}\"; or convert the cube first")));
+        }
+        (_, own) => own.to_string(),
     };
     let input = InputCube {
-        values: file.data.mapv(f64::from),
+        values: observed_values(&file, &mut notes)?,
         unit,
         freq_hz: file.spectral.freq_hz.clone(),
         channel_width_hz: file.spectral.width_hz,
@@ -352,7 +362,29 @@ fn from_fits(
     })
 }
 
-/// The channels and the frame asked for, where they differ from those of the cube.
+/// The pixels of a file; temperatures of the rest frame (TBFRAME, as in sky-kinematic.fits) as they are observed.
+fn observed_values(file: &FitsCube, notes: &mut Vec<String>) -> Result<Array3<f64>> {
+    let values = file.data.mapv(f64::from);
+    if text_card(&file.cards, "TBFRAME").as_deref() != Some(TbFrame::Rest.keyword()) {
+        return Ok(values);
+    }
+    let redshift = file.cards.iter().find_map(|c| match c.value {
+        CardValue::Float(z) if c.key == "REDSHIFT" => Some(z),
+        CardValue::Int(z) if c.key == "REDSHIFT" => Some(z as f64),
+        _ => None,
+    });
+    match redshift.filter(|z| *z > -1.0) {
+        Some(z) => {
+            notes.push(format!("temperatures of the rest frame are divided by 1 + z = {:.6}", 1.0 + z));
+            Ok(values / (1.0 + z))
+        }
+        None => Err(Error::input("temperatures of the rest frame without a redshift cannot be a sky")
+            .found("TBFRAME = 'REST' and no usable REDSHIFT")
+            .expected("the card REDSHIFT, or observed temperatures (TBFRAME = 'OBSERVED')")),
+    }
+}
+
+/// The channels asked for, where they differ from those of the cube.
 fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels>) -> Option<SpectralGrid> {
     if let Some(f) = fixed {
         return Some(SpectralGrid {
@@ -363,9 +395,7 @@ fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels
         });
     }
     let spectral = &settings.sky.spectral;
-    let specsys = spectral.specsys.as_ref().unwrap_or(&cube.specsys);
-    let same_frame = specsys.eq_ignore_ascii_case(&cube.specsys);
-    if same_frame && spectral.channels.is_none() && spectral.width_hz.is_none() && spectral.centre_hz.is_none() {
+    if spectral.channels.is_none() && spectral.width_hz.is_none() && spectral.centre_hz.is_none() {
         return None;
     }
     let own = SpectralGrid::of(cube);
@@ -377,13 +407,13 @@ fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels
         first_hz: centre - 0.5 * (channels as f64 - 1.0) * width_hz,
         width_hz,
         channels,
-        specsys: specsys.clone(),
+        specsys: cube.specsys.clone(),
     })
 }
 
 fn text_card(cards: &[Card], key: &str) -> Option<String> {
     cards.iter().find(|c| c.key == key).and_then(|c| match &c.value {
-        crate::formats::fits::CardValue::Text(t) if !t.is_empty() => Some(t.clone()),
+        CardValue::Text(t) if !t.is_empty() => Some(t.clone()),
         _ => None,
     })
 }
@@ -440,7 +470,7 @@ fn from_components(
     let longest = plan::longest_projected_m(&settings.telescope.telescope, track)? * highest / C_M_S;
     Ok(PreparedSky {
         channel_width_hz: width_hz,
-        specsys: spectral.frame().into(),
+        specsys: spectral.specsys().to_string(),
         pixels: choose(&settings.image, extent, longest),
         object: path.file_stem().map_or("components".into(), |n| n.to_string_lossy().into_owned()),
         line_hz: 0.0,

@@ -3,7 +3,7 @@
 use crate::{card, close, common::reference_data, cube, run};
 use ndarray::{Array3, Axis};
 use skyfringe::formats::config::Document;
-use skyfringe::formats::fits::{CardValue, FitsCube, SkyAxes, SpectralAxis, read_cube, write_cube};
+use skyfringe::formats::fits::{Card, CardValue, FitsCube, SkyAxes, SpectralAxis, read_cube, write_cube};
 use skyfringe::math::random::Stream;
 use skyfringe::run::params::Settings;
 use skyfringe::run::{Unseen, chain};
@@ -152,6 +152,18 @@ fn another_spectral_frame_is_refused_and_never_relabelled() {
         assert!((of(&wider, 0) - low).abs() < 1e-6 * own.data.iter().fold(0.0f64, |m, v| m.max(f64::from(v.abs()))));
     }
     assert_eq!(wider.spectral.freq_hz, vec![152e6, 156e6]);
+}
+
+#[test]
+fn rest_frame_temperatures_without_a_redshift_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sky.fits");
+    let mut source = made(&path, "K", "TOPOCENT");
+    source.cards.push(Card::text("TBFRAME", "REST", ""));
+    write_cube(&path, &source).unwrap();
+    let settings = crate::settings(&configuration(&path, ""));
+    let error = chain::run(&settings, &folder.path().join("out"), false, &Unseen).unwrap_err().to_string();
+    assert!(error.contains("REDSHIFT") && error.contains("sky.fits"), "{error}");
 }
 
 #[test]

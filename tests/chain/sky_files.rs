@@ -215,3 +215,30 @@ fn samples_beyond_the_pixels_limit_are_in_the_header() {
     assert_eq!(number(&dirty, "NVIS"), (rows * channels - beyond) as f64);
     close(number(&dirty, "WNYQUIST"), beyond as f64 / (rows * channels) as f64, 1e-12, "share of equal weights");
 }
+
+#[test]
+fn the_skies_that_a_run_writes_are_skies_that_a_run_reads() {
+    let folder = run(&configuration("redshift = 0.2\nchannels = 20", "[output]\nkinematic_cube = true"));
+    let sky = cube(folder.path(), "sky.fits");
+    let again = |name: &str| {
+        let text = configuration("", "").replace(
+            "galaxy = { seed = 4, hi_mass = \"3e9 Msun\", cells = 20000 }",
+            &format!("fits = \"{}\"\nsubtract_mean = \"none\"", folder.path().join(name).display()),
+        );
+        run(&text)
+    };
+    let flux = again("sky.fits");
+    assert_eq!(cube(flux.path(), "sky.fits").data, sky.data);
+    // the visibilities come from pixels of single precision then
+    let (first, second) = (cube(folder.path(), "dirty.fits"), cube(flux.path(), "dirty.fits"));
+    let peak = first.data.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    assert!(first.data.iter().zip(&second.data).all(|(a, b)| (a - b).abs() < 1e-5 * peak));
+    // rest-frame temperatures become observed ones; with a plane's own frequency in place of the line's
+    let kinematic = cube(again("sky-kinematic.fits").path(), "sky.fits");
+    let line_hz = NU0_HZ / 1.2;
+    let brightest = sky.data.iter().fold(0.0f32, |m, v| m.max(*v));
+    for ((c, y, x), jy) in sky.data.indexed_iter().filter(|(_, s)| **s > 1e-3 * brightest) {
+        let expected = f64::from(*jy) * (sky.spectral.freq_hz[c] / line_hz).powi(2);
+        close(f64::from(kinematic.data[[c, y, x]]), expected, 1e-5, "Jy of a rest-frame temperature");
+    }
+}

@@ -83,13 +83,13 @@ pub struct SpectralSettings {
     pub width_hz: Option<f64>,
     /// Centre of the band, Hz; `None`: that of the line.
     pub centre_hz: Option<f64>,
-    /// Spectral reference frame; `None`: that of a FITS cube, BARYCENT for every other sky.
+    /// Spectral reference frame; `None`: that of a FITS cube, else BARYCENT.
     pub specsys: Option<String>,
 }
 
 impl SpectralSettings {
-    /// The frame of a sky that states none itself.
-    pub fn frame(&self) -> &str {
+    /// Frame of channels that are not a file's own.
+    pub fn specsys(&self) -> &str {
         self.specsys.as_deref().unwrap_or("BARYCENT")
     }
 }
@@ -155,7 +155,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         centre_hz: unless_auto(&s, "band_centre", || s.quantity("band_centre", Dimension::Frequency))?
             .map(|f| positive("sky", "band_centre", f))
             .transpose()?,
-        specsys: s.choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?.map(str::to_string),
+        specsys: s.choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?.map(String::from),
     };
     let settings = SkySettings {
         source,

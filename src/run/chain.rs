@@ -2,12 +2,14 @@
 
 use super::headers::{observation_cards, program};
 use super::image::{CubeAxes, Product, image_table, params_of, totals, write_product};
-use super::observe::{observe, write, write_sky};
+use super::observe::{observe, write};
 use super::params::{Settings, SkySource};
 use super::picture;
 use super::record::{Record, sha256_file};
+use super::sampling::Sampling;
 use super::skies::{PreparedSky, SkyContent, prepare};
 use super::sky::make_folder;
+use super::sky_files::{SKY, SKY_KINEMATIC, SKY_TB, write_sky};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
@@ -34,7 +36,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     plan::require_up(settings, &track)?;
     make_folder(out)?;
     // an unwritable folder or a product that is no file shows now, not after the computing
-    for name in ["sky.fits", VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
+    for name in [SKY, SKY_TB, SKY_KINEMATIC, VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
         drop(Staged::new(&out.join(name))?);
     }
     telescope.notes.iter().for_each(|n| progress.note(n));
@@ -51,32 +53,36 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
         progress.note(n);
         record.note(n);
     });
-    write_sky(&sky, settings, &out.join("sky.fits"), progress)?;
-    record.product(out, "sky.fits")?;
+    let mut products = write_sky(&sky, settings, out, progress)?;
+    for name in &products {
+        record.product(out, name)?;
+    }
     record.seconds("sky", clock.elapsed().as_secs_f64());
 
     let clock = Clock::now();
     let kept = earlier.filter(|e| e.holds(out, VISIBILITIES));
-    let table = match &kept {
+    let (table, sampling) = match &kept {
         Some(_) => {
             progress.note("visibilities.h5 is kept from the interrupted run");
-            read_visibilities(&out.join(VISIBILITIES))?
+            let table = read_visibilities(&out.join(VISIBILITIES))?;
+            let sampling = Sampling::of(&table, &Sampling::low_rows(settings, &track)?);
+            (table, sampling)
         }
         None => {
             let observed = observe(settings, &track, &sky, progress)?;
-            observed.notes.iter().for_each(|n| {
-                progress.note(n);
-                record.note(n);
-            });
             let mut table = observed.table;
             write(&table, settings, Staged::new(&out.join(VISIBILITIES))?, progress)?;
             // images are made from what the file holds, so that a resumed run makes the same ones
             if settings.precision == Precision::Single {
                 table.vis.mapv_inplace(|v| Complex64::new(f64::from(v.re as f32), f64::from(v.im as f32)));
             }
-            table
+            (table, observed.sampling)
         }
     };
+    sampling.notes().iter().for_each(|n| {
+        progress.note(n);
+        record.note(n);
+    });
     record.product(out, VISIBILITIES)?;
     record.seconds("visibilities", clock.elapsed().as_secs_f64());
 
@@ -96,7 +102,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     {
         cards.push(crate::formats::fits::Card::int("SEED", seed as i64, "seed of the thermal noise"));
     }
-    let axes = CubeAxes { table: &table, specsys: &sky.specsys };
+    let axes = CubeAxes { table: &table, specsys: &sky.specsys, left_out: &sampling.channels };
     for (name, product) in [("dirty.fits", Product::Dirty), ("psf.fits", Product::Psf)] {
         write_product(&out.join(name), &axes.cube(&images, product, &params, &cards))?;
         record.product(out, name)?;
@@ -112,12 +118,12 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
         record.fact(name, json!(value));
     }
     record.fact("samples_used", json!(totals(&images).used));
-    record.fact("samples_beyond_nyquist", json!(totals(&images).beyond_nyquist));
+    record.fact("samples_beyond_nyquist", json!(sampling.left_out() + totals(&images).beyond_nyquist));
     record.fact("noise_seed", json!(settings.noise.as_ref().and_then(|n| n.seed)));
     record.complete()?;
 
-    let mut text =
-        format!("{}: sky.fits, visibilities.h5, dirty.fits, psf.fits, preview.png, run.json\n", out.display());
+    products.extend([VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"]);
+    let mut text = format!("{}: {}\n", out.display(), products.join(", "));
     for (name, value) in facts {
         text.push_str(&format!("{name:>14}  {value}\n"));
     }
@@ -201,9 +207,10 @@ fn facts(
             ),
         );
     }
-    if settings.noise.is_some() {
+    if let Some(noise) = &settings.noise {
+        let added = if noise.seed.is_some() { "" } else { " expected, none added" };
         let sigma = images.noise_jy.iter().copied().fold(0.0, f64::max);
-        add("noise", format!("{}/beam a channel", format_quantity(sigma, Dimension::FluxDensity)));
+        add("noise", format!("{}/beam a channel{added}", format_quantity(sigma, Dimension::FluxDensity)));
     }
     add("station beams", beams.to_string());
     add("made by", program());

@@ -4,6 +4,7 @@ use super::Progress;
 use super::headers::{program, sky_axes, spectral_axis};
 use super::observe::beam_of;
 use super::pixels::PixelGrid;
+use super::sampling::LeftOut;
 use crate::error::{Error, Result};
 use crate::formats::Staged;
 use crate::formats::fits::{Card, FitsCube, write_cube};
@@ -81,7 +82,7 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
         cards.push(Card::text("DATE-OBS", format_utc(start), "start of the observation"));
         cards.push(Card::text("TIMESYS", "UTC", ""));
     }
-    let axes = CubeAxes { table: &table, specsys: "" };
+    let axes = CubeAxes { table: &table, specsys: "", left_out: &[] };
     for (product, staged) in [(Product::Dirty, dirty), (Product::Psf, psf)] {
         write_cube(staged.path(), &axes.cube(&images, product, &request.params, &cards))?;
         staged.commit()?;
@@ -149,6 +150,8 @@ pub(super) enum Product {
 pub(super) struct CubeAxes<'a> {
     pub table: &'a VisibilityTable,
     pub specsys: &'a str,
+    /// What prediction left out of each channel; empty where that is not known.
+    pub left_out: &'a [LeftOut],
 }
 
 impl CubeAxes<'_> {
@@ -163,13 +166,18 @@ impl CubeAxes<'_> {
             ImageMethod::Fft { epsilon } => cards.push(Card::float("GRIDEPS", epsilon, "accuracy of gridding")),
             ImageMethod::Dft => cards.push(Card::text("IMAGER", "DFT", "exact sums")),
         }
-        let samples = totals(images);
-        cards.push(Card::int("NVIS", samples.used as i64, "samples imaged"));
-        cards.push(Card::int("NNYQUIST", samples.beyond_nyquist as i64, "samples beyond Nyquist, left out"));
-        cards.push(Card::float("WNYQUIST", samples.beyond_nyquist_weight, "their share of the weight"));
+        let (beyond, share) = self.beyond_nyquist(images);
+        let fate = if params.keep_beyond_nyquist {
+            "samples beyond Nyquist, kept"
+        } else {
+            "samples beyond Nyquist, left out"
+        };
+        cards.push(Card::int("NVIS", totals(images).used as i64, "samples imaged"));
+        cards.push(Card::int("NNYQUIST", beyond as i64, fate));
+        cards.push(Card::float("WNYQUIST", share, "their share of the weight"));
         let noise = images.noise_jy.iter().copied().fold(0.0, f64::max);
-        if noise > 0.0 && product == Product::Dirty {
-            cards.push(Card::float("NOISESIG", noise, "thermal noise by the weights, largest channel, Jy/beam"));
+        if noise > 0.0 && product == Product::Dirty && self.has_sigma() {
+            cards.push(Card::float("NOISESIG", noise, "[Jy/beam] noise by the weights, worst channel"));
         }
         FitsCube {
             data: data.mapv(|v| v as f32),
@@ -180,6 +188,25 @@ impl CubeAxes<'_> {
             beams: images.beams.clone(),
             cards,
         }
+    }
+}
+
+impl CubeAxes<'_> {
+    /// Number of samples beyond a Nyquist limit, the sky's or the image's, and their share of the weight
+    /// (mean of the channels).
+    fn beyond_nyquist(&self, images: &Images) -> (usize, f64) {
+        let (mut samples, mut share) = (0, 0.0);
+        for (channel, imaged) in images.samples.iter().enumerate() {
+            let before = self.left_out.get(channel).copied().unwrap_or_default();
+            samples += before.samples + imaged.beyond_nyquist;
+            share += before.weight_share + (1.0 - before.weight_share) * imaged.beyond_nyquist_weight;
+        }
+        (samples, share / images.samples.len().max(1) as f64)
+    }
+
+    /// Whether the weights are 1/sigma^2: where nothing is known of sigma, all of them are 1.
+    fn has_sigma(&self) -> bool {
+        self.table.weight.iter().any(|w| *w != 1.0)
     }
 }
 

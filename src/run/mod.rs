@@ -14,8 +14,10 @@ mod pixels;
 mod plan;
 pub mod preview;
 mod record;
+mod sampling;
 mod skies;
 pub mod sky;
+mod sky_files;
 pub mod telescope;
 pub mod telescope_plot;
 

@@ -2,24 +2,22 @@
 
 use super::headers::program;
 use super::params::{Method, Settings};
-use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare, sky_fits};
+use super::sampling::Sampling;
+use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
 use crate::formats::visibilities::{Polarisations, VisibilityTable, read_visibility_frame, write_visibilities};
 use crate::telescope::beam::StationBeams;
 use crate::time::Frame;
-use crate::visibilities::{
-    DirectSky, Instant, SampleCount, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct,
-};
+use crate::visibilities::{DirectSky, Instant, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct};
 use std::path::Path;
 
 /// Visibilities and what happened on the way.
 #[derive(Debug)]
 pub(super) struct Observed {
     pub table: VisibilityTable,
-    pub rows_too_low: usize,
-    pub count: SampleCount,
+    pub sampling: Sampling,
     pub notes: Vec<String>,
 }
 
@@ -45,9 +43,9 @@ pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &
     Ok(format!(
         "{}: {rows} rows x {channels} channels x {products} products, {} rows below the elevation limit, {} of {} samples beyond Nyquist\n",
         out.display(),
-        observed.rows_too_low,
-        observed.count.beyond_nyquist,
-        observed.count.samples,
+        observed.sampling.rows_too_low,
+        observed.sampling.left_out(),
+        observed.sampling.samples,
     ))
 }
 
@@ -71,7 +69,7 @@ pub(super) fn observe(
     progress: &dyn Progress,
 ) -> Result<Observed> {
     let telescope = &settings.telescope.telescope;
-    let (mut table, instants, frame) = new_table(
+    let (mut table, instants, _) = new_table(
         telescope,
         track,
         &sky.freq_hz,
@@ -80,18 +78,15 @@ pub(super) fn observe(
         plan::min_elevation_rad(&settings.observation, telescope),
     )?;
     let beams = StationBeams::new(telescope, settings.telescope.beam);
-    let count = predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
+    let low = Sampling::flagged_rows(&table);
+    predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
     if let Some(noise) = &settings.noise {
         let watch = progress.stage("noise", 1);
         add_thermal_noise(&mut table, &noise.sefd_jy, noise.seed, &watch)?;
     }
     table.provenance = provenance(&beams.describe(), "", &settings.canonical);
-    let mut notes = Vec::new();
-    if frame.rows_too_low > 0 {
-        notes.push(format!("{} of {} rows are flagged: the target is too low", frame.rows_too_low, frame.rows));
-    }
-    notes.extend(nyquist_note(count));
-    Ok(Observed { table, rows_too_low: frame.rows_too_low, count, notes })
+    let sampling = Sampling::of(&table, &low);
+    Ok(Observed { notes: sampling.notes(), table, sampling })
 }
 
 /// What the visibility file says of its origin. The beam stands in a line of its own, from which
@@ -107,34 +102,27 @@ pub(super) fn beam_of(table: &VisibilityTable) -> &str {
     table.provenance.lines().find_map(|line| line.strip_prefix(BEAM_LINE)).unwrap_or("unknown")
 }
 
-fn nyquist_note(count: SampleCount) -> Option<String> {
-    (count.beyond_nyquist > 0).then(|| {
-        format!(
-            "{} of {} samples lie beyond the Nyquist limit of the sky's pixels and are left out",
-            count.beyond_nyquist, count.samples
-        )
-    })
-}
-
 fn predict(
     settings: &Settings,
     table: &mut VisibilityTable,
     sky: &PreparedSky,
     station: Option<(&[Instant], &StationBeams)>,
     progress: &dyn Progress,
-) -> Result<SampleCount> {
+) -> Result<()> {
     let prediction = &settings.prediction;
     match (&sky.content, prediction.method) {
         (SkyContent::Cube { cube, .. }, None | Some(Method::Grid)) => {
             let watch = progress.stage("visibilities", sky.freq_hz.len() as u64);
-            predict_by_grid(table, cube, station, prediction.epsilon, prediction.keep_beyond_nyquist, &watch)
+            predict_by_grid(table, cube, station, prediction.epsilon, prediction.keep_beyond_nyquist, &watch)?;
+            Ok(())
         }
         (SkyContent::Cube { cube, .. }, Some(Method::Direct)) => {
             let steps = station.map_or(1, |s| s.0.len()) as u64;
             let pixels = cube.flux_jy.len() / sky.freq_hz.len().max(1);
             let watch = progress.stage("visibilities", steps * pixels as u64);
             let limit = (!prediction.keep_beyond_nyquist).then_some(cube.cell_rad);
-            predict_direct(table, DirectSky::Cube(cube), station, limit, &watch)
+            predict_direct(table, DirectSky::Cube(cube), station, limit, &watch)?;
+            Ok(())
         }
         (SkyContent::Components(list), None | Some(Method::Direct)) => {
             let steps = station.map_or(1, |s| s.0.len()) as u64;
@@ -143,7 +131,8 @@ fn predict(
                 Frame::Oskar => 1e-3,
                 Frame::Icrs => 0.0,
             };
-            predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)
+            predict_direct(table, DirectSky::Components { list, snap_tolerance }, station, None, &watch)?;
+            Ok(())
         }
         (SkyContent::Components(_), Some(Method::Grid)) => {
             Err(Error::input("components cannot be predicted by the grid")
@@ -168,12 +157,14 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
     let track = plan::track(&settings.observation, &settings.telescope.telescope)?;
     let sky = prepare(&settings, &track, Some(&channels), progress)?;
     table.vis.fill(Default::default());
-    let count = predict(&settings, &mut table, &sky, None, progress)?;
+    let flagged = Sampling::flagged_rows(&table);
+    predict(&settings, &mut table, &sky, None, progress)?;
+    let sampling = Sampling::of(&table, &flagged);
     table.provenance = provenance("none", &format!("uvw from {}\n", file.display()), &settings.canonical);
     let mut notes = sky.notes;
     notes.push("predicted onto existing uvw: no beam, no horizon, no noise".into());
-    notes.extend(nyquist_note(count));
-    Ok(Observed { table, rows_too_low: 0, count, notes })
+    notes.extend(sampling.notes());
+    Ok(Observed { table, sampling, notes })
 }
 
 fn fixed_channels(table: &VisibilityTable, file: &Path) -> Result<FixedChannels> {
@@ -193,12 +184,4 @@ fn fixed_channels(table: &VisibilityTable, file: &Path) -> Result<FixedChannels>
             .place(file.display()));
     }
     Ok(FixedChannels { freq_hz: freq.clone(), width_hz })
-}
-
-/// Writes the sky of a run.
-pub(super) fn write_sky(sky: &PreparedSky, settings: &Settings, path: &Path, progress: &dyn Progress) -> Result<()> {
-    let watch = progress.stage("sky file", 1);
-    let staged = Staged::new(path)?;
-    crate::formats::fits::write_cube(staged.path(), &sky_fits(sky, settings.observation.phase_centre, &watch)?)?;
-    staged.commit()
 }

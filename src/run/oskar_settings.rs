@@ -104,7 +104,7 @@ pub fn load(path: &Path) -> Result<Settings> {
                 // OSKAR's channels have no half-channel offset: the first is centred on the start
                 width_hz: Some(if step_hz > 0.0 { step_hz } else { 1.0 }),
                 centre_hz: Some(start_hz + 0.5 * (channels as f64 - 1.0) * step_hz),
-                specsys: "TOPOCENT".into(),
+                specsys: Some("TOPOCENT".into()),
             },
             systemic_zero: true,
             hubble_flow: true,
@@ -136,6 +136,7 @@ pub fn load(path: &Path) -> Result<Settings> {
             epsilon: 1e-6,
         },
         precision: Precision::Double,
+        kinematic_cube: false,
         canonical: std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?,
     })
 }

@@ -1,11 +1,10 @@
 //! The first stage: whatever the configuration names as sky becomes a cube or a list of components.
 
-use super::headers::{cube_axes, program};
 use super::params::{Inclined, PlacingSettings, Settings, SkySettings, SkySource};
 use super::pixels::{PixelGrid, choose};
 use super::{Progress, plan};
-use crate::error::{Error, Result, Watch};
-use crate::formats::fits::{Card, FitsCube, read_cube};
+use crate::error::{Error, Result};
+use crate::formats::fits::{Card, CardValue, FitsCube, read_cube};
 use crate::formats::oskar::read_oskar_sky;
 use crate::sky::band::Band;
 use crate::sky::components::{Component, GaussianShape};
@@ -19,10 +18,11 @@ use crate::sky::placing::Placement;
 use crate::sky::products::{CubeRequest, HiProducts, Systemic, build_cube};
 use crate::sky::resample::{CubeUnit, InputCube, SpectralGrid, SubtractMean, cube_as_sky, regrid_spectrum};
 use crate::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, from_snapshot, load};
+use crate::sky::temperature::TbFrame;
 use crate::units::hi::NU0_HZ;
 use crate::units::{ARCSEC_RAD, C_KM_S, C_M_S, DEG_RAD};
 use crate::visibilities::Track;
-use ndarray::{Array3, s};
+use ndarray::Array3;
 
 /// Channels where the configuration gives no number.
 const DEFAULT_CHANNELS: usize = 32;
@@ -186,7 +186,7 @@ fn from_galaxy(
     request.orientation = orientation;
     request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
     request.hubble_flow = sky.hubble_flow;
-    request.specsys = sky.spectral.specsys.clone();
+    request.specsys = sky.spectral.specsys().to_string();
     request.tb_depth_ckpc = sky.tb_depth_mpc * 1e3;
     request.tb_coefficient_mk = sky.tb_coefficient_mk;
     let watch = progress.stage("sky", galaxy.cells.len() as u64);
@@ -262,13 +262,12 @@ fn galaxy_cards(galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmol
         Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
         Card::float("ZCOSMO", p.cosmological_redshift, "redshift of the Hubble flow"),
         Card::text("COSMO", cosmology.name.clone(), "cosmology"),
+        Card::float("HUBBLE0", 100.0 * p.h, "Hubble constant, km/s/Mpc"),
+        Card::float("HUBBLEZ", p.hubble_km_s_mpc, "Hubble rate at ZCOSMO, km/s/Mpc"),
         Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
         Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
         Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
         Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
-        Card::float("TBCOEFF", products.tb_scale.coefficient_mk, "coefficient of T_b, mK"),
-        Card::float("TBDEPTH", products.tb_scale.depth_ckpc, "comoving depth of T_b maps, kpc"),
-        Card::text("TBFRAME", products.tb_frame.keyword(), "frame of temperatures"),
     ]
 }
 
@@ -303,14 +302,22 @@ fn from_fits(
         "the sky keeps its pixels and is put at the phase centre; mean of each channel {}",
         if subtract == SubtractMean::Channel { "subtracted" } else { "kept" }
     ));
-    let specsys = if file.spectral.specsys.is_empty() {
-        notes.push(format!("the file states no SPECSYS; taken as {}", settings.sky.spectral.specsys));
-        settings.sky.spectral.specsys.clone()
-    } else {
-        file.spectral.specsys.clone()
+    let specsys = match (&settings.sky.spectral.specsys, file.spectral.specsys.as_str()) {
+        (_, "") => {
+            let taken = settings.sky.spectral.specsys();
+            notes.push(format!("the file states no SPECSYS; taken as {taken}"));
+            taken.to_string()
+        }
+        (Some(wanted), own) if wanted != own => {
+            return Err(Error::input("the cube is in another spectral frame than the one asked for")
+                .found(format!("SPECSYS = '{own}' in the file"))
+                .expected(format!("'{wanted}', the value of sky.specsys"))
+                .hint(format!("leave sky.specsys out, or set it to \"{own}\"; or convert the cube first")));
+        }
+        (_, own) => own.to_string(),
     };
     let input = InputCube {
-        values: file.data.mapv(f64::from),
+        values: observed_values(&file, &mut notes)?,
         unit,
         freq_hz: file.spectral.freq_hz.clone(),
         channel_width_hz: file.spectral.width_hz,
@@ -355,6 +362,28 @@ fn from_fits(
     })
 }
 
+/// The pixels of a file; temperatures of the rest frame (TBFRAME, as in sky-kinematic.fits) as they are observed.
+fn observed_values(file: &FitsCube, notes: &mut Vec<String>) -> Result<Array3<f64>> {
+    let values = file.data.mapv(f64::from);
+    if text_card(&file.cards, "TBFRAME").as_deref() != Some(TbFrame::Rest.keyword()) {
+        return Ok(values);
+    }
+    let redshift = file.cards.iter().find_map(|c| match c.value {
+        CardValue::Float(z) if c.key == "REDSHIFT" => Some(z),
+        CardValue::Int(z) if c.key == "REDSHIFT" => Some(z as f64),
+        _ => None,
+    });
+    match redshift.filter(|z| *z > -1.0) {
+        Some(z) => {
+            notes.push(format!("temperatures of the rest frame are divided by 1 + z = {:.6}", 1.0 + z));
+            Ok(values / (1.0 + z))
+        }
+        None => Err(Error::input("temperatures of the rest frame without a redshift cannot be a sky")
+            .found("TBFRAME = 'REST' and no usable REDSHIFT")
+            .expected("the card REDSHIFT, or observed temperatures (TBFRAME = 'OBSERVED')")),
+    }
+}
+
 /// The channels asked for, where they differ from those of the cube.
 fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels>) -> Option<SpectralGrid> {
     if let Some(f) = fixed {
@@ -378,13 +407,13 @@ fn wanted_grid(settings: &Settings, cube: &SkyCube, fixed: Option<&FixedChannels
         first_hz: centre - 0.5 * (channels as f64 - 1.0) * width_hz,
         width_hz,
         channels,
-        specsys: spectral.specsys.clone(),
+        specsys: cube.specsys.clone(),
     })
 }
 
 fn text_card(cards: &[Card], key: &str) -> Option<String> {
     cards.iter().find(|c| c.key == key).and_then(|c| match &c.value {
-        crate::formats::fits::CardValue::Text(t) if !t.is_empty() => Some(t.clone()),
+        CardValue::Text(t) if !t.is_empty() => Some(t.clone()),
         _ => None,
     })
 }
@@ -441,7 +470,7 @@ fn from_components(
     let longest = plan::longest_projected_m(&settings.telescope.telescope, track)? * highest / C_M_S;
     Ok(PreparedSky {
         channel_width_hz: width_hz,
-        specsys: spectral.specsys.clone(),
+        specsys: spectral.specsys().to_string(),
         pixels: choose(&settings.image, extent, longest),
         object: path.file_stem().map_or("components".into(), |n| n.to_string_lossy().into_owned()),
         line_hz: 0.0,
@@ -450,59 +479,4 @@ fn from_components(
         content: SkyContent::Components(components),
         freq_hz,
     })
-}
-
-/// The sky as a FITS cube in Jy/pixel. Components are put on their nearest pixel, for the eye only:
-/// visibilities are predicted from the components themselves.
-pub(super) fn sky_fits(sky: &PreparedSky, phase_centre: crate::units::RaDec, watch: &Watch) -> Result<FitsCube> {
-    let rendered;
-    let cube = match &sky.content {
-        SkyContent::Cube { cube, .. } => cube,
-        SkyContent::Components(list) => {
-            rendered = render(sky, list, phase_centre);
-            &rendered
-        }
-    };
-    watch.check()?;
-    let (axes, spectral) = cube_axes(cube);
-    let mut cards = sky.cards.clone();
-    cards.push(Card::text("OBJECT", sky.object.clone(), ""));
-    cards.push(Card::text("ORIGIN", program(), ""));
-    if matches!(sky.content, SkyContent::Components(_)) {
-        cards.push(Card::history("components on their nearest pixels; visibilities come from the list"));
-    }
-    Ok(FitsCube {
-        data: cube.flux_jy.mapv(|v| v as f32),
-        sky: axes,
-        spectral,
-        stokes: "I".into(),
-        unit: "Jy/pixel".into(),
-        beams: Vec::new(),
-        cards,
-    })
-}
-
-fn render(sky: &PreparedSky, list: &[Component], centre: crate::units::RaDec) -> SkyCube {
-    let n = sky.pixels.size;
-    let mut flux_jy = Array3::zeros((sky.freq_hz.len(), n, n));
-    for component in list {
-        let [l, m, ahead] = component.direction.lmn(centre);
-        let x = (n / 2) as f64 - l / sky.pixels.cell_rad;
-        let y = (n / 2) as f64 + m / sky.pixels.cell_rad;
-        let inside = |v: f64| v >= -0.5 && v < n as f64 - 0.5;
-        if ahead > 0.0 && inside(x) && inside(y) {
-            let mut pixel = flux_jy.slice_mut(s![.., y.round() as usize, x.round() as usize]);
-            for (value, freq) in pixel.iter_mut().zip(&sky.freq_hz) {
-                *value += component.stokes_at(*freq)[0];
-            }
-        }
-    }
-    SkyCube {
-        flux_jy,
-        freq_hz: sky.freq_hz.clone(),
-        channel_width_hz: sky.channel_width_hz,
-        cell_rad: sky.pixels.cell_rad,
-        centre,
-        specsys: sky.specsys.clone(),
-    }
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub image: ImageSettings,
     /// Precision of the visibilities in the file.
     pub precision: Precision,
+    /// Whether `run` also writes the kinematic cube of a galaxy.
+    pub kinematic_cube: bool,
     /// The configuration as it was used, for the record.
     pub canonical: String,
 }
@@ -52,6 +54,7 @@ impl Settings {
             Some("double") => Precision::Double,
             _ => Precision::Single,
         };
+        let kinematic_cube = output.boolean("kinematic_cube")?.unwrap_or(false);
         output.finish()?;
         document.finish()?;
         Ok(Settings {
@@ -62,6 +65,7 @@ impl Settings {
             prediction,
             image,
             precision,
+            kinematic_cube,
             canonical: document.canonical(),
         })
     }

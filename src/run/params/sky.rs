@@ -83,8 +83,15 @@ pub struct SpectralSettings {
     pub width_hz: Option<f64>,
     /// Centre of the band, Hz; `None`: that of the line.
     pub centre_hz: Option<f64>,
-    /// Spectral reference frame.
-    pub specsys: String,
+    /// Spectral reference frame; `None`: that of a FITS cube, else BARYCENT.
+    pub specsys: Option<String>,
+}
+
+impl SpectralSettings {
+    /// Frame of channels that are not a file's own.
+    pub fn specsys(&self) -> &str {
+        self.specsys.as_deref().unwrap_or("BARYCENT")
+    }
 }
 
 /// `[sky]`.
@@ -148,10 +155,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         centre_hz: unless_auto(&s, "band_centre", || s.quantity("band_centre", Dimension::Frequency))?
             .map(|f| positive("sky", "band_centre", f))
             .transpose()?,
-        specsys: s
-            .choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?
-            .unwrap_or("BARYCENT")
-            .into(),
+        specsys: s.choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?.map(String::from),
     };
     let settings = SkySettings {
         source,

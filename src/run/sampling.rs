@@ -1,0 +1,85 @@
+//! What became of the samples of an observation before imaging, told from the flags of its table alone: a run
+//! that takes up an earlier run's visibilities reports the same as that one.
+
+use super::params::Settings;
+use super::plan;
+use crate::error::Result;
+use crate::formats::visibilities::VisibilityTable;
+use crate::visibilities::{Track, new_table};
+use ndarray::s;
+
+/// Samples that prediction left out of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct LeftOut {
+    /// Their number.
+    pub samples: usize,
+    /// Their share of the channel's weight (rows that are flagged as a whole apart).
+    pub weight_share: f64,
+}
+
+/// Rows flagged for the target's elevation, and samples beyond the Nyquist limit of the sky's pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sampling {
+    pub rows: usize,
+    /// Rows flagged before the prediction: the target is too low.
+    pub rows_too_low: usize,
+    /// Samples (row x channel) of the other rows.
+    pub samples: usize,
+    /// What the prediction flagged, a channel each.
+    pub channels: Vec<LeftOut>,
+}
+
+impl Sampling {
+    /// Rows of which every sample is flagged.
+    pub(super) fn flagged_rows(table: &VisibilityTable) -> Vec<bool> {
+        table.flag.outer_iter().map(|row| !row.is_empty() && row.iter().all(|f| *f)).collect()
+    }
+
+    /// Rows that the elevation limit flags, without anything predicted.
+    pub(super) fn low_rows(settings: &Settings, track: &Track) -> Result<Vec<bool>> {
+        let (telescope, observation) = (&settings.telescope.telescope, &settings.observation);
+        let lowest = plan::min_elevation_rad(observation, telescope);
+        // the limit is the same at every frequency
+        let (table, ..) = new_table(telescope, track, &[1.0], 1.0, observation.polarisations, lowest)?;
+        Ok(Sampling::flagged_rows(&table))
+    }
+
+    /// Counts the flags of a predicted table whose rows `low` were flagged before.
+    pub(super) fn of(table: &VisibilityTable, low: &[bool]) -> Sampling {
+        let (rows, channels, _) = table.vis.dim();
+        let rows_too_low = low.iter().filter(|l| **l).count();
+        let left_out = (0..channels).map(|channel| {
+            let (mut samples, mut weight, mut all) = (0, 0.0, 0.0);
+            for row in (0..rows).filter(|row| !low[*row]) {
+                let w = f64::from(table.weight[[row, channel, 0]]);
+                all += w;
+                if table.flag.slice(s![row, channel, ..]).iter().all(|f| *f) {
+                    samples += 1;
+                    weight += w;
+                }
+            }
+            LeftOut { samples, weight_share: if all > 0.0 { weight / all } else { 0.0 } }
+        });
+        Sampling { rows, rows_too_low, samples: (rows - rows_too_low) * channels, channels: left_out.collect() }
+    }
+
+    /// Samples left out of all channels.
+    pub(super) fn left_out(&self) -> usize {
+        self.channels.iter().map(|c| c.samples).sum()
+    }
+
+    /// What the user should know.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.rows_too_low > 0 {
+            notes.push(format!("{} of {} rows are flagged: the target is too low", self.rows_too_low, self.rows));
+        }
+        let (left_out, samples) = (self.left_out(), self.samples);
+        if left_out > 0 {
+            notes.push(format!(
+                "{left_out} of {samples} samples lie beyond the Nyquist limit of the sky's pixels and are left out"
+            ));
+        }
+        notes
+    }
+}

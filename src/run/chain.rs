@@ -32,7 +32,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     let telescope = &settings.telescope.telescope;
     let track = plan::track(&settings.observation, telescope)?;
     plan::require_up(settings, &track)?;
-    make_folder(out)?;
+    let _folder = make_folder(out)?;
     // an unwritable folder or a product that is no file shows now, not after the computing
     for name in ["sky.fits", VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
         drop(Staged::new(&out.join(name))?);

@@ -2,11 +2,12 @@
 
 use super::estimate::{Needs, Size, machine_memory, needs};
 use super::params::{Method, PixelChoice, Settings, SkySource};
+use super::plan::UsableRows;
 use super::skies::{
     DEFAULT_CHANNELS, PreparedSky, SkyContent, built_in, extent_kpc, galaxy_params, galaxy_pixels, placed, prepare,
 };
 use super::{Unseen, plan};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::formats::snapshot::{describe, find_snapshot, subhalo_gas};
 use crate::sky::cosmology::Cosmology;
 use crate::sky::snapshot::CodeUnits;
@@ -36,13 +37,67 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
     let (rows, too_low) = (usable.report.rows, usable.report.rows_too_low);
     let sky = look(settings, &track)?;
     let products = settings.observation.polarisations.count();
-    let beams = StationBeams::new(telescope, settings.telescope.beam);
+    let images = extent == Extent::Run;
+    let Needs { cpu_s, wall_s, memory, disk } = needs_of(settings, &usable, &sky, images)?;
+
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:>14}  {value}\n"));
+    line("configuration", "valid".into());
+    line("sky", sky.words);
+    line("telescope", format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()));
+    line("beams", StationBeams::new(telescope, settings.telescope.beam).describe());
+    let end = track.start_mjd_utc + settings.observation.length_s / crate::units::DAY_S;
+    line("time", format!("{} to {} UTC", format_utc(track.start_mjd_utc), format_utc(end)));
+    line("steps", format!("{} of {}", track.steps, format_quantity(track.step_s, Dimension::Time)));
+    let min_elevation = plan::min_elevation_rad(&settings.observation, telescope);
+    line("flagged", format!("{too_low} of {rows} rows below {:.0} deg elevation", min_elevation / DEG_RAD));
+    let samples = rows * sky.channels * products;
+    line("samples", format!("{rows} rows x {} channels x {products} products = {samples}", sky.channels));
+    let at_most = if sky.at_most { "at most " } else { "" };
+    if images {
+        let cell = format_quantity(sky.cell_rad, Dimension::Angle);
+        line("images", format!("{at_most}{0} x {0} pixels of {cell} x {1} channels", sky.side, sky.channels));
+    }
+    let here = machine_memory().map_or(String::new(), |m| format!(" of the {} of this machine", bytes(m)));
+    line("memory", format!("{at_most}about {}{here}", bytes(memory)));
+    line("disk", format!("{at_most}about {}", bytes(disk)));
     let threads = rayon::current_num_threads();
+    let (wall, cpu) = (seconds(wall_s), seconds(cpu_s));
+    line("takes", format!("{at_most}about {wall} with {threads} threads ({cpu} of CPU)"));
+    Ok(text)
+}
+
+/// An error where the run would not fit into memory, now that its sky is known: the system would end it without a word.
+pub(super) fn require_memory(
+    settings: &Settings,
+    usable: &UsableRows,
+    sky: &PreparedSky,
+    extent: Extent,
+) -> Result<()> {
+    let look = prepared(sky, "");
+    let memory = needs_of(settings, usable, &look, extent == Extent::Run)?.memory;
+    match machine_memory() {
+        // the estimate may be wrong by a third
+        Some(here) if memory > 1.5 * here => Err(Error::input("this needs far more memory than there is")
+            .found(format!(
+                "about {} for {} channels of {} x {} pixels",
+                bytes(memory),
+                look.channels,
+                look.side,
+                look.side
+            ))
+            .expected(format!("what fits into {}", bytes(here)))
+            .hint("take fewer pixels (image.size, image.max_size), channels or time steps; --check prints the need")),
+        _ => Ok(()),
+    }
+}
+
+fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool) -> Result<Needs> {
     let size = Size {
         rows: &usable.rows,
-        all_rows: rows,
+        all_rows: usable.report.rows,
         channels: sky.channels,
-        products,
+        products: settings.observation.polarisations.count(),
         cells: sky.cells,
         made: matches!(settings.sky.source, SkySource::Galaxy { .. }),
         direct_sources: match settings.prediction.method {
@@ -59,33 +114,8 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
         image_epsilon: settings.image.epsilon,
         keep_beyond_nyquist: settings.prediction.keep_beyond_nyquist,
     };
-    let images = extent == Extent::Run;
-    let Needs { cpu_s, memory, disk } = needs(&size, &beams, images, threads)?;
-
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| text.push_str(&format!("{name:>14}  {value}\n"));
-    line("configuration", "valid".into());
-    line("sky", sky.words);
-    line("telescope", format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()));
-    line("beams", beams.describe());
-    let end = track.start_mjd_utc + settings.observation.length_s / crate::units::DAY_S;
-    line("time", format!("{} to {} UTC", format_utc(track.start_mjd_utc), format_utc(end)));
-    line("steps", format!("{} of {}", track.steps, format_quantity(track.step_s, Dimension::Time)));
-    let min_elevation = plan::min_elevation_rad(&settings.observation, telescope);
-    line("flagged", format!("{too_low} of {rows} rows below {:.0} deg elevation", min_elevation / DEG_RAD));
-    let samples = rows * sky.channels * products;
-    line("samples", format!("{rows} rows x {} channels x {products} products = {samples}", sky.channels));
-    let at_most = if sky.at_most { "at most " } else { "" };
-    if images {
-        let cell = format_quantity(sky.cell_rad, Dimension::Angle);
-        line("images", format!("{at_most}{0} x {0} pixels of {cell} x {1} channels", sky.side, sky.channels));
-    }
-    let here = machine_memory().map_or(String::new(), |m| format!(" of the {} of this machine", bytes(m)));
-    line("memory", format!("{at_most}about {}{here}", bytes(memory)));
-    line("disk", format!("{at_most}about {}", bytes(disk)));
-    let wall_s = seconds((cpu_s / threads as f64).max(1.0));
-    line("takes", format!("{at_most}about {wall_s} with {threads} threads ({} of CPU)", seconds(cpu_s.max(1.0))));
-    Ok(text)
+    let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
+    needs(&size, &beams, images, rayon::current_num_threads())
 }
 
 /// "1.2 GB".
@@ -95,7 +125,7 @@ fn bytes(n: f64) -> String {
 
 /// "40 s", "12 min", "3.1 h".
 fn seconds(s: f64) -> String {
-    match s {
+    match s.max(1.0) {
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7200.0 => format!("{:.0} min", s / 60.0),
         s => format!("{:.1} h", s / 3600.0),
@@ -169,26 +199,27 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
         }
         SkySource::Fits { path, .. } | SkySource::Components { path } => {
             let sky = prepare(settings, track, None, &Unseen)?;
-            Ok(prepared(sky, path))
+            Ok(prepared(&sky, &path.display().to_string()))
         }
     }
 }
 
-fn prepared(sky: PreparedSky, path: &std::path::Path) -> Look {
+/// What is known of a sky that is made, from the file `name`.
+fn prepared(sky: &PreparedSky, name: &str) -> Look {
     let (words, sky_side, sources) = match &sky.content {
         SkyContent::Cube { cube, .. } => {
             let (channels, ny, nx) = cube.flux_jy.dim();
-            (format!("FITS {}, {nx} x {ny} pixels, {channels} channels", path.display()), nx.max(ny), None)
+            (format!("FITS {name}, {nx} x {ny} pixels, {channels} channels"), nx.max(ny), None)
         }
         SkyContent::Components(list) => {
-            let words = format!("components {}, {} sources", path.display(), list.len());
-            (words, sky.pixels.size, Some(list.len()))
+            (format!("components {name}, {} sources", list.len()), sky.pixels.size, Some(list.len()))
         }
     };
     Look {
         words,
         channels: sky.freq_hz.len(),
         freq_hz: sky.freq_hz[sky.freq_hz.len() / 2],
+        // those of a galaxy are in the sky already
         cells: 0,
         sources,
         sky_side,

@@ -41,8 +41,10 @@ pub(super) struct Size<'a> {
 /// What a run needs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Needs {
-    /// Seconds of one core.
+    /// Seconds of all cores together.
     pub cpu_s: f64,
+    /// Seconds on the clock with the threads there are.
+    pub wall_s: f64,
     /// Peak of memory, bytes.
     pub memory: f64,
     /// Size of the products, bytes.
@@ -50,11 +52,12 @@ pub(super) struct Needs {
 }
 
 /// The program itself, fonts and libraries.
-const BASE_BYTES: f64 = 40e6;
-/// A gas cell of the built-in maker; a cell on its way from file or maker to the sky.
-const MAKE_CELL_S: f64 = 9e-6;
+const BASE_BYTES: f64 = 25e6;
+/// A gas cell of the built-in maker; a cell on its way from file or maker to the sky; a pixel that receives gas.
+const MAKE_CELL_S: f64 = 11e-6;
 const CELL_S: f64 = 3e-6;
-const CELL_BYTES: f64 = 450.0;
+const DEPOSIT_PIXEL_S: f64 = 0.4e-6;
+const CELL_BYTES: f64 = 220.0;
 /// One channel of one source at one baseline.
 const DIRECT_S: f64 = 25e-9;
 const DIRECT_LINEAR_S: f64 = 40e-9;
@@ -64,9 +67,10 @@ const WRITE_SAMPLE_S: f64 = 60e-9;
 const WRITE_PIXEL_S: f64 = 12e-9;
 /// A sample on its way into an image, beside gridding: Stokes I, weights.
 const WEIGH_S: f64 = 150e-9;
-/// The preview.
+/// The preview, and what it adds for each pixel of a plane.
 const PREVIEW_S: f64 = 0.3;
-const PREVIEW_BYTES: f64 = 60e6;
+const PREVIEW_PIXEL_S: f64 = 0.2e-6;
+const PREVIEW_BYTES: f64 = 15e6;
 
 /// Needs of `observe`, and of a whole run if `images`.
 pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: usize) -> Result<Needs> {
@@ -78,7 +82,12 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
     // gas cells leave their cube twice: in the products and as the sky
     let sky_bytes = sky * if size.cells > 0 { 16.0 } else { 8.0 };
 
-    let mut cpu_s = size.cells as f64 * (CELL_S + if size.made { MAKE_CELL_S } else { 0.0 });
+    // work of one thread, and work that all share
+    let mut serial_s = size.cells as f64 * if size.made { MAKE_CELL_S } else { 0.0 };
+    let mut cpu_s = 0.0;
+    if size.cells > 0 {
+        cpu_s += size.cells as f64 * CELL_S + (size.sky_side * size.sky_side) as f64 * DEPOSIT_PIXEL_S;
+    }
     let mut peak = size.cells as f64 * CELL_BYTES + sky_bytes;
     let used = usable(size);
     match size.direct_sources {
@@ -106,7 +115,7 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
     if size.noise {
         cpu_s += samples * NOISE_S;
     }
-    cpu_s += samples * WRITE_SAMPLE_S;
+    serial_s += samples * WRITE_SAMPLE_S;
     let value = match size.precision {
         Precision::Single => 8.0,
         Precision::Double => 16.0,
@@ -114,7 +123,8 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
     let mut disk = size.all_rows as f64 * 40.0 + samples * (value + 5.0);
 
     if images {
-        cpu_s += WRITE_PIXEL_S * (sky + 2.0 * image) + PREVIEW_S;
+        let plane = (size.image_side * size.image_side) as f64;
+        serial_s += WRITE_PIXEL_S * (sky + 2.0 * image) + PREVIEW_S + PREVIEW_PIXEL_S * plane;
         let uvw: Vec<[f64; 3]> = used.iter().map(|u| u.0).collect();
         let one = cost(square(size.image_side, size.cell_rad), &uvw, size.image_epsilon)?;
         cpu_s += channels * (2.0 * one.cpu_s + WEIGH_S * size.rows.len() as f64);
@@ -125,7 +135,8 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
         peak = peak.max(sky_bytes + table_bytes + cubes + 4.0 * image + PREVIEW_BYTES);
         disk += 4.0 * (sky + 2.0 * image) + 1e6;
     }
-    Ok(Needs { cpu_s, memory: BASE_BYTES + peak, disk })
+    let wall_s = serial_s + cpu_s / threads.max(1) as f64;
+    Ok(Needs { cpu_s: serial_s + cpu_s, wall_s, memory: BASE_BYTES + peak, disk })
 }
 
 fn square(side: usize, cell_rad: f64) -> ImageGeometry {
@@ -143,9 +154,15 @@ fn usable(size: &Size) -> Vec<([f64; 3], [u32; 2])> {
         .collect()
 }
 
-/// Memory of this machine, bytes, where the system tells.
+/// Memory that this process may use, bytes, where the system tells: that of the machine with its swap, or less where a
+/// container or a batch system sets a limit.
 pub(super) fn machine_memory() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib * 1024.0)
+    let of = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib * 1024.0)
+    };
+    let machine = of("MemTotal:")? + of("SwapTotal:").unwrap_or(0.0);
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|t| t.trim().parse::<f64>().ok());
+    Some(limit.map_or(machine, |limit| machine.min(limit)))
 }

@@ -1,7 +1,8 @@
 //! The times and baselines that a configuration asks for.
 
+use super::estimate::machine_memory;
 use super::params::{ObservationSettings, Settings, TimeRange};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::formats::visibilities::Polarisations;
 use crate::telescope::Telescope;
 use crate::units::DEG_RAD;
@@ -46,10 +47,22 @@ pub(super) struct UsableRows {
     pub report: FrameReport,
 }
 
+/// A row of one channel while it is made and sorted out.
+const ROW_BYTES: f64 = 120.0;
+
 /// The rows of a track; an error unless some are high enough, before any computing starts.
 pub(super) fn require_up(settings: &Settings, track: &Track) -> Result<UsableRows> {
     let telescope = &settings.telescope.telescope;
     let min = min_elevation_rad(&settings.observation, telescope);
+    let stations = telescope.stations.len();
+    let rows = 0.5 * (stations * stations.saturating_sub(1)) as f64 * track.steps as f64;
+    if let Some(memory) = machine_memory().filter(|memory| ROW_BYTES * rows > *memory) {
+        return Err(Error::input("the baselines and time steps do not fit into memory")
+            .found(format!("{stations} stations, {} steps: {rows:.0} rows", track.steps))
+            .expected(format!("at most {:.0} rows on this machine", memory / ROW_BYTES))
+            .place("observation.steps")
+            .hint("take fewer steps, or observe in several parts"));
+    }
     // one channel: its flags tell which rows are too low
     let (table, _, report) = new_table(telescope, track, &[1.0], 0.0, Polarisations::I, min)?;
     let rows = (0..report.rows)

@@ -1,7 +1,7 @@
 use crate::error::Watch;
 use crate::run::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ impl Console {
         if let Some(stage) = self.stage.lock().unwrap_or_else(|e| e.into_inner()).take() {
             stage.bar.finish_and_clear();
             if !self.quiet {
-                eprintln!("{:>14}  {:.1} s", stage.name, stage.started.elapsed().as_secs_f64());
+                say(&stage.name, &format!("{:.1} s", stage.started.elapsed().as_secs_f64()));
             }
         }
     }
@@ -53,12 +53,18 @@ impl Progress for Console {
 
     fn note(&self, text: &str) {
         if !self.quiet {
-            self.stage.lock().unwrap_or_else(|e| e.into_inner()).as_ref().map_or_else(
-                || eprintln!("{:>14}  {text}", "note"),
-                |stage| stage.bar.suspend(|| eprintln!("{:>14}  {text}", "note")),
-            );
+            self.stage
+                .lock()
+                .unwrap_or_else(|e| e.into_inner())
+                .as_ref()
+                .map_or_else(|| say("note", text), |stage| stage.bar.suspend(|| say("note", text)));
         }
     }
+}
+
+/// One line on standard error; a reader that has gone (`2>&1 | head`) is no reason to stop.
+fn say(name: &str, text: &str) {
+    let _ = writeln!(std::io::stderr(), "{name:>14}  {text}");
 }
 
 impl Drop for Console {

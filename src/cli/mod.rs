@@ -3,23 +3,31 @@
 mod console;
 
 use crate::error::{Error, Result, Watch};
+use crate::formats::remove_unfinished;
 use crate::run;
 use clap::{Args, Parser, Subcommand};
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Radio interferometry simulator: simulated galaxies to what a telescope sees of them.
+/// Radio interferometry simulator: from simulated galaxies to what a telescope sees of them.
 #[derive(Debug, Parser)]
-#[command(name = "skyfringe", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "skyfringe",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "Begin with: skyfringe run examples/quickstart.toml --out first\n\
+                  Every key of a configuration is explained in examples/all-keys.toml."
+)]
 struct Words {
     #[command(subcommand)]
     command: Command,
-    /// Threads to use; all cores by default. The results do not depend on it.
+    /// Threads to use [default: all cores]; the results do not depend on it.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Say nothing on standard error but errors.
+    /// No progress and no notes on standard error, only errors.
     #[arg(long, global = true)]
     quiet: bool,
 }
@@ -27,56 +35,62 @@ struct Words {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The whole chain: sky, visibilities, noise, images, preview.
+    #[command(after_help = "Writes sky.fits, visibilities.h5, dirty.fits, psf.fits, preview.png and run.json.\n\
+                            Example: skyfringe run examples/quickstart.toml --set sky.distance=\"50 Mpc\" --out far")]
     Run {
+        /// Configuration file (TOML); examples/all-keys.toml explains every key.
+        #[arg(value_name = "CONFIG")]
+        config: PathBuf,
         #[command(flatten)]
-        config: ConfigWords,
+        changes: ChangeWords,
         /// Folder for the products; made where it is missing.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// Validate only; print what the run would need.
+        #[arg(long, value_name = "DIR", required_unless_present = "check")]
+        out: Option<PathBuf>,
+        /// Validate only, write nothing; print what the run would do and need.
         #[arg(long)]
         check: bool,
-        /// Take up an interrupted run: keep the products in --out that this configuration made.
-        #[arg(long)]
+        /// Take up an interrupted run: keep the visibilities in --out if this configuration made them.
+        #[arg(long, conflicts_with = "check")]
         resume: bool,
     },
     /// Sky to visibilities alone.
+    #[command(after_help = "Example: skyfringe observe examples/quickstart.toml --out galaxy.h5")]
     Observe {
-        /// Configuration file.
+        /// Configuration file (TOML); examples/all-keys.toml explains every key.
         #[arg(value_name = "CONFIG", required_unless_present = "oskar_settings", conflicts_with = "oskar_settings")]
         config: Option<PathBuf>,
-        /// OSKAR's settings.ini in place of a configuration.
+        /// OSKAR's settings.ini in place of a configuration; paths in it are relative to its folder.
         #[arg(long, value_name = "FILE")]
         oskar_settings: Option<PathBuf>,
-        /// Change one key of the configuration: table.key=value.
-        #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "oskar_settings")]
-        set: Vec<String>,
-        /// Predict onto the uvw, channels and phase centre of this visibility file.
+        #[command(flatten)]
+        changes: ChangeWords,
+        /// Predict onto the uvw, channels and phase centre of this visibility file: no beam, no noise.
         #[arg(long, value_name = "FILE", conflicts_with = "oskar_settings")]
         uvw_from: Option<PathBuf>,
-        /// Visibility file to write (HDF5).
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-        /// Validate only; print what the run would need.
+        /// Visibility file to write (HDF5, docs/formats.md).
+        #[arg(long, value_name = "FILE", required_unless_present = "check")]
+        out: Option<PathBuf>,
+        /// Validate only, write nothing; print what it would do and need.
         #[arg(long)]
         check: bool,
     },
     /// Visibilities to dirty image and PSF cubes.
+    #[command(after_help = "Example: skyfringe image galaxy.h5 --size 384 --scale 4asec --weight natural --out galaxy")]
     Image {
         /// Visibility file (HDF5).
         #[arg(value_name = "FILE")]
         visibilities: PathBuf,
         /// Pixels along each side.
-        #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
+        #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
         size: u16,
-        /// Pixel size, for example 2asec.
-        #[arg(long, value_name = "ANGLE")]
+        /// Pixel size with its unit, for example 2asec or "0.5 arcmin".
+        #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
         scale: String,
         /// natural, uniform or briggs:ROBUST.
-        #[arg(long, default_value = "briggs:0")]
+        #[arg(long, value_name = "WORD", default_value = "briggs:0")]
         weight: String,
-        /// Relative accuracy of gridding.
-        #[arg(long, default_value_t = 1e-5)]
+        /// Relative accuracy of gridding, 1e-12 to 1e-2.
+        #[arg(long, value_name = "NUMBER", default_value = "1e-5", allow_negative_numbers = true)]
         epsilon: f64,
         /// Exact sums instead of gridding (slow; for comparisons).
         #[arg(long)]
@@ -88,34 +102,31 @@ enum Command {
         #[arg(long, value_name = "PREFIX")]
         out: PathBuf,
     },
-    /// The arrays that come with the program.
+    /// List and show arrays of stations.
     #[command(subcommand)]
     Telescope(TelescopeWords),
-    /// Skies: make galaxies, look into files.
+    /// Make galaxies; look into files.
     #[command(subcommand)]
     Sky(SkyWords),
 }
 
 #[derive(Debug, Args)]
-struct ConfigWords {
-    /// Configuration file (TOML).
-    #[arg(value_name = "CONFIG")]
-    config: PathBuf,
-    /// Change one key of the configuration: table.key=value.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+struct ChangeWords {
+    /// Change one key of the configuration, as in sky.distance="50 Mpc"; may be given several times.
+    #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
     set: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
 enum TelescopeWords {
-    /// Names, versions and sizes of the arrays.
+    /// Names, versions and sizes of the arrays that come with the program.
     List,
     /// Stations, baselines and source of one array.
     Show {
         /// Name as in the list, a telescope file, or an OSKAR telescope folder.
         #[arg(value_name = "NAME")]
         name: String,
-        /// Picture of layout and uv coverage (PNG).
+        /// Draw layout and uv coverage of 4 h into this file (PNG).
         #[arg(long, value_name = "FILE")]
         plot: Option<PathBuf>,
         /// Print every station.
@@ -129,13 +140,14 @@ enum TelescopeWords {
 
 #[derive(Debug, Subcommand)]
 enum SkyWords {
-    /// Make galaxies in IllustrisTNG's file format.
+    /// Make galaxies in IllustrisTNG's file format, for sky.snapshot.
+    #[command(after_help = "Example: skyfringe sky galaxies --count 10 --seed 3 --out galaxies")]
     Galaxies {
         /// How many.
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         count: u32,
         /// Seed; equal seeds give equal galaxies.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
         seed: u64,
         /// Folder for the files; made where it is missing.
         #[arg(long, value_name = "DIR")]
@@ -143,7 +155,7 @@ enum SkyWords {
     },
     /// What a snapshot, FITS image, sky list or visibility file holds.
     Info {
-        /// A file, or the folder of a snapshot.
+        /// Snapshot (file or folder), FITS image, OSKAR sky list, or visibility file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
@@ -157,25 +169,34 @@ pub fn main() -> i32 {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
     let words = Words::parse();
-    match execute(words) {
-        Ok(text) => {
-            // a reader that has seen enough (`| head`) is no error
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            0
-        }
+    match execute(words).and_then(|text| print(&text)) {
+        Ok(()) => 0,
         Err(error) => {
-            eprintln!("error: {error}");
+            // with standard error gone there is nobody to tell
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             error.exit_code()
         }
     }
 }
 
+/// Writes to standard output. A reader that has seen enough (`| head`) is no error, a full disk is.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::io("write", Path::new("standard output"), e)),
+        _ => Ok(()),
+    }
+}
+
 fn execute(words: Words) -> Result<String> {
     let stop = Arc::new(AtomicBool::new(false));
-    let handler = stop.clone();
+    let (handler, folder) = (stop.clone(), product_folder(&words.command));
     ctrlc::set_handler(move || {
         // the second Ctrl-C does not wait for the next check
         if handler.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            if let Some(folder) = &folder {
+                remove_unfinished(folder);
+            }
             std::process::exit(130);
         }
     })
@@ -189,25 +210,47 @@ fn execute(words: Words) -> Result<String> {
     pool.install(|| dispatch(words.command, &console))
 }
 
+/// The folder that a command writes its products into.
+fn product_folder(command: &Command) -> Option<PathBuf> {
+    let beside = |file: &Path| match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    match command {
+        Command::Run { out, .. } => out.clone(),
+        Command::Observe { out, .. } => out.as_deref().map(beside),
+        Command::Image { out, .. } => Some(beside(out)),
+        Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(beside),
+        Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
+        Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) => None,
+    }
+}
+
 fn dispatch(command: Command, console: &console::Console) -> Result<String> {
     match command {
-        Command::Run { config, out, check, resume } => {
-            let settings = run::load_settings(&config.config, &config.set)?;
-            if check {
-                return run::check(&settings);
+        Command::Run { config, changes, out, check, resume } => {
+            let settings = run::load_settings(&config, &changes.set)?;
+            match out {
+                Some(out) if !check => run::chain::run(&settings, &out, resume, console),
+                _ => run::check(&settings, run::Extent::Run),
             }
-            run::chain::run(&settings, &out, resume, console)
         }
-        Command::Observe { config, oskar_settings, set, uvw_from, out, check } => {
+        Command::Observe { config, oskar_settings, changes, uvw_from, out, check } => {
             let settings = match (&config, &oskar_settings) {
-                (Some(config), _) => run::load_settings(config, &set)?,
-                (None, Some(file)) => run::oskar_settings::load(file)?,
+                (Some(config), _) => run::load_settings(config, &changes.set)?,
+                (None, Some(file)) if changes.set.is_empty() => run::oskar_settings::load(file)?,
+                (None, Some(_)) => {
+                    return Err(Error::input("--set changes a configuration, not OSKAR's settings")
+                        .found("--set with --oskar-settings")
+                        .expected("one of the two")
+                        .hint("edit the settings file"));
+                }
                 (None, None) => unreachable!("clap asks for one of the two"),
             };
-            if check {
-                return run::check(&settings);
+            match out {
+                Some(out) if !check => run::observe::run(&settings, uvw_from.as_deref(), &out, console),
+                _ => run::check(&settings, run::Extent::Observe),
             }
-            run::observe::run(&settings, uvw_from.as_deref(), &out, console)
         }
         Command::Image { visibilities, size, scale, weight, epsilon, dft, keep_beyond_nyquist, out } => {
             let request = run::image::ImageRequest::new(

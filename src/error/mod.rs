@@ -50,6 +50,13 @@ impl Error {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 error.hint("free some space or choose another --out; nothing half-written was left behind")
             }
+            io::ErrorKind::NotFound => error.hint("check the path; relative paths start at the current folder"),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                error.hint("check who may use it, or choose another place")
+            }
+            io::ErrorKind::InvalidData => error.hint("this is not a text file: name another"),
+            io::ErrorKind::IsADirectory => error.hint("this is a folder: name a file"),
+            io::ErrorKind::NotADirectory => error.hint("a part of this path is a file, not a folder"),
             _ => error,
         }
     }

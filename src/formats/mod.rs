@@ -10,4 +10,4 @@ mod staged;
 pub mod telescope;
 pub mod visibilities;
 
-pub use staged::Staged;
+pub use staged::{Staged, remove_unfinished};

@@ -29,7 +29,10 @@ impl Staged {
         match fs::metadata(folder) {
             Ok(m) if m.is_dir() => {}
             Ok(_) => {
-                return Err(Error::input("the output folder is a file").found(folder.display()).expected("a folder"));
+                return Err(Error::input("the output folder is a file")
+                    .found(folder.display())
+                    .expected("a folder")
+                    .hint("choose another --out"));
             }
             Err(e) => return Err(Error::io("open the output folder", folder, e)),
         }
@@ -38,7 +41,8 @@ impl Staged {
         {
             return Err(Error::input("the output exists and is not a regular file")
                 .found(target.display())
-                .expected("a new name, or a file that may be replaced"));
+                .expected("a new name, or a file that may be replaced")
+                .hint("choose another --out"));
         }
         // creating it now shows a read-only or full disk before any computing starts
         for number in 0..1000 {
@@ -91,6 +95,17 @@ impl Drop for Staged {
     }
 }
 
+/// Removes the unfinished products of this process in `folder`: for an end that unwinds nothing.
+pub fn remove_unfinished(folder: &Path) {
+    let ours = format!(".{}-", std::process::id());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') && name.ends_with(".partial") && name.contains(&ours) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +129,11 @@ mod tests {
         assert_eq!(fs::read_to_string(&target).unwrap(), "new");
         drop(Staged::new(&target).unwrap());
         assert_eq!(names(folder.path()), ["x.fits"]);
+        let left = Staged::new(&target).unwrap();
+        fs::write(folder.path().join(".x.fits.1-0.partial"), "another's").unwrap();
+        remove_unfinished(folder.path());
+        assert!(!left.path().exists());
+        fs::remove_file(folder.path().join(".x.fits.1-0.partial")).unwrap();
         Staged::write_bytes(&folder.path().join("y".repeat(255)), b"z").unwrap();
         assert_eq!(names(folder.path()).len(), 2);
     }

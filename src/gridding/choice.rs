@@ -14,6 +14,21 @@ pub(super) struct Extent {
     pub w_max: f64,
 }
 
+impl Extent {
+    /// That of `uvw`.
+    pub fn of(uvw: &[[f64; 3]]) -> Extent {
+        let nothing = Extent { u_max: 0.0, v_max: 0.0, w_min: f64::INFINITY, w_max: 0.0 };
+        let mut extent = uvw.iter().fold(nothing, |e, c| Extent {
+            u_max: e.u_max.max(c[0].abs()),
+            v_max: e.v_max.max(c[1].abs()),
+            w_min: e.w_min.min(c[2].abs()),
+            w_max: e.w_max.max(c[2].abs()),
+        });
+        extent.w_min = extent.w_min.min(extent.w_max);
+        extent
+    }
+}
+
 /// What a plan is built from.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Choice {
@@ -83,13 +98,13 @@ pub(super) fn choose(geometry: &ImageGeometry, count: usize, extent: &Extent, ep
 }
 
 /// Nanoseconds of one core for one plane: FFTs of the image's rows and of all columns, and the w screen.
-fn plane_cost(geometry: &ImageGeometry, nu: usize, nv: usize) -> f64 {
+pub(super) fn plane_cost(geometry: &ImageGeometry, nu: usize, nv: usize) -> f64 {
     let (nx, ny, nu, nv) = (geometry.nx as f64, geometry.ny as f64, nu as f64, nv as f64);
     0.4 * (ny * nu * nu.log2() + nu * nv * nv.log2()) + 5.0 * nx * ny
 }
 
 /// Nanoseconds of one core to spread one visibility over one plane.
-fn touch_cost(support: usize) -> f64 {
+pub(super) fn touch_cost(support: usize) -> f64 {
     let lanes = (2 * support).next_multiple_of(4) as f64;
     let kernel_lanes = support.next_multiple_of(4) as f64;
     10.0 + 0.08 * support as f64 * lanes + 0.12 * kernel_lanes * (support + 4) as f64

@@ -15,6 +15,7 @@
 //! | shapes | kernel shapes and their errors |
 //! | kernel | evaluation of one kernel, its Fourier transform |
 //! | choice | grid size, supports and planes from epsilon, by cost |
+//! | cost | estimates of time and memory |
 //! | plan | visibilities sorted by tile and plane |
 //! | tile | inner loops between visibilities and one tile |
 //! | plane | one w plane between image and grid (FFT, w screen) |
@@ -23,6 +24,7 @@
 
 mod adjoint;
 mod choice;
+mod cost;
 pub mod dft;
 mod forward;
 mod kernel;
@@ -32,6 +34,7 @@ mod shapes;
 mod tile;
 mod turns;
 
+pub use cost::{Cost, cost};
 pub use plan::Plan;
 
 use crate::error::{Error, Result, Watch};

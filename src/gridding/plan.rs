@@ -71,14 +71,7 @@ impl Plan {
                 .expected(format!("fewer than {MIRRORED}"))
                 .hint("grid fewer channels at once"));
         }
-        let nothing = Extent { u_max: 0.0, v_max: 0.0, w_min: f64::INFINITY, w_max: 0.0 };
-        let mut extent = uvw.iter().fold(nothing, |e, c| Extent {
-            u_max: e.u_max.max(c[0].abs()),
-            v_max: e.v_max.max(c[1].abs()),
-            w_min: e.w_min.min(c[2].abs()),
-            w_max: e.w_max.max(c[2].abs()),
-        });
-        extent.w_min = extent.w_min.min(extent.w_max);
+        let extent = Extent::of(uvw);
         let choice = choose(&geometry, uvw.len(), &extent, epsilon)?;
         let kernel = Kernel::new(&choice.uv);
         let w_kernel = choice.w.as_ref().map(Kernel::new);

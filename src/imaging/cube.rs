@@ -81,9 +81,13 @@ pub fn make_images(table: &VisibilityTable, params: &ImageParams, watch: &Watch)
         return Err(if beyond > 0 {
             error
                 .found(format!("all {beyond} unflagged samples beyond the image's Nyquist limit"))
+                .expected("some baselines shorter than 0.5/cell wavelengths")
                 .hint("choose a smaller pixel")
         } else {
-            error.found(format!("{rows} rows x {channels} channels, all flagged or of weight 0"))
+            error
+                .found(format!("{rows} rows x {channels} channels, all flagged or of weight 0"))
+                .expected("some that are not flagged and have a weight above 0")
+                .hint("look at the flags; `skyfringe sky info` counts them")
         });
     }
     images.note_beyond_nyquist(params.keep_beyond_nyquist);

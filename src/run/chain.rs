@@ -1,5 +1,6 @@
 //! The command `run`: sky -> visibilities -> images -> preview and record.
 
+use super::check::{Extent, require_memory};
 use super::headers::{observation_cards, program};
 use super::image::{CubeAxes, Product, image_table, params_of, totals, write_product};
 use super::observe::{observe, write};
@@ -33,8 +34,8 @@ const VISIBILITIES: &str = "visibilities.h5";
 pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progress) -> Result<String> {
     let telescope = &settings.telescope.telescope;
     let track = plan::track(&settings.observation, telescope)?;
-    plan::require_up(settings, &track)?;
-    make_folder(out)?;
+    let usable = plan::require_up(settings, &track)?;
+    let _folder = make_folder(out)?;
     // an unwritable folder or a product that is no file shows now, not after the computing
     for name in [SKY, SKY_TB, SKY_KINEMATIC, VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
         drop(Staged::new(&out.join(name))?);
@@ -49,6 +50,8 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
 
     let clock = Clock::now();
     let sky = prepare(settings, &track, None, progress)?;
+    require_memory(settings, &usable, &sky, Extent::Run)?;
+    drop(usable);
     sky.notes.iter().for_each(|n| {
         progress.note(n);
         record.note(n);

@@ -38,10 +38,13 @@ impl ImageRequest {
     ) -> Result<ImageRequest> {
         let cell_rad = parse_quantity(scale, Dimension::Angle).map_err(|e| e.place("--scale"))?;
         if cell_rad <= 0.0 {
-            return Err(Error::input("--scale must be positive").found(scale).expected("a pixel size such as 2asec"));
+            return Err(Error::input("the pixel size must be above 0")
+                .found(scale)
+                .expected("a pixel size such as 2asec")
+                .place("--scale"));
         }
         let method = match epsilon {
-            Some(epsilon) => ImageMethod::Fft { epsilon: super::params::check_epsilon("--epsilon", epsilon)? },
+            Some(epsilon) => ImageMethod::Fft { epsilon: super::params::check_epsilon(epsilon)? },
             None => ImageMethod::Dft,
         };
         let weighting = Weighting::parse(weight).map_err(|e| e.place("--weight"))?;

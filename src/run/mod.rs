@@ -4,6 +4,8 @@
 //! standard output. Progress and remarks go through [`Progress`].
 
 pub mod chain;
+mod check;
+mod estimate;
 mod headers;
 pub mod image;
 pub mod observe;
@@ -21,7 +23,7 @@ mod sky_files;
 pub mod telescope;
 pub mod telescope_plot;
 
-pub use plan::check;
+pub use check::{Extent, check};
 
 use crate::error::{Result, Watch};
 use crate::formats::config::Document;

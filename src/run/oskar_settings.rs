@@ -9,7 +9,7 @@ use super::params::{
     supported_oskar_folder,
 };
 use crate::error::{Error, Result};
-use crate::formats::oskar::{OskarSettings, read_oskar_settings};
+use crate::formats::oskar::{OskarSetting, OskarSettings, read_oskar_settings};
 use crate::formats::visibilities::{Polarisations, Precision};
 use crate::imaging::Weighting;
 use crate::telescope::beam::BeamChoice;
@@ -32,7 +32,10 @@ pub fn load(path: &Path) -> Result<Settings> {
             fwhm_rad: keys.need_number("telescope", "gaussian_beam/fwhm_deg")? * DEG_RAD,
             reference_hz: keys.need_number("telescope", "gaussian_beam/ref_freq_hz")?,
         },
-        other => return Err(keys.unsupported("telescope", "station_type", other, "Isotropic beam or Gaussian beam")),
+        other => {
+            let known = "Isotropic beam or Gaussian beam (aperture arrays and others come with later releases)";
+            return Err(keys.unsupported("telescope", "station_type", other, known));
+        }
     };
     // a Gaussian is 1 at the phase centre already
     keys.one_of("telescope", "normalise_beams_at_phase_centre", &["true", "false"])?;
@@ -47,26 +50,27 @@ pub fn load(path: &Path) -> Result<Settings> {
         keys.need_number("observation", "phase_centre_ra_deg")?,
         keys.need_number("observation", "phase_centre_dec_deg")?,
     );
-    let channels = keys.number("observation", "num_channels")?.unwrap_or(1.0) as usize;
+    let channels = keys.count("observation", "num_channels")?;
     let start_hz = keys.need_number("observation", "start_frequency_hz")?;
     let step_hz = keys.number("observation", "frequency_inc_hz")?.unwrap_or(0.0);
-    if channels == 0 || (channels > 1 && step_hz <= 0.0) || start_hz <= 0.0 {
+    if (channels > 1 && step_hz <= 0.0) || start_hz <= 0.0 {
         return Err(Error::input("the channels of the OSKAR settings are not ascending frequencies")
             .found(format!("{channels} channels from {start_hz} Hz by {step_hz} Hz"))
-            .expected("at least one channel, a positive start and increment")
+            .expected("a positive start_frequency_hz, and a positive frequency_inc_hz for more than one channel")
             .place(path.display()));
     }
     let start = keys.need_text("observation", "start_time_utc")?;
     let start =
         parse_utc(&start).map_err(|e| e.place(format!("{}, key observation/start_time_utc", path.display())))?;
-    let length_s = oskar_length_s(&keys.need_text("observation", "length")?)
-        .ok_or_else(|| keys.unsupported("observation", "length", "?", "seconds, or hh:mm:ss"))?;
-    let steps = keys.number("observation", "num_time_steps")?.unwrap_or(1.0) as usize;
+    let length = keys.need_text("observation", "length")?;
+    let length_s = oskar_length_s(&length)
+        .ok_or_else(|| keys.unsupported("observation", "length", &length, "seconds, or hh:mm:ss"))?;
+    let steps = keys.count("observation", "num_time_steps")?;
 
     for key in ["channel_bandwidth_hz", "time_average_sec"] {
         if keys.number("interferometer", key)?.unwrap_or(0.0) != 0.0 {
             let value = keys.text("interferometer", key).unwrap_or_default();
-            return Err(keys.unsupported("interferometer", key, &value, "0: smearing comes with a later release"));
+            return Err(keys.unsupported("interferometer", key, &value, "0 (smearing comes with a later release)"));
         }
     }
     // ours to choose: precision, devices and file names do not change the numbers asked for
@@ -120,7 +124,7 @@ pub fn load(path: &Path) -> Result<Settings> {
             phase_centre,
             time: TimeRange::Start { mjd_utc: start },
             length_s,
-            steps: steps.max(1),
+            steps,
             earth: EarthOrientation::new(Frame::Oskar),
             // OSKAR flags nothing; its horizon is that of each source
             min_elevation_rad: Some(-90.0 * DEG_RAD),
@@ -167,7 +171,8 @@ impl Keys {
     fn need_text(&mut self, group: &str, key: &str) -> Result<String> {
         self.text(group, key).filter(|v| !v.is_empty()).ok_or_else(|| {
             Error::input("a key is missing in the OSKAR settings")
-                .expected(format!("{key} in group [{group}]"))
+                .found(format!("no {group}/{key}"))
+                .expected(format!("{key}=... in group [{group}]"))
                 .place(self.path.display())
         })
     }
@@ -182,6 +187,15 @@ impl Keys {
         match text.parse::<f64>() {
             Ok(v) if v.is_finite() => Ok(Some(v)),
             _ => Err(self.unsupported(group, key, &text, "a number")),
+        }
+    }
+
+    /// A whole number of at least 1, which is also the default.
+    fn count(&mut self, group: &str, key: &str) -> Result<usize> {
+        let Some(text) = self.text(group, key) else { return Ok(1) };
+        match text.parse::<usize>() {
+            Ok(n) if n > 0 => Ok(n),
+            _ => Err(self.unsupported(group, key, &text, "a whole number of at least 1")),
         }
     }
 
@@ -200,18 +214,29 @@ impl Keys {
     }
 
     fn unsupported(&self, group: &str, key: &str, found: &str, expected: &str) -> Error {
-        let line = self.settings.entries.iter().rev().find(|e| e.group == group && e.key == key).map_or(0, |e| e.line);
-        Error::input(format!("this value of {group}/{key} is not supported"))
-            .found(format!("\"{found}\""))
-            .expected(expected)
-            .place(format!("{}, line {line}", self.path.display()))
+        let entry = self.settings.entries.iter().rev().find(|e| e.group == group && e.key == key);
+        let error = Error::input(format!("this value of {group}/{key} is not supported")).expected(expected);
+        match entry {
+            Some(e) => error
+                .found(format!("\"{found}\""))
+                .place(format!("{}, line {}", self.path.display(), e.line))
+                .hint("change the line, or use OSKAR for this observation"),
+            None => error
+                .found(format!("no such line, and OSKAR's default is \"{found}\""))
+                .place(self.path.display())
+                .hint(format!("add {key}=... to group [{group}]")),
+        }
     }
 
     fn finish(self) -> Result<()> {
-        match self.settings.entries.iter().find(|e| !self.used.iter().any(|(g, k)| *g == e.group && *k == e.key)) {
+        // details of a noise that is switched off
+        let idle = |e: &&OskarSetting| e.group == "interferometer" && e.key.starts_with("noise/");
+        let used = |e: &&OskarSetting| self.used.iter().any(|(g, k)| *g == e.group && *k == e.key);
+        match self.settings.entries.iter().find(|e| !used(e) && !idle(e)) {
             None => Ok(()),
             Some(e) => Err(Error::input("this OSKAR setting is not supported yet")
                 .found(format!("{}/{} = {}", e.group, e.key, e.value))
+                .expected("settings of point and Gaussian skies, isotropic or Gaussian stations, without smearing")
                 .place(format!("{}, line {}", self.path.display(), e.line))
                 .hint("remove the line if its default is what you want")),
         }

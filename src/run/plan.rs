@@ -1,11 +1,12 @@
-//! What a configuration asks for, before any of it is done.
+//! The times and baselines that a configuration asks for.
 
-use super::params::{ObservationSettings, Settings, SkySource, TimeRange};
-use crate::error::Result;
+use super::estimate::machine_memory;
+use super::params::{ObservationSettings, Settings, TimeRange};
+use crate::error::{Error, Result};
+use crate::formats::visibilities::Polarisations;
 use crate::telescope::Telescope;
-use crate::time::format_utc;
-use crate::units::{DEG_RAD, Dimension, format_quantity};
-use crate::visibilities::{FrameReport, Instant, Track};
+use crate::units::DEG_RAD;
+use crate::visibilities::{FrameReport, Instant, Track, new_table};
 
 /// Elevation below which samples are flagged where the configuration does not say: 30 deg for
 /// aperture arrays that look up (SKA-Low), 15 deg for dishes.
@@ -36,13 +37,42 @@ pub(super) fn track(settings: &ObservationSettings, telescope: &Telescope) -> Re
     })
 }
 
-/// An error unless some sample of the track is high enough, before any computing starts.
-pub(super) fn require_up(settings: &Settings, track: &Track) -> Result<FrameReport> {
+/// Whether each row's baseline can be used is decided by geometry alone: uvw of the rows (m) with the stations of
+/// each, those that are too low left out.
+#[derive(Debug)]
+pub(super) struct UsableRows {
+    /// uvw of the rows that are not flagged, m, and their two stations.
+    pub rows: Vec<([f64; 3], [u32; 2])>,
+    /// How many there are, and how many are too low.
+    pub report: FrameReport,
+}
+
+/// A row of one channel while it is made and sorted out.
+const ROW_BYTES: f64 = 120.0;
+
+/// The rows of a track; an error unless some are high enough, before any computing starts.
+pub(super) fn require_up(settings: &Settings, track: &Track) -> Result<UsableRows> {
     let telescope = &settings.telescope.telescope;
     let min = min_elevation_rad(&settings.observation, telescope);
-    let (_, _, report) =
-        crate::visibilities::new_table(telescope, track, &[], 0.0, settings.observation.polarisations, min)?;
-    Ok(report)
+    let stations = telescope.stations.len();
+    let rows = 0.5 * (stations * stations.saturating_sub(1)) as f64 * track.steps as f64;
+    if let Some(memory) = machine_memory().filter(|memory| ROW_BYTES * rows > *memory) {
+        return Err(Error::input("the baselines and time steps do not fit into memory")
+            .found(format!("{stations} stations, {} steps: {rows:.0} rows", track.steps))
+            .expected(format!("at most {:.0} rows on this machine", memory / ROW_BYTES))
+            .place("observation.steps")
+            .hint("take fewer steps, or observe in several parts"));
+    }
+    // one channel: its flags tell which rows are too low
+    let (table, _, report) = new_table(telescope, track, &[1.0], 0.0, Polarisations::I, min)?;
+    let rows = (0..report.rows)
+        .filter(|row| !table.flag[[*row, 0, 0]])
+        .map(|row| {
+            let uvw = [0, 1, 2].map(|k| table.uvw_m[[row, k]]);
+            (uvw, [table.antenna1[row], table.antenna2[row]])
+        })
+        .collect();
+    Ok(UsableRows { rows, report })
 }
 
 /// The longest projected baseline of a track, m.
@@ -57,60 +87,4 @@ pub(super) fn longest_projected_m(telescope: &Telescope, track: &Track) -> Resul
         }
     }
     Ok(longest)
-}
-
-/// What a run would do and need, in words: `run --check`.
-///
-/// Memory and time are estimates from the numbers of samples and pixels, on the scale of what was
-/// measured on two cores of an AMD EPYC (README).
-pub fn check(settings: &Settings) -> Result<String> {
-    let telescope = &settings.telescope.telescope;
-    let track = track(&settings.observation, telescope)?;
-    let min_elevation = min_elevation_rad(&settings.observation, telescope);
-    let channels = super::skies::channel_count(&settings.sky)?;
-    let report = require_up(settings, &track)?;
-    let products = settings.observation.polarisations.count();
-    let samples = report.rows * channels * products;
-    let side = match settings.image.size {
-        super::params::PixelChoice::Given(n) => n,
-        super::params::PixelChoice::Auto => settings.image.max_size,
-    };
-    let pixels = side * side * channels;
-    // table: 16 B value, 4 B weight, 1 B flag; cubes: sky, dirty, PSF in f64 and one in f32
-    let bytes = samples * 21 + pixels * 28 + side * side * 4 * 16 * 3;
-    // CPU time of one visibility through the gridder, and of one pixel through its FFTs, once each for
-    // prediction, dirty image and PSF
-    let cpu_s = samples as f64 * 3.0 * 1.0e-6 + pixels as f64 * 3.0 * 2.5e-6;
-    let source = match &settings.sky.source {
-        SkySource::Snapshot { path, .. } => format!("snapshot {}", path.display()),
-        SkySource::Galaxy { seed, .. } => format!("built-in galaxy, seed {seed}"),
-        SkySource::Fits { path, .. } => format!("FITS {}", path.display()),
-        SkySource::Components { path } => format!("components {}", path.display()),
-    };
-    let end = track.start_mjd_utc + settings.observation.length_s / crate::units::DAY_S;
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| text.push_str(&format!("{name:>14}  {value}\n"));
-    line("configuration", "valid".into());
-    line("sky", source);
-    line("telescope", format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()));
-    line("time", format!("{} to {} UTC", format_utc(track.start_mjd_utc), format_utc(end)));
-    line("steps", format!("{} of {}", track.steps, format_quantity(track.step_s, Dimension::Time)));
-    line(
-        "flagged",
-        format!("{} of {} rows below {:.0} deg elevation", report.rows_too_low, report.rows, min_elevation / DEG_RAD),
-    );
-    line("samples", format!("{} rows x {channels} channels x {products} products = {samples}", report.rows));
-    line(
-        "images",
-        format!(
-            "{side} x {side} pixels x {channels} channels{}",
-            match settings.image.size {
-                super::params::PixelChoice::Given(_) => "",
-                super::params::PixelChoice::Auto => " at most",
-            }
-        ),
-    );
-    line("memory", format!("about {:.1} GiB", bytes as f64 / (1u64 << 30) as f64 + 0.1));
-    line("time", format!("about {:.0} CPU seconds", cpu_s.max(1.0)));
-    Ok(text)
 }

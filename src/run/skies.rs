@@ -25,7 +25,7 @@ use crate::visibilities::Track;
 use ndarray::Array3;
 
 /// Channels where the configuration gives no number.
-const DEFAULT_CHANNELS: usize = 32;
+pub(super) const DEFAULT_CHANNELS: usize = 32;
 
 /// The sky of a run, on its pixels and channels.
 #[derive(Debug)]
@@ -57,16 +57,6 @@ pub(super) enum SkyContent {
     Cube { cube: SkyCube, products: Option<Box<HiProducts>> },
     /// Components.
     Components(Vec<Component>),
-}
-
-/// Number of channels a run will have, as far as the configuration and file headers tell.
-pub(super) fn channel_count(sky: &SkySettings) -> Result<usize> {
-    Ok(match (&sky.source, sky.spectral.channels) {
-        (_, Some(n)) => n,
-        (SkySource::Fits { path, .. }, None) => read_cube(path)?.data.dim().0,
-        (SkySource::Components { .. }, None) => 1,
-        (_, None) => DEFAULT_CHANNELS,
-    })
 }
 
 /// Channels that are prescribed from outside: those of an existing visibility file.
@@ -107,18 +97,8 @@ pub(super) fn prepare(
             from_galaxy(settings, galaxy, object, track, fixed, progress)
         }
         SkySource::Galaxy { seed, hi_mass_msun, cells } => {
-            let mut params = GalaxyParams::random(*seed);
-            if let Some(mass) = hi_mass_msun {
-                params = params.with_hi_mass(*mass);
-            }
-            if let Some(n) = cells {
-                params.n_cells = *n;
-            }
             progress.stage("galaxy", 1);
-            let made = make_galaxy(&params)?;
-            // the maker puts its galaxy in the middle of the box
-            let centre = [0.5 * made.header.box_size; 3];
-            let galaxy = from_snapshot(&made, Some(centre), &hi_model(&settings.sky), false)?;
+            let galaxy = built_in(&settings.sky, &galaxy_params(*seed, *hi_mass_msun, *cells))?;
             from_galaxy(settings, galaxy, format!("Built-in galaxy {seed}"), track, fixed, progress)
         }
         SkySource::Fits { path, subtract_mean } => {
@@ -128,6 +108,26 @@ pub(super) fn prepare(
         }
         SkySource::Components { path } => from_components(settings, path, track, fixed),
     }
+}
+
+/// What the built-in maker is asked for.
+pub(super) fn galaxy_params(seed: u64, hi_mass_msun: Option<f64>, cells: Option<usize>) -> GalaxyParams {
+    let mut params = GalaxyParams::random(seed);
+    if let Some(mass) = hi_mass_msun {
+        params = params.with_hi_mass(mass);
+    }
+    if let Some(n) = cells {
+        params.n_cells = n;
+    }
+    params
+}
+
+/// A galaxy of the built-in maker.
+pub(super) fn built_in(sky: &SkySettings, params: &GalaxyParams) -> Result<LoadedGalaxy> {
+    let made = make_galaxy(params)?;
+    // the maker puts its galaxy in the middle of the box
+    let centre = [0.5 * made.header.box_size; 3];
+    from_snapshot(&made, Some(centre), &hi_model(sky), false)
 }
 
 fn hi_model(sky: &SkySettings) -> HiModel {
@@ -149,11 +149,7 @@ fn from_galaxy(
     progress: &dyn Progress,
 ) -> Result<PreparedSky> {
     let sky = &settings.sky;
-    let cosmology = match &sky.placing.cosmology {
-        Some(name) => Cosmology::named(name)?,
-        None => galaxy.cosmology.clone(),
-    };
-    let placement = place(&sky.placing, &cosmology)?;
+    let (placement, cosmology) = placed(&sky.placing, &galaxy.cosmology)?;
     let orientation = match sky.inclined {
         Inclined::BoxAxis(axis) => Orientation::Box([BoxAxis::X, BoxAxis::Y, BoxAxis::Z][axis.min(2)]),
         Inclined::Euler([a, b, c]) => {
@@ -166,9 +162,7 @@ fn from_galaxy(
             spin_within_kpc: None,
         },
     };
-    let longest_m = plan::longest_projected_m(&settings.telescope.telescope, track)?;
-    let longest = longest_m * placement.line_freq_hz() / C_M_S;
-    let pixels = choose(&settings.image, extent_rad(&galaxy, &placement), longest);
+    let pixels = galaxy_pixels(settings, track, extent_kpc(&galaxy), &placement)?;
     let channels = sky.spectral.channels.unwrap_or(DEFAULT_CHANNELS);
     let band = match (fixed, sky.spectral.centre_hz, sky.spectral.width_hz) {
         (Some(f), ..) => Band::Given { first_hz: f.freq_hz[0], channels: f.freq_hz.len(), width_hz: f.width_hz },
@@ -207,8 +201,8 @@ fn from_galaxy(
     })
 }
 
-/// Twice the radius that holds 99 % of the HI, as an angle, with a margin of one quarter.
-fn extent_rad(galaxy: &LoadedGalaxy, placement: &Placement) -> f64 {
+/// Twice the radius that holds 99 % of the HI, kpc, with a margin of one quarter.
+pub(super) fn extent_kpc(galaxy: &LoadedGalaxy) -> f64 {
     let cells = &galaxy.cells;
     let mut radii: Vec<(f64, f64)> = cells
         .position_kpc
@@ -223,7 +217,28 @@ fn extent_rad(galaxy: &LoadedGalaxy, placement: &Placement) -> f64 {
         mass += m;
         mass >= wanted
     });
-    2.5 * radius_kpc.map_or(1.0, |r| r.0) / (placement.angular_diameter_distance_mpc() * 1e3)
+    2.5 * radius_kpc.map_or(1.0, |r| r.0)
+}
+
+/// The pixels for an object of `extent_kpc`.
+pub(super) fn galaxy_pixels(
+    settings: &Settings,
+    track: &Track,
+    extent_kpc: f64,
+    placement: &Placement,
+) -> Result<PixelGrid> {
+    let longest_m = plan::longest_projected_m(&settings.telescope.telescope, track)?;
+    let longest = longest_m * placement.line_freq_hz() / C_M_S;
+    Ok(choose(&settings.image, extent_kpc / (placement.angular_diameter_distance_mpc() * 1e3), longest))
+}
+
+/// Where the object stands, in the cosmology that the configuration names or `own`, that of the gas.
+pub(super) fn placed(placing: &PlacingSettings, own: &Cosmology) -> Result<(Placement, Cosmology)> {
+    let cosmology = match &placing.cosmology {
+        Some(name) => Cosmology::named(name)?,
+        None => own.clone(),
+    };
+    Ok((place(placing, &cosmology)?, cosmology))
 }
 
 /// Distance and redshift: the one not given follows from the cosmology; with both given the redshift is

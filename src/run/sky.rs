@@ -4,6 +4,7 @@ use super::Progress;
 use crate::error::{Error, Result};
 use crate::formats::fits::header_summary;
 use crate::formats::oskar::read_oskar_sky;
+use crate::formats::snapshot::describe;
 use crate::formats::visibilities::read_visibility_frame;
 use crate::sky::galaxy::write_galaxies;
 use crate::sky::snapshot;
@@ -11,11 +12,11 @@ use crate::time::format_utc;
 use crate::units::{DEG_RAD, Dimension, format_quantity};
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes `count` galaxies in IllustrisTNG's format into `out`.
 pub fn galaxies(count: u32, seed: u64, out: &Path, progress: &dyn Progress) -> Result<String> {
-    make_folder(out)?;
+    let _folder = make_folder(out)?;
     let watch = progress.stage("galaxies", u64::from(count));
     let files = write_galaxies(count as usize, seed, out, &watch)?;
     Ok(files.iter().map(|f| format!("{}\n", f.display())).collect())
@@ -26,33 +27,39 @@ pub fn info(path: &Path) -> Result<String> {
     if path.is_dir() {
         return Ok(snapshot::info(path, &crate::error::Watch::silent())?.to_string());
     }
-    let mut start = [0u8; 8];
-    let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    let n = file.read(&mut start).map_err(|e| Error::io("read", path, e))?;
-    if start[..n].starts_with(b"\x89HDF\r\n\x1a\n") {
-        // a visibility file has uvw where a snapshot has a header
-        return match read_visibility_frame(path) {
-            Ok(table) => Ok(visibility_summary(&table)),
-            Err(not_visibilities) => match snapshot::info(path, &crate::error::Watch::silent()) {
-                Ok(info) => Ok(info.to_string()),
-                Err(not_snapshot) => Err(Error::input("this HDF5 file is neither a snapshot nor visibilities")
-                    .found(format!("as snapshot: {not_snapshot}; as visibilities: {not_visibilities}"))
-                    .place(path.display())),
+    let mut start = Vec::new();
+    File::open(path).and_then(|file| file.take(8).read_to_end(&mut start)).map_err(|e| Error::io("read", path, e))?;
+    if start == b"\x89HDF\r\n\x1a\n" {
+        // a snapshot has a header where visibilities have uvw; a file that is neither is reported as the latter
+        return match snapshot::info(path, &crate::error::Watch::silent()) {
+            Ok(info) => Ok(info.to_string()),
+            Err(not_snapshot) => match read_visibility_frame(path) {
+                Ok(table) => Ok(format!("{}: {}", path.display(), visibility_summary(&table))),
+                Err(_) if is_snapshot(path) => Err(not_snapshot),
+                Err(not_visibilities) => Err(not_visibilities),
             },
         };
     }
-    if start[..n].starts_with(b"SIMPLE") {
+    if start.starts_with(b"SIMPLE") {
         return header_summary(path);
     }
-    let sources = read_oskar_sky(path)?;
+    let sources = read_oskar_sky(path).map_err(|e| {
+        e.hint("known are snapshots and visibilities (HDF5), FITS images, and OSKAR sky lists (text: RA, Dec, I, ...)")
+    })?;
     let total: f64 = sources.iter().map(|s| s.stokes_jy[0]).sum();
     let brightest = sources.iter().map(|s| s.stokes_jy[0]).fold(f64::NEG_INFINITY, f64::max);
     let extended = sources.iter().filter(|s| s.gaussian.is_some()).count();
     Ok(format!(
-        "sky list\n  sources    {} ({} points, {extended} Gaussians)\n  Stokes I   {total:.6} Jy in all, brightest {brightest:.6} Jy\n",
+        "{}: sky list\n  sources    {} ({} points, {extended} Gaussians)\n  Stokes I   {total:.6} Jy in all, brightest {brightest:.6} Jy\n",
+        path.display(),
         sources.len(),
         sources.len() - extended,
     ))
+}
+
+/// Whether an HDF5 file has at least the header of a snapshot.
+fn is_snapshot(path: &Path) -> bool {
+    describe(path).is_ok()
 }
 
 fn visibility_summary(table: &crate::formats::visibilities::VisibilityTable) -> String {
@@ -91,12 +98,37 @@ fn visibility_summary(table: &crate::formats::visibilities::VisibilityTable) -> 
     text
 }
 
-/// Makes the folder for products.
-pub(super) fn make_folder(out: &Path) -> Result<()> {
+/// The folder for products. Folders that were made for it and that nothing was put into go away again.
+#[derive(Debug)]
+pub(super) struct ProductFolder {
+    /// The innermost first.
+    made: Vec<PathBuf>,
+}
+
+/// Makes the folder for products, and those above it.
+pub(super) fn make_folder(out: &Path) -> Result<ProductFolder> {
     if out.exists() && !out.is_dir() {
         return Err(Error::input("the output folder is a file")
             .found(out.display())
-            .expected("a folder, or a new name"));
+            .expected("a folder, or a new name")
+            .hint("choose another --out"));
     }
-    std::fs::create_dir_all(out).map_err(|e| Error::io("make the folder", out, e))
+    let missing = |p: &&Path| !p.as_os_str().is_empty() && std::fs::symlink_metadata(p).is_err();
+    let folder = ProductFolder { made: out.ancestors().take_while(missing).map(Path::to_path_buf).collect() };
+    std::fs::create_dir_all(out).map_err(|e| {
+        let error = Error::io("make the output folder", out, e);
+        error.hint("choose another --out: a folder that you may write in")
+    })?;
+    Ok(folder)
+}
+
+impl Drop for ProductFolder {
+    fn drop(&mut self) {
+        for folder in &self.made {
+            // fails where there is something inside, as it should
+            if std::fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+    }
 }

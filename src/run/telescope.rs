@@ -34,7 +34,9 @@ pub fn show(name: &str, plot: Option<&Path>, stations: bool, rotations: Option<&
     let mut text = String::new();
     let mut line = |name: &str, value: &str| text.push_str(&format!("{name:>16}  {value}\n"));
     line("name", &telescope.name);
-    line("version", &telescope.version);
+    if !telescope.version.is_empty() {
+        line("version", &telescope.version);
+    }
     line("source", &telescope.source);
     let reference = telescope.reference();
     line(

@@ -112,7 +112,7 @@ impl Cosmology {
             "tng" => Cosmology::lambda_cdm("TNG", 0.6774, 0.3089, 0.6911),
             _ => Err(Error::input("unknown cosmology")
                 .found(name)
-                .expected("Planck13, Planck15, Planck18, WMAP9 or TNG")),
+                .expected("Planck13, Planck15, Planck18, WMAP9, TNG, or \"file\" for that of the snapshot")),
         }
     }
 

@@ -139,7 +139,13 @@ fn unknown(name: &str, wanted: &str) -> Error {
     Error::input("unknown telescope")
         .found(format!("\"{name}\""))
         .expected(format!("a preset such as {}", nearest.join(", ")))
-        .hint("`skyfringe telescope list` prints every preset; a path to a telescope file or folder is taken too")
+        .hint(format!(
+            "{}`skyfringe telescope list` prints every preset; an array of your own is telescope.file",
+            match ranked.first() {
+                Some((part, likeness, name)) if *part || *likeness > 0.85 => format!("did you mean \"{name}\"? "),
+                _ => String::new(),
+            }
+        ))
 }
 
 #[cfg(test)]

@@ -79,6 +79,12 @@ pub fn new_table(
         return Err(Error::input("the target is never high enough")
             .found(format!("highest elevation {:.1} deg", highest.clamp(-1.0, 1.0).asin() / DEG_RAD))
             .expected(format!("at least {:.1} deg in some time step", min_elevation_rad / DEG_RAD))
+            .place(format!(
+                "{} steps from {} UTC, {}",
+                track.steps,
+                crate::time::format_utc(track.start_mjd_utc),
+                telescope.name
+            ))
             .hint("change observation.dec, the time range, or observation.min_elevation"));
     }
     Ok((table, instants, FrameReport { rows, rows_too_low }))

@@ -231,6 +231,16 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// The error for a `key` whose value the caller cannot use; `expected` says what it should be.
+    pub fn refuse(&self, key: &str, expected: impl Display) -> Error {
+        let found = match self.table.and_then(|table| table.get(key)) {
+            Some(Entry { raw: Some(raw), .. }) => raw.clone(),
+            Some(entry) => entry.value.to_string(),
+            None => "nothing".into(),
+        };
+        self.wrong(key, found, expected)
+    }
+
     fn wrong(&self, key: &str, found: impl Display, expected: impl Display) -> Error {
         Error::input(format!("the key {} has a value that cannot be used", dotted(&self.name, key)))
             .found(found)

@@ -37,8 +37,13 @@ impl Handle {
                 error.found("a gzip file").hint("unpack it first: gunzip")
             } else {
                 error
-                    .found(if start.is_empty() { "an empty file" } else { "other bytes at its start" })
+                    .found(if start.is_empty() {
+                        "an empty file".to_string()
+                    } else {
+                        format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug())
+                    })
                     .expected("the word SIMPLE, with which every FITS file starts")
+                    .hint("name the FITS file itself")
             });
         }
         let name = literal_name(path)?;
@@ -141,7 +146,10 @@ impl Handle {
                 .expected("a complete file")
                 .hint("copy or download it again")
         } else {
-            Error::input("the FITS file cannot be read").found(format!("{text} (CFITSIO status {status})"))
+            Error::input("the FITS file cannot be read")
+                .found(format!("{text} (CFITSIO status {status})"))
+                .expected("a complete file in the FITS standard")
+                .hint("it may be truncated: copy or download it again")
         };
         Err(error.place(self.path.display()))
     }

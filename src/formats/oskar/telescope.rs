@@ -65,7 +65,13 @@ pub struct OskarTelescope {
 pub fn read_oskar_telescope(folder: &Path) -> Result<OskarTelescope> {
     let (files, folders) = list(folder)?;
     let mut unsupported: Vec<String> = files.iter().filter_map(|f| beyond(f)).collect();
-
+    if !files.iter().any(|f| f == "position.txt") {
+        return Err(Error::input("the folder is no OSKAR telescope: it has no position.txt")
+            .found(if files.is_empty() { "no file".to_string() } else { files.join(", ") })
+            .expected("position.txt, a layout file and station folders")
+            .place(folder.display())
+            .hint("name the telescope folder itself, often NAME.tm"));
+    }
     let position = Table::read(&folder.join("position.txt"), 2, 3)?;
     let [centre] = position.rows.as_slice() else {
         return Err(Error::input("position.txt has more than one line of numbers")

@@ -12,17 +12,25 @@ const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
 /// Opens `path` for reading.
 pub fn open(path: &Path) -> Result<File> {
-    let mut start = [0u8; 8];
-    let mut file = fs::File::open(path).map_err(|e| Error::io("open", path, e))?;
-    if file.read_exact(&mut start).is_err() || start != SIGNATURE {
+    let mut start = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(8).read_to_end(&mut start))
+        .map_err(|e| Error::io("read", path, e))?;
+    if start != SIGNATURE {
         return Err(Error::input("the file is not an HDF5 file")
-            .found("other first bytes than the HDF5 signature")
+            .found(if start.is_empty() {
+                "an empty file".to_string()
+            } else {
+                format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug())
+            })
             .expected("an IllustrisTNG snapshot, cutout or group catalogue (*.hdf5)")
-            .place(path.display()));
+            .place(path.display())
+            .hint("name the .hdf5 file, the snapdir folder or its parent"));
     }
     File::open(path).map_err(|e| {
         Error::input("the HDF5 file is truncated or damaged")
-            .found(first_line(&e))
+            .found(format!("HDF5: {}", first_line(&e)))
+            .expected("a whole file")
             .place(path.display())
             .hint("fetch the file again and compare its checksum")
     })
@@ -37,8 +45,10 @@ pub fn first_line(error: &hdf5::Error) -> String {
 pub fn group(file: &File, name: &str, path: &Path) -> Result<Group> {
     file.group(name).map_err(|_| {
         Error::input(format!("the group {name} is missing"))
-            .expected("the layout of an IllustrisTNG file")
+            .found("an HDF5 file without it")
+            .expected("the layout of an IllustrisTNG file (docs/snapshots.md)")
             .place(path.display())
+            .hint("`skyfringe sky info` prints what a file holds")
     })
 }
 

@@ -8,6 +8,18 @@ use std::path::Path;
 /// Rows read at a time: bounds the memory to a few tens of MB whatever the chunk holds.
 const SLAB_ROWS: usize = 1 << 19;
 
+/// Fields that every chunk with gas must have.
+const FIELDS: [&str; 8] = [
+    "CenterOfMass or Coordinates",
+    "Velocities",
+    "Masses",
+    "Density",
+    "InternalEnergy",
+    "ElectronAbundance",
+    "NeutralHydrogenAbundance",
+    "StarFormationRate",
+];
+
 /// Which gas cells to take.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CellSelection {
@@ -173,7 +185,11 @@ impl<'a> Chunk<'a> {
 
     fn required(&self, field: &str) -> Result<hdf5::Dataset> {
         hdf::dataset(self.group, field).ok_or_else(|| {
-            let error = Error::input(format!("the field PartType0/{field} is missing")).place(self.path.display());
+            let names = self.group.member_names().unwrap_or_default();
+            let error = Error::input(format!("the field PartType0/{field} is missing"))
+                .found(if names.is_empty() { "no field at all".into() } else { names.join(", ") })
+                .expected(FIELDS.join(", "))
+                .place(self.path.display());
             match field {
                 "NeutralHydrogenAbundance" => error.hint("mini snapshots lack this field; use a full snapshot"),
                 _ => error.hint("a cutout must be requested with all the fields of docs/snapshots.md"),
@@ -212,6 +228,12 @@ impl<'a> Chunk<'a> {
                 continue;
             }
             gas.position.extend(taken.iter().map(|&i| position[i]));
+            // not used beside the centre of mass, but a file with damaged coordinates is a damaged file
+            if self.position_field != "Coordinates"
+                && let Some(data) = hdf::dataset(self.group, "Coordinates")
+            {
+                self.vectors(&data, "Coordinates", rows.clone())?;
+            }
             self.columns(rows, &taken, options, gas)?;
         }
         Ok(self.cells as u64)
@@ -230,7 +252,9 @@ impl<'a> Chunk<'a> {
             if let Some(i) = taken.iter().copied().find(|&i| !allowed(values[i])) {
                 return Err(Error::input(format!("the field PartType0/{field} holds an impossible value"))
                     .found(format!("{} in row {}", values[i], rows.start + i))
-                    .place(self.path.display()));
+                    .expected("what a simulation can hold: fractions from 0 to 1, nothing negative, densities above 0")
+                    .place(self.path.display())
+                    .hint("fetch the file again, or select gas without this cell"));
             }
             to.extend(taken.iter().map(|&i| values[i]));
             Ok(())
@@ -298,13 +322,16 @@ impl<'a> Chunk<'a> {
             return Err(Error::input(format!("the field {name} has another number of rows than the positions"))
                 .found(count)
                 .expected(self.cells)
-                .place(self.path.display()));
+                .place(self.path.display())
+                .hint("the file is damaged: fetch it again"));
         }
         let values = hdf::rows(data, rows.clone(), columns, &name, self.path)?;
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
             return Err(Error::input(format!("the field {name} holds a number that is not finite"))
                 .found(format!("{} in row {}", values[i], rows.start + i / columns))
-                .place(self.path.display()));
+                .expected("finite numbers in every row")
+                .place(self.path.display())
+                .hint("the file is damaged: fetch it again"));
         }
         Ok(values)
     }

@@ -112,13 +112,19 @@ impl<'p> Source<'p> {
             .map_err(|e| Error::io("read", path, e))?;
         if start != b"\x89HDF\r\n\x1a\n" {
             return Err(Error::input("not an HDF5 file")
-                .found(if start.is_empty() { "an empty file" } else { "other bytes at its start" })
+                .found(if start.is_empty() {
+                    "an empty file".to_string()
+                } else {
+                    format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug())
+                })
                 .expected("a visibility file, as docs/formats.md describes it")
-                .place(path.display()));
+                .place(path.display())
+                .hint("`skyfringe observe` and `skyfringe run` write such files"));
         }
         let file = File::open(path).map_err(|e| {
             Error::input("the HDF5 file is truncated or damaged")
-                .found(format!("HDF5: {e}"))
+                .found(format!("HDF5: {}", e.to_string().lines().next().unwrap_or("an error")))
+                .expected("a whole file")
                 .place(path.display())
                 .hint("copy it again")
         })?;
@@ -144,6 +150,7 @@ impl<'p> Source<'p> {
             .found(if found.is_empty() { "none of the known data sets".into() } else { found.join(", ") })
             .expected("at least uvw, freq_hz and vis")
             .place(self.place(name))
+            .hint("docs/formats.md describes the file")
     }
 
     fn dataset(&self, name: &str) -> Result<Option<Dataset>> {
@@ -274,8 +281,9 @@ impl<'p> Source<'p> {
         let degrees = |name: &str| {
             self.number(name)?.ok_or_else(|| {
                 Error::input(format!("the visibility file has no attribute {name}"))
-                    .expected("the phase centre, in degrees, as attributes of the file")
+                    .expected("the phase centre, in degrees: phase_centre_ra_deg and phase_centre_dec_deg")
                     .place(self.place(name))
+                    .hint("add them as attributes of the file itself, for example with h5py: f.attrs[...] = ...")
             })
         };
         let (ra, dec) = (degrees("phase_centre_ra_deg")?, degrees("phase_centre_dec_deg")?);

@@ -1,6 +1,6 @@
 use super::{positive, unless_auto};
 use crate::error::{Error, Result};
-use crate::formats::config::Document;
+use crate::formats::config::{Document, Section};
 use crate::imaging::Weighting;
 use crate::units::Dimension;
 
@@ -35,7 +35,7 @@ pub(super) fn read(document: &Document) -> Result<ImageSettings> {
         None => PixelChoice::Auto,
     };
     let cell_rad = match unless_auto(&s, "cell", || s.quantity("cell", Dimension::Angle))? {
-        Some(cell) => PixelChoice::Given(positive("image", "cell", cell)?),
+        Some(cell) => PixelChoice::Given(positive(&s, "cell", cell)?),
         None => PixelChoice::Auto,
     };
     let max_size = s.integer("max_size", 8..=16384)?.unwrap_or(4096) as usize;
@@ -43,18 +43,32 @@ pub(super) fn read(document: &Document) -> Result<ImageSettings> {
         Some(text) => Weighting::parse(&text).map_err(|e| e.place(s.place("weight")))?,
         None => Weighting::Briggs(0.0),
     };
-    let epsilon = s.float("epsilon", ..)?.unwrap_or(1e-5);
+    let epsilon = read_epsilon(&s)?;
     s.finish()?;
-    Ok(ImageSettings { size, cell_rad, max_size, weighting, epsilon: check_epsilon("image", epsilon)? })
+    Ok(ImageSettings { size, cell_rad, max_size, weighting, epsilon })
 }
 
-/// An accuracy that the gridder can be asked for.
-pub(in crate::run) fn check_epsilon(table: &str, epsilon: f64) -> Result<f64> {
-    if (1e-12..=1e-2).contains(&epsilon) {
+/// The accuracy that a table asks of the gridder.
+pub(super) fn read_epsilon(section: &Section) -> Result<f64> {
+    match section.float("epsilon", ..)? {
+        None => Ok(1e-5),
+        Some(epsilon) if EPSILONS.contains(&epsilon) => Ok(epsilon),
+        Some(_) => Err(section.refuse("epsilon", ACCURACY)),
+    }
+}
+
+/// Accuracies that the gridder can be asked for.
+const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e-2;
+const ACCURACY: &str = "a relative accuracy from 1e-12 to 1e-2";
+
+/// The accuracy that `--epsilon` asks of the gridder.
+pub(in crate::run) fn check_epsilon(epsilon: f64) -> Result<f64> {
+    if EPSILONS.contains(&epsilon) {
         Ok(epsilon)
     } else {
-        Err(Error::input(format!("{table}.epsilon is out of range"))
-            .found(epsilon)
-            .expected("a relative accuracy from 1e-12 to 1e-2"))
+        Err(Error::input("this accuracy cannot be asked for")
+            .found(format!("{epsilon:e}"))
+            .expected(ACCURACY)
+            .place("--epsilon"))
     }
 }

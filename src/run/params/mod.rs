@@ -87,14 +87,13 @@ fn unless_auto<T>(section: &Section, key: &str, read: impl FnOnce() -> Result<Op
     }
 }
 
-/// An error unless `value` is positive.
-fn positive(table: &str, key: &str, value: f64) -> Result<f64> {
-    if value > 0.0 {
-        Ok(value)
-    } else {
-        Err(Error::input(format!("{table}.{key} must be positive"))
-            .found(value)
-            .expected("a positive quantity")
-            .place(format!("table [{table}] of the configuration")))
-    }
+/// An error unless `value`, that of `key` or its default, is positive.
+fn positive(section: &Section, key: &str, value: f64) -> Result<f64> {
+    if value > 0.0 { Ok(value) } else { Err(section.refuse(key, "something above 0")) }
+}
+
+/// Where something is given twice: the file and lines of the keys that are there.
+fn places(section: &Section, keys: &[&str]) -> String {
+    let there: Vec<String> = keys.iter().filter(|k| section.has(k)).map(|k| section.place(k)).collect();
+    there.join("; ")
 }

@@ -1,5 +1,5 @@
-use super::image::check_epsilon;
-use super::positive;
+use super::image::read_epsilon;
+use super::{places, positive};
 use crate::error::{Error, Result};
 use crate::formats::config::Document;
 use crate::formats::visibilities::Polarisations;
@@ -49,14 +49,12 @@ pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
     let ra_rad = s.quantity("ra", Dimension::Angle)?.unwrap_or(30.0 * DEG_RAD);
     let dec_rad = s.quantity("dec", Dimension::Angle)?.unwrap_or(-30.0 * DEG_RAD);
     if dec_rad.abs() > 90.0 * DEG_RAD {
-        return Err(Error::input("observation.dec is not a declination")
-            .found(format!("{} deg", dec_rad / DEG_RAD))
-            .expected("-90 deg to 90 deg"));
+        return Err(s.refuse("dec", "a declination, -90 deg to 90 deg"));
     }
     let start = s.text("start_utc")?.map(|t| parse_utc(&t).map_err(|e| e.place(s.place("start_utc")))).transpose()?;
     let date = s.text("date")?.map(|t| parse_utc(&t).map_err(|e| e.place(s.place("date")))).transpose()?;
     let hour_angle = s.quantity("hour_angle_start", Dimension::Time)?;
-    let length_s = positive("observation", "length", s.quantity("length", Dimension::Time)?.unwrap_or(4.0 * 3600.0))?;
+    let length_s = positive(&s, "length", s.quantity("length", Dimension::Time)?.unwrap_or(4.0 * 3600.0))?;
     let steps = s.integer("steps", 1..=1_000_000)?.unwrap_or(8) as usize;
     let frame = match s.choice("frame", &["icrs", "oskar"])? {
         Some("oskar") => Frame::Oskar,
@@ -71,20 +69,18 @@ pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
     };
     s.finish()?;
     let [x, y] = polar_motion[..] else {
-        return Err(Error::input("observation.polar_motion needs two angles")
-            .found(format!("{} numbers", polar_motion.len()))
-            .expected("\"x y arcsec\""));
+        return Err(s.refuse("polar_motion", "two angles, \"x y arcsec\""));
     };
     if ut1_minus_utc_s.abs() > 1.0 {
-        return Err(Error::input("observation.ut1_minus_utc is out of range")
-            .found(format!("{ut1_minus_utc_s} s"))
-            .expected("-0.9 s to 0.9 s, which is what leap seconds keep it to"));
+        return Err(s.refuse("ut1_minus_utc", "-0.9 s to 0.9 s, which is what leap seconds keep it to"));
     }
     let time = match (start, hour_angle, date) {
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
             return Err(Error::input("the time of the observation is given twice")
+                .found("start_utc, and hour_angle_start or date")
                 .expected("either observation.start_utc, or observation.hour_angle_start and observation.date")
-                .place("table [observation] of the configuration"));
+                .place(places(&s, &["start_utc", "hour_angle_start", "date"]))
+                .hint("remove one of them"));
         }
         (Some(mjd_utc), None, None) => TimeRange::Start { mjd_utc },
         // centred on transit; half the length in sidereal angle
@@ -129,7 +125,8 @@ pub(super) fn read_noise(document: &Document, telescope: &Telescope) -> Result<O
             let mut values = Vec::new();
             for kind in station_types(telescope) {
                 if let Some(jy) = table.quantity(&kind, Dimension::FluxDensity)? {
-                    values.push((kind, positive("noise.sefd", "station type", jy)?));
+                    let jy = positive(&table, &kind, jy)?;
+                    values.push((kind, jy));
                 }
             }
             values
@@ -138,7 +135,7 @@ pub(super) fn read_noise(document: &Document, telescope: &Telescope) -> Result<O
             let one = s
                 .quantity("sefd", Dimension::FluxDensity)?
                 .ok_or_else(|| s.missing("sefd", "\"272 Jy\", or one a station type: { ska-mid = \"272 Jy\" }"))?;
-            let one = positive("noise", "sefd", one)?;
+            let one = positive(&s, "sefd", one)?;
             station_types(telescope).into_iter().map(|kind| (kind, one)).collect()
         }
     };
@@ -193,7 +190,7 @@ pub(super) fn read_prediction(document: &Document) -> Result<PredictionSettings>
         Some("direct") => Some(Method::Direct),
         _ => None,
     };
-    let epsilon = check_epsilon("prediction", s.float("epsilon", ..)?.unwrap_or(1e-5))?;
+    let epsilon = read_epsilon(&s)?;
     let keep_beyond_nyquist = s.boolean("keep_beyond_nyquist")?.unwrap_or(false);
     s.finish()?;
     Ok(PredictionSettings { method, epsilon, keep_beyond_nyquist })

@@ -1,6 +1,7 @@
-use super::{positive, unless_auto};
+use super::{places, positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
+use crate::sky::cosmology::Cosmology;
 use crate::units::{C_KM_S, DEG_RAD, Dimension};
 use std::path::PathBuf;
 
@@ -128,32 +129,29 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
     let source = read_source(&s)?;
     let inclined = read_orientation(&s)?;
     let placing = PlacingSettings {
-        distance_mpc: s
-            .quantity("distance", Dimension::Distance)?
-            .map(|d| positive("sky", "distance", d))
-            .transpose()?,
+        distance_mpc: s.quantity("distance", Dimension::Distance)?.map(|d| positive(&s, "distance", d)).transpose()?,
         redshift: s.float("redshift", ..)?,
         peculiar_velocity_km_s: s.quantity("peculiar_velocity", Dimension::Velocity)?.unwrap_or(0.0),
         cosmology: s.text("cosmology")?.filter(|name| name != "file"),
     };
+    if let Some(name) = &placing.cosmology {
+        Cosmology::named(name).map_err(|e| e.place(s.place("cosmology")))?;
+    }
     if placing.redshift.is_some_and(|z| !(0.0..=30.0).contains(&z)) {
-        return Err(Error::input("sky.redshift is out of range")
-            .found(placing.redshift.unwrap_or_default())
-            .expected("0 to 30")
+        return Err(s
+            .refuse("redshift", "0 to 30")
             .hint("for a blueshift give sky.distance and a negative sky.peculiar_velocity"));
     }
     if placing.peculiar_velocity_km_s.abs() >= 0.1 * C_KM_S {
-        return Err(Error::input("sky.peculiar_velocity is out of range")
-            .found(format!("{} km/s", placing.peculiar_velocity_km_s))
-            .expected("well below the speed of light"));
+        return Err(s.refuse("peculiar_velocity", "well below the speed of light: at most 30000 km/s"));
     }
     let spectral = SpectralSettings {
         channels: s.integer("channels", 1..=65536)?.map(|n| n as usize),
         width_hz: unless_auto(&s, "channel_width", || s.quantity("channel_width", Dimension::Frequency))?
-            .map(|w| positive("sky", "channel_width", w))
+            .map(|w| positive(&s, "channel_width", w))
             .transpose()?,
         centre_hz: unless_auto(&s, "band_centre", || s.quantity("band_centre", Dimension::Frequency))?
-            .map(|f| positive("sky", "band_centre", f))
+            .map(|f| positive(&s, "band_centre", f))
             .transpose()?,
         specsys: s.choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?.map(String::from),
     };
@@ -167,16 +165,16 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         star_forming_correction: s.boolean("star_forming_correction")?.unwrap_or(true),
         h2: s.choice("h2", &["BR06", "none"])? != Some("none"),
         star_forming_temperature_k: positive(
-            "sky",
+            &s,
             "star_forming_temperature",
             s.quantity("star_forming_temperature", Dimension::Temperature)?.unwrap_or(8000.0),
         )?,
-        turbulence_km_s: s.quantity("turbulence", Dimension::Velocity)?.unwrap_or(5.0).abs(),
-        tb_depth_mpc: positive("sky", "tb_depth", s.quantity("tb_depth", Dimension::Distance)?.unwrap_or(0.2))?,
-        tb_coefficient_mk: s
-            .float("tb_coefficient", ..)?
-            .map(|mk| positive("sky", "tb_coefficient", mk))
-            .transpose()?,
+        turbulence_km_s: match s.quantity("turbulence", Dimension::Velocity)? {
+            Some(v) if v < 0.0 => return Err(s.refuse("turbulence", "0 km/s or more")),
+            given => given.unwrap_or(5.0),
+        },
+        tb_depth_mpc: positive(&s, "tb_depth", s.quantity("tb_depth", Dimension::Distance)?.unwrap_or(0.2))?,
+        tb_coefficient_mk: s.float("tb_coefficient", ..)?.map(|mk| positive(&s, "tb_coefficient", mk)).transpose()?,
     };
     s.finish()?;
     Ok(settings)
@@ -200,12 +198,12 @@ fn read_source(s: &Section) -> Result<SkySource> {
         return Err(Error::input("the sky is given twice")
             .found(format!("sky.{}", named.join(" and sky.")))
             .expected("one of sky.snapshot, sky.galaxy, sky.fits and sky.components")
-            .place("table [sky] of the configuration"));
+            .place(places(s, &named))
+            .hint("remove all but one; --set adds a key but cannot remove one of the file"));
     }
     // keys of the sources are known whichever is chosen, so that a misspelt one is told apart
     let centre = s.quantities("centre", Dimension::ComovingKpcH)?;
-    let radius_ckpc_h =
-        s.quantity("radius", Dimension::ComovingKpcH)?.map(|r| positive("sky", "radius", r)).transpose()?;
+    let radius_ckpc_h = s.quantity("radius", Dimension::ComovingKpcH)?.map(|r| positive(s, "radius", r)).transpose()?;
     let subhalo = s.integer("subhalo", 0..=i64::MAX)?.map(|n| n as u64);
     let group_catalogue = s.path("group_catalogue")?;
     let allow_missing_chunks = s.boolean("allow_missing_chunks")?.unwrap_or(false);
@@ -213,7 +211,7 @@ fn read_source(s: &Section) -> Result<SkySource> {
     let galaxy = s.section("galaxy")?;
     let seed = galaxy.integer("seed", 0..=i64::MAX)?.unwrap_or(1) as u64;
     let hi_mass_msun =
-        galaxy.quantity("hi_mass", Dimension::Mass)?.map(|m| positive("sky.galaxy", "hi_mass", m)).transpose()?;
+        galaxy.quantity("hi_mass", Dimension::Mass)?.map(|m| positive(&galaxy, "hi_mass", m)).transpose()?;
     let cells = galaxy.integer("cells", 100..=50_000_000)?.map(|n| n as usize);
     galaxy.finish()?;
     if let Some(path) = snapshot {
@@ -221,16 +219,15 @@ fn read_source(s: &Section) -> Result<SkySource> {
             None => None,
             Some(&[x, y, z]) => Some([x, y, z]),
             Some(other) => {
-                return Err(Error::input("sky.centre needs three coordinates")
-                    .found(format!("{} numbers", other.len()))
-                    .expected("\"26049 10200 27254 ckpc/h\""));
+                let found = format!("three coordinates, \"26049 10200 27254 ckpc/h\", and not {}", other.len());
+                return Err(s.refuse("centre", found));
             }
         };
         if centre_ckpc_h.is_some() != radius_ckpc_h.is_some() && subhalo.is_none() {
             return Err(Error::input("a selection needs a centre and a radius")
                 .found(if centre_ckpc_h.is_some() { "sky.centre alone" } else { "sky.radius alone" })
                 .expected("both, or sky.subhalo with sky.group_catalogue")
-                .place("table [sky] of the configuration"));
+                .place(places(s, &["centre", "radius"])));
         }
         let subhalo = match (subhalo, group_catalogue) {
             (Some(id), Some(catalogue)) => Some((id, catalogue)),
@@ -261,9 +258,13 @@ fn read_orientation(s: &Section) -> Result<Inclined> {
     let euler = s.quantities("euler", Dimension::Angle)?;
     let disc = inclination.is_some() || position_angle.is_some() || azimuth.is_some();
     if usize::from(disc) + usize::from(axis.is_some()) + usize::from(euler.is_some()) > 1 {
+        let keys = ["inclination", "position_angle", "azimuth", "line_of_sight", "euler"];
+        let found: Vec<&str> = keys.into_iter().filter(|key| s.has(key)).collect();
         return Err(Error::input("the orientation is given twice")
+            .found(format!("sky.{}", found.join(", sky.")))
             .expected("one of sky.inclination (with position_angle, azimuth), sky.line_of_sight and sky.euler")
-            .place("table [sky] of the configuration"));
+            .place(places(s, &keys))
+            .hint("remove all but one way"));
     }
     match (axis, euler.as_deref()) {
         (Some(axis), _) => Ok(Inclined::BoxAxis(match axis {
@@ -272,9 +273,7 @@ fn read_orientation(s: &Section) -> Result<Inclined> {
             _ => 2,
         })),
         (None, Some(&[a, b, c])) => Ok(Inclined::Euler([a, b, c])),
-        (None, Some(other)) => Err(Error::input("sky.euler needs three angles")
-            .found(format!("{} numbers", other.len()))
-            .expected("\"30 60 10 deg\"")),
+        (None, Some(_)) => Err(s.refuse("euler", "three angles, \"30 60 10 deg\"")),
         (None, None) => Ok(Inclined::Disc {
             inclination_rad: inclination.unwrap_or(45.0 * DEG_RAD),
             position_angle_rad: position_angle.unwrap_or(0.0),

@@ -1,3 +1,4 @@
+use super::places;
 use crate::error::{Error, Result};
 use crate::formats::config::Document;
 use crate::telescope::Telescope;
@@ -26,6 +27,7 @@ pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
         _ => BeamChoice::Auto,
     };
     let place = s.place("name");
+    let twice = places(&s, &["name", "file", "oskar"]);
     s.finish()?;
     let telescope = match (name, file, oskar) {
         (Some(name), None, None) => Telescope::preset(&name).map_err(|e| e.place(place.clone()))?,
@@ -35,7 +37,8 @@ pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
         _ => {
             return Err(Error::input("the telescope is given twice")
                 .expected("one of telescope.name, telescope.file and telescope.oskar")
-                .place("table [telescope] of the configuration"));
+                .place(twice)
+                .hint("remove all but one; --set adds a key but cannot remove one of the file"));
         }
     };
     let needs_diameter = !matches!(beam, BeamChoice::Auto | BeamChoice::None);

@@ -1,0 +1,230 @@
+//! `--check`: what a configuration would do and need, without doing it.
+
+use super::estimate::{Needs, Size, machine_memory, needs};
+use super::params::{Method, PixelChoice, Settings, SkySource};
+use super::plan::UsableRows;
+use super::skies::{
+    DEFAULT_CHANNELS, PreparedSky, SkyContent, built_in, extent_kpc, galaxy_params, galaxy_pixels, placed, prepare,
+};
+use super::{Unseen, plan};
+use crate::error::{Error, Result};
+use crate::formats::snapshot::{describe, find_snapshot, subhalo_gas};
+use crate::sky::cosmology::Cosmology;
+use crate::sky::snapshot::CodeUnits;
+use crate::telescope::beam::StationBeams;
+use crate::time::format_utc;
+use crate::units::{DEG_RAD, Dimension, format_quantity};
+use crate::visibilities::Track;
+
+/// How much of the chain a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// `run`: all of it.
+    Run,
+    /// `observe`: up to the visibilities.
+    Observe,
+}
+
+/// Checks a configuration and what it names, and says in words what it would do and need. Writes nothing.
+///
+/// # Errors
+/// What the command itself would refuse before it computes: a sky that is not there or cannot be used, an absent
+/// chunk, a target that is never up.
+pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
+    let telescope = &settings.telescope.telescope;
+    let track = plan::track(&settings.observation, telescope)?;
+    let usable = plan::require_up(settings, &track)?;
+    let (rows, too_low) = (usable.report.rows, usable.report.rows_too_low);
+    let sky = look(settings, &track)?;
+    let products = settings.observation.polarisations.count();
+    let images = extent == Extent::Run;
+    let Needs { cpu_s, wall_s, memory, disk } = needs_of(settings, &usable, &sky, images)?;
+
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| text.push_str(&format!("{name:>14}  {value}\n"));
+    line("configuration", "valid".into());
+    line("sky", sky.words);
+    line("telescope", format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()));
+    line("beams", StationBeams::new(telescope, settings.telescope.beam).describe());
+    let end = track.start_mjd_utc + settings.observation.length_s / crate::units::DAY_S;
+    line("time", format!("{} to {} UTC", format_utc(track.start_mjd_utc), format_utc(end)));
+    line("steps", format!("{} of {}", track.steps, format_quantity(track.step_s, Dimension::Time)));
+    let min_elevation = plan::min_elevation_rad(&settings.observation, telescope);
+    line("flagged", format!("{too_low} of {rows} rows below {:.0} deg elevation", min_elevation / DEG_RAD));
+    let samples = rows * sky.channels * products;
+    line("samples", format!("{rows} rows x {} channels x {products} products = {samples}", sky.channels));
+    let at_most = if sky.at_most { "at most " } else { "" };
+    if images {
+        let cell = format_quantity(sky.cell_rad, Dimension::Angle);
+        line("images", format!("{at_most}{0} x {0} pixels of {cell} x {1} channels", sky.side, sky.channels));
+    }
+    let here = machine_memory().map_or(String::new(), |m| format!(" of the {} of this machine", bytes(m)));
+    line("memory", format!("{at_most}about {}{here}", bytes(memory)));
+    line("disk", format!("{at_most}about {}", bytes(disk)));
+    let threads = rayon::current_num_threads();
+    let (wall, cpu) = (seconds(wall_s), seconds(cpu_s));
+    line("takes", format!("{at_most}about {wall} with {threads} threads ({cpu} of CPU)"));
+    Ok(text)
+}
+
+/// An error where the run would not fit into memory, now that its sky is known: the system would end it without a word.
+pub(super) fn require_memory(
+    settings: &Settings,
+    usable: &UsableRows,
+    sky: &PreparedSky,
+    extent: Extent,
+) -> Result<()> {
+    let look = prepared(sky, "");
+    let memory = needs_of(settings, usable, &look, extent == Extent::Run)?.memory;
+    match machine_memory() {
+        // the estimate may be wrong by a third
+        Some(here) if memory > 1.5 * here => Err(Error::input("this needs far more memory than there is")
+            .found(format!(
+                "about {} for {} channels of {} x {} pixels",
+                bytes(memory),
+                look.channels,
+                look.side,
+                look.side
+            ))
+            .expected(format!("what fits into {}", bytes(here)))
+            .hint("take fewer pixels (image.size, image.max_size), channels or time steps; --check prints the need")),
+        _ => Ok(()),
+    }
+}
+
+fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool) -> Result<Needs> {
+    let size = Size {
+        rows: &usable.rows,
+        all_rows: usable.report.rows,
+        channels: sky.channels,
+        products: settings.observation.polarisations.count(),
+        cells: sky.cells,
+        made: matches!(settings.sky.source, SkySource::Galaxy { .. }),
+        direct_sources: match settings.prediction.method {
+            Some(Method::Direct) => Some(sky.sources.unwrap_or(sky.sky_side * sky.sky_side)),
+            _ => sky.sources,
+        },
+        sky_side: sky.sky_side,
+        image_side: sky.side,
+        cell_rad: sky.cell_rad,
+        freq_hz: sky.freq_hz,
+        noise: settings.noise.is_some(),
+        precision: settings.precision,
+        prediction_epsilon: settings.prediction.epsilon,
+        image_epsilon: settings.image.epsilon,
+        keep_beyond_nyquist: settings.prediction.keep_beyond_nyquist,
+    };
+    let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
+    needs(&size, &beams, images, rayon::current_num_threads())
+}
+
+/// "1.2 GB".
+fn bytes(n: f64) -> String {
+    if n < 1e9 { format!("{:.0} MB", (n / 1e6).ceil()) } else { format!("{:.1} GB", n / 1e9) }
+}
+
+/// "40 s", "12 min", "3.1 h".
+fn seconds(s: f64) -> String {
+    match s.max(1.0) {
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+/// What can be said of the sky without making it.
+struct Look {
+    words: String,
+    channels: usize,
+    freq_hz: f64,
+    cells: usize,
+    /// Sources of a list.
+    sources: Option<usize>,
+    sky_side: usize,
+    side: usize,
+    cell_rad: f64,
+    /// Whether the pixels may still become fewer.
+    at_most: bool,
+}
+
+fn look(settings: &Settings, track: &Track) -> Result<Look> {
+    let channels = settings.sky.spectral.channels.unwrap_or(DEFAULT_CHANNELS);
+    let given = matches!(settings.image.size, PixelChoice::Given(_));
+    match &settings.sky.source {
+        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
+            let params = galaxy_params(*seed, *hi_mass_msun, *cells);
+            // its size is told from a sample of its cells
+            let mut sample = params.clone();
+            sample.n_cells = params.n_cells.min(20_000);
+            let galaxy = built_in(&settings.sky, &sample)?;
+            let (placement, _) = placed(&settings.sky.placing, &galaxy.cosmology)?;
+            let pixels = galaxy_pixels(settings, track, extent_kpc(&galaxy), &placement)?;
+            Ok(Look {
+                words: format!("built-in galaxy, seed {seed}, {} gas cells", params.n_cells),
+                channels,
+                freq_hz: placement.line_freq_hz(),
+                cells: params.n_cells,
+                sources: None,
+                sky_side: pixels.size,
+                side: pixels.size,
+                cell_rad: pixels.cell_rad,
+                at_most: false,
+            })
+        }
+        SkySource::Snapshot { path, radius_ckpc_h, subhalo, allow_missing_chunks, .. } => {
+            let note = find_snapshot(path)?.complete_or(*allow_missing_chunks, path)?;
+            let snapshot = describe(path)?;
+            let here: usize = snapshot.chunks.iter().map(|c| c.gas_cells).sum();
+            let cells = match subhalo {
+                Some((index, catalogue)) => subhalo_gas(catalogue, None, *index)?.count as usize,
+                None => here,
+            };
+            let (placement, _) = placed(&settings.sky.placing, &Cosmology::of_header(&snapshot.header)?)?;
+            // half the box is the farthest that anything can be
+            let radius = radius_ckpc_h.unwrap_or(0.5 * snapshot.header.box_size);
+            let extent_kpc = 2.5 * radius * CodeUnits::of(&snapshot.header).length_kpc;
+            let pixels = galaxy_pixels(settings, track, extent_kpc, &placement)?;
+            let note = note.map_or(String::new(), |n| format!(" ({n})"));
+            Ok(Look {
+                words: format!("snapshot {}, {here} gas cells{note}", path.display()),
+                channels,
+                freq_hz: placement.line_freq_hz(),
+                cells,
+                sources: None,
+                sky_side: pixels.size,
+                side: pixels.size,
+                cell_rad: pixels.cell_rad,
+                at_most: !given,
+            })
+        }
+        SkySource::Fits { path, .. } | SkySource::Components { path } => {
+            let sky = prepare(settings, track, None, &Unseen)?;
+            Ok(prepared(&sky, &path.display().to_string()))
+        }
+    }
+}
+
+/// What is known of a sky that is made, from the file `name`.
+fn prepared(sky: &PreparedSky, name: &str) -> Look {
+    let (words, sky_side, sources) = match &sky.content {
+        SkyContent::Cube { cube, .. } => {
+            let (channels, ny, nx) = cube.flux_jy.dim();
+            (format!("FITS {name}, {nx} x {ny} pixels, {channels} channels"), nx.max(ny), None)
+        }
+        SkyContent::Components(list) => {
+            (format!("components {name}, {} sources", list.len()), sky.pixels.size, Some(list.len()))
+        }
+    };
+    Look {
+        words,
+        channels: sky.freq_hz.len(),
+        freq_hz: sky.freq_hz[sky.freq_hz.len() / 2],
+        // those of a galaxy are in the sky already
+        cells: 0,
+        sources,
+        sky_side,
+        side: sky.pixels.size,
+        cell_rad: sky.pixels.cell_rad,
+        at_most: false,
+    }
+}

@@ -102,6 +102,7 @@ pub fn load(path: &Path) -> Result<Settings> {
                 redshift: None,
                 peculiar_velocity_km_s: 0.0,
                 cosmology: None,
+                direction: None,
             },
             spectral: SpectralSettings {
                 channels: Some(channels),

@@ -177,6 +177,7 @@ fn from_galaxy(
     };
     let mut request =
         CubeRequest::new(placement, settings.observation.phase_centre, pixels.size, pixels.size, pixels.cell_rad, band);
+    request.object = sky.placing.direction.unwrap_or(request.centre);
     request.orientation = orientation;
     request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
     request.hubble_flow = sky.hubble_flow;

@@ -65,8 +65,10 @@ fn header_cards(cube: &FitsCube) -> Result<Vec<Card>> {
     })?;
 
     let given = |key: &str| cube.cards.iter().any(|card| card.key == key);
-    let dec_deg = cube.sky.centre.dec_rad / DEG_RAD;
-    let ra_deg = (cube.sky.centre.ra_rad / DEG_RAD).rem_euclid(360.0);
+    // 30 deg is kept in radians; what comes back shall read 30 and not 29.999999999999996
+    let degrees = |rad: f64| (rad / DEG_RAD * 1e12).round() / 1e12;
+    let dec_deg = degrees(cube.sky.centre.dec_rad);
+    let ra_deg = degrees(cube.sky.centre.ra_rad).rem_euclid(360.0);
     let simple = Card { key: "SIMPLE".into(), value: CardValue::Bool(true), comment: "FITS standard 4.0".into() };
     let extend = Card { key: "EXTEND".into(), ..simple.clone() };
     let mut cards = vec![simple, Card::int("BITPIX", -32, "32-bit floating point"), Card::int("NAXIS", 4, "")];

@@ -2,7 +2,7 @@ use super::{places, positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
 use crate::sky::cosmology::Cosmology;
-use crate::units::{C_KM_S, DEG_RAD, Dimension};
+use crate::units::{C_KM_S, DEG_RAD, Dimension, RaDec};
 use std::path::PathBuf;
 
 /// Where the sky comes from.
@@ -73,6 +73,8 @@ pub struct PlacingSettings {
     pub peculiar_velocity_km_s: f64,
     /// Name of a cosmology, or `None` for that of the file.
     pub cosmology: Option<String>,
+    /// Direction of a galaxy's centre; `None` is the phase centre.
+    pub direction: Option<RaDec>,
 }
 
 /// Channels of the sky and so of the visibilities.
@@ -133,6 +135,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         redshift: s.float("redshift", ..)?,
         peculiar_velocity_km_s: s.quantity("peculiar_velocity", Dimension::Velocity)?.unwrap_or(0.0),
         cosmology: s.text("cosmology")?.filter(|name| name != "file"),
+        direction: read_direction(&s)?,
     };
     if let Some(name) = &placing.cosmology {
         Cosmology::named(name).map_err(|e| e.place(s.place("cosmology")))?;
@@ -248,6 +251,16 @@ fn read_source(s: &Section) -> Result<SkySource> {
         return Ok(SkySource::Components { path });
     }
     Ok(SkySource::Galaxy { seed, hi_mass_msun, cells })
+}
+
+fn read_direction(s: &Section) -> Result<Option<RaDec>> {
+    let (ra_rad, dec_rad) = (s.quantity("ra", Dimension::Angle)?, s.quantity("dec", Dimension::Angle)?);
+    match (ra_rad, dec_rad) {
+        (None, None) => Ok(None),
+        (Some(ra_rad), Some(dec_rad)) => Ok(Some(RaDec { ra_rad, dec_rad })),
+        (Some(_), None) => Err(s.missing("dec", "the declination that belongs to sky.ra")),
+        (None, Some(_)) => Err(s.missing("ra", "the right ascension that belongs to sky.dec")),
+    }
 }
 
 fn read_orientation(s: &Section) -> Result<Inclined> {

@@ -66,7 +66,10 @@ fn header_cards(cube: &FitsCube) -> Result<Vec<Card>> {
 
     let given = |key: &str| cube.cards.iter().any(|card| card.key == key);
     // 30 deg is kept in radians; what comes back shall read 30 and not 29.999999999999996
-    let degrees = |rad: f64| (rad / DEG_RAD * 1e12).round() / 1e12;
+    let degrees = |rad: f64| {
+        let short = (rad / DEG_RAD * 1e12).round() / 1e12;
+        if (short * DEG_RAD - rad).abs() <= f64::EPSILON * rad.abs() { short } else { rad / DEG_RAD }
+    };
     let dec_deg = degrees(cube.sky.centre.dec_rad);
     let ra_deg = degrees(cube.sky.centre.ra_rad).rem_euclid(360.0);
     let simple = Card { key: "SIMPLE".into(), value: CardValue::Bool(true), comment: "FITS standard 4.0".into() };

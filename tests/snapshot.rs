@@ -31,7 +31,7 @@ fn uncorrected() -> HiModel {
 }
 
 fn request(path: &Path, selection: Selection, model: HiModel) -> SnapshotRequest {
-    SnapshotRequest { path: path.to_path_buf(), selection, allow_missing_chunks: true, model, remove_systemic: true }
+    SnapshotRequest { path: path.to_path_buf(), selection, allow_missing_chunks: true, model }
 }
 
 fn load_all(path: &Path, model: HiModel) -> LoadedGalaxy {
@@ -125,11 +125,7 @@ fn three_genuine_galaxies_have_their_known_neutral_hydrogen() {
         let (cells, totals) = (&full.cells, &full.totals);
         close(cells.total_hi_msun(), totals.hi_msun, 1e-12, "sum of cells");
         close(totals.hi_msun + totals.h2_msun, totals.neutral_msun, 1e-12, "HI + H2");
-        // the mean velocity is gone, and every cell is within 60 ckpc/h = 88.6 kpc
-        for k in 0..3 {
-            let mean: f64 = cells.velocity_km_s.iter().zip(&cells.hi_mass_msun).map(|(v, m)| v[k] * m).sum();
-            assert!((mean / totals.hi_msun).abs() < 1e-9);
-        }
+        // every cell is within 60 ckpc/h = 88.6 kpc
         let far = cells.position_kpc.iter().map(|p| p.iter().map(|x| x * x).sum::<f64>().sqrt()).fold(0.0, f64::max);
         assert!(far < 60.0 / 0.6774 && far > 80.0, "{far}");
         let (low, high) = cells.sigma_km_s.iter().fold((f64::MAX, 0f64), |(a, b), s| (a.min(*s), b.max(*s)));
@@ -221,22 +217,18 @@ fn what_is_written_is_read_again_and_bytes_repeat() {
 fn spheres_wrap_around_the_box_and_units_are_physical() {
     let folder = snapshot_of(&[&[[2.0, 500.0, 500.0], [998.0, 500.0, 500.0]], &[[50.0, 500.0, 500.0]]]);
     let selection = Selection::Sphere { centre_ckpc_h: [999.0, 500.0, 500.0], radius_ckpc_h: 5.0 };
-    let mut request = request(folder.path(), selection, uncorrected());
-    let galaxy = load(&request, &Watch::silent()).unwrap();
+    let galaxy = load(&request(folder.path(), selection, uncorrected()), &Watch::silent()).unwrap();
     assert_eq!(galaxy.cells.len(), 2);
     // 3 and -1 ckpc/h at a = 0.5, h = 0.7
     close(galaxy.cells.position_kpc[0][0], 3.0 * 0.5 / 0.7, 1e-12, "position");
     close(galaxy.cells.position_kpc[1][0], -0.5 / 0.7, 1e-12, "position");
     close(galaxy.cells.hi_mass_msun[0], 1e6 / 0.7 * 0.75 * 0.5, 1e-6, "mass");
     close(galaxy.cells.volume_kpc3[0], 10.0 * (0.5f64 / 0.7).powi(3), 1e-6, "volume");
-    // velocities 0 and 10 code units, sqrt(0.5) each, about their mean
-    close(galaxy.cells.velocity_km_s[1][0], 5.0 * 0.5f64.sqrt(), 1e-6, "velocity");
-    close(galaxy.mean_velocity_km_s[0], 5.0 * 0.5f64.sqrt(), 1e-6, "mean velocity");
+    // velocities 0 and 10 code units, sqrt(0.5) each
+    assert_eq!(galaxy.cells.velocity_km_s[0][0], 0.0);
+    close(galaxy.cells.velocity_km_s[1][0], 10.0 * 0.5f64.sqrt(), 1e-6, "velocity");
     assert_eq!(galaxy.cells.scale_factor, 0.5);
     close(galaxy.cosmology.h, 0.7, 1e-12, "h");
-    request.remove_systemic = false;
-    let moving = load(&request, &Watch::silent()).unwrap();
-    assert_eq!(moving.cells.velocity_km_s[0][0], 0.0);
     // without a centre it is found in the HI, across the boundary
     let all = load_all(folder.path(), uncorrected());
     assert_eq!(all.cells.len(), 3);
@@ -414,7 +406,7 @@ fn empty_selections_and_ionised_gas_are_errors() {
     assert!(text.contains("no gas in the selection") && text.contains("0 of 50"), "{text}");
     let mut snapshot = read_all(&path).unwrap();
     snapshot.gas.neutral_abundance.fill(0.0);
-    let text = error_of(from_snapshot(&snapshot, None, &uncorrected(), true));
+    let text = error_of(from_snapshot(&snapshot, None, &uncorrected()));
     assert!(text.contains("no atomic hydrogen"), "{text}");
 }
 

@@ -89,7 +89,6 @@ pub(super) fn prepare(
                 selection,
                 allow_missing_chunks: *allow_missing_chunks,
                 model: hi_model(&settings.sky),
-                remove_systemic: false,
             };
             let watch = progress.stage("reading", 1);
             let galaxy = load(&request, &watch)?;
@@ -127,7 +126,7 @@ pub(super) fn built_in(sky: &SkySettings, params: &GalaxyParams) -> Result<Loade
     let made = make_galaxy(params)?;
     // the maker puts its galaxy in the middle of the box
     let centre = [0.5 * made.header.box_size; 3];
-    from_snapshot(&made, Some(centre), &hi_model(sky), false)
+    from_snapshot(&made, Some(centre), &hi_model(sky))
 }
 
 fn hi_model(sky: &SkySettings) -> HiModel {

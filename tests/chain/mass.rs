@@ -24,7 +24,7 @@ const TOLERANCE: f64 = 1e-3;
 /// multiplied by `shrink`.
 fn galaxy(distance_mpc: f64, cell_arcsec: f64, [x, y]: [usize; 2], shrink: f64) -> HiProducts {
     let made = make_galaxy(&GalaxyParams { n_cells: 5000, ..GalaxyParams::random(5) }).unwrap();
-    let mut cells = from_snapshot(&made, Some([0.5 * made.header.box_size; 3]), &HiModel::default(), false).unwrap();
+    let mut cells = from_snapshot(&made, Some([0.5 * made.header.box_size; 3]), &HiModel::default()).unwrap();
     cells.cells.position_kpc.iter_mut().flatten().for_each(|x| *x *= shrink);
     let cosmology = &cells.cosmology;
     let z = cosmology.redshift_of_luminosity_distance(distance_mpc).unwrap();

@@ -165,7 +165,7 @@ mod tests {
     fn the_reader_finds_the_hi_mass_asked_for() {
         for seed in 0..8 {
             let params = small(seed);
-            let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default(), true).unwrap();
+            let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default()).unwrap();
             let ratio = galaxy.totals.hi_msun / params.hi_mass_msun;
             assert!((ratio - 1.0).abs() < 1e-6, "seed {seed}: {ratio}");
             assert!(galaxy.totals.h2_msun > 0.0 && galaxy.totals.sfr_msun_yr > 0.0);
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn the_disc_turns_counter_clockwise_about_z_with_its_speed() {
         let params = GalaxyParams { n_cells: 20_000, ..GalaxyParams::default() };
-        let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default(), true).unwrap();
+        let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default()).unwrap();
         let cells = &galaxy.cells;
         let mut spin = [0.0; 3];
         let (mut speed, mut count) = (0.0, 0);
@@ -207,7 +207,7 @@ mod tests {
             lopsidedness: 0.0,
             ..GalaxyParams::default()
         };
-        let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default(), true).unwrap();
+        let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default()).unwrap();
         let winding = 1.0 / params.pitch_deg.to_radians().tan();
         let strength = |sense: f64| -> f64 {
             let (mut re, mut im, mut all) = (0.0, 0.0, 0.0);
@@ -232,7 +232,7 @@ mod tests {
     fn the_disc_fills_its_size_as_asked() {
         // the column at hi_radius_kpc is of order 1 Msun/pc^2, and 80 to 95 % of the HI is inside
         let params = GalaxyParams { n_cells: 20_000, ..GalaxyParams::default() };
-        let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default(), true).unwrap();
+        let galaxy = from_snapshot(&make_galaxy(&params).unwrap(), None, &HiModel::default()).unwrap();
         let radius = |p: &[f64; 3]| p[0].hypot(p[1]) / params.hi_radius_kpc;
         let within = |low: f64, high: f64| -> f64 {
             let cells = galaxy.cells.position_kpc.iter().zip(&galaxy.cells.hi_mass_msun);

@@ -52,8 +52,6 @@ pub struct SnapshotRequest {
     pub allow_missing_chunks: bool,
     /// HI model.
     pub model: HiModel,
-    /// Subtract the HI-mass-weighted mean velocity.
-    pub remove_systemic: bool,
 }
 
 /// Total masses of the selected cells, Msun, and their star formation.
@@ -86,8 +84,6 @@ pub struct LoadedGalaxy {
     pub cosmology: Cosmology,
     /// The centre that positions are relative to, ckpc/h.
     pub centre_ckpc_h: [f64; 3],
-    /// HI-mass-weighted mean velocity in the simulation's frame, km/s (subtracted if asked for).
-    pub mean_velocity_km_s: [f64; 3],
     /// Total masses.
     pub totals: Totals,
     /// What was assumed or left out, one plain sentence each.
@@ -156,18 +152,12 @@ pub fn load(request: &SnapshotRequest, watch: &Watch) -> Result<LoadedGalaxy> {
         metallicity: false,
     };
     let snapshot = read_gas(&request.path, &options, watch)?;
-    from_snapshot(&snapshot, centre, &request.model, request.remove_systemic)
-        .map_err(|e| e.place(request.path.display()))
+    from_snapshot(&snapshot, centre, &request.model).map_err(|e| e.place(request.path.display()))
 }
 
 /// Turns the gas of a snapshot, read or made, into an object about `centre_ckpc_h` (found in its
 /// HI where None).
-pub fn from_snapshot(
-    snapshot: &Snapshot,
-    centre_ckpc_h: Option<[f64; 3]>,
-    model: &HiModel,
-    remove_systemic: bool,
-) -> Result<LoadedGalaxy> {
+pub fn from_snapshot(snapshot: &Snapshot, centre_ckpc_h: Option<[f64; 3]>, model: &HiModel) -> Result<LoadedGalaxy> {
     let (header, gas) = (&snapshot.header, &snapshot.gas);
     let units = CodeUnits::of(header);
     let mut notes = snapshot.notes.clone();
@@ -205,24 +195,8 @@ pub fn from_snapshot(
     };
     let relative = |p: &[f64; 3], k: usize| nearest_image(centre[k], p[k], header.box_size) * units.length_kpc;
     cells.position_kpc = gas.position.iter().map(|p| [relative(p, 0), relative(p, 1), relative(p, 2)]).collect();
-    let mean_velocity_km_s = weighted_mean(&cells.velocity_km_s, &cells.hi_mass_msun);
-    if remove_systemic {
-        for v in &mut cells.velocity_km_s {
-            for k in 0..3 {
-                v[k] -= mean_velocity_km_s[k];
-            }
-        }
-    }
     let cosmology = Cosmology::of_header(header)?;
-    Ok(LoadedGalaxy {
-        cells,
-        header: header.clone(),
-        cosmology,
-        centre_ckpc_h: centre,
-        mean_velocity_km_s,
-        totals,
-        notes,
-    })
+    Ok(LoadedGalaxy { cells, header: header.clone(), cosmology, centre_ckpc_h: centre, totals, notes })
 }
 
 /// Cell `i` in physical units.
@@ -236,17 +210,6 @@ pub(crate) fn gas_state(snapshot: &Snapshot, i: usize, units: &CodeUnits) -> Gas
         neutral_abundance: gas.neutral_abundance[i],
         star_forming: gas.star_formation_rate[i] > 0.0,
     }
-}
-
-fn weighted_mean(vectors: &[[f64; 3]], weights: &[f64]) -> [f64; 3] {
-    let (mut sum, mut total) = ([0.0; 3], 0.0);
-    for (v, w) in vectors.iter().zip(weights) {
-        for k in 0..3 {
-            sum[k] += v[k] * w;
-        }
-        total += w;
-    }
-    sum.map(|s| s / total)
 }
 
 /// Centre of the HI, code lengths.

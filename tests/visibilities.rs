@@ -9,7 +9,7 @@ use rustfft::num_complex::Complex64;
 use skyfringe::error::Watch;
 use skyfringe::formats::oskar::read_oskar_sky;
 use skyfringe::formats::visibilities::{Polarisations, VisibilityTable};
-use skyfringe::sky::components::{Component, GaussianShape};
+use skyfringe::sky::components::Component;
 use skyfringe::telescope::Telescope;
 use skyfringe::telescope::beam::{BeamChoice, StationBeams};
 use skyfringe::time::{EarthOrientation, Frame};
@@ -67,18 +67,7 @@ fn cases() -> [Case; 3] {
 }
 
 fn components(path: &Path) -> Vec<Component> {
-    let component = |s: skyfringe::formats::oskar::OskarSource| Component {
-        direction: s.direction,
-        stokes_jy: s.stokes_jy,
-        reference_hz: s.reference_freq_hz.unwrap_or(0.0),
-        spectral_index: s.spectral_index,
-        shape: s.gaussian.map(|g| GaussianShape {
-            major_rad: g.major_fwhm_rad,
-            minor_rad: g.minor_fwhm_rad,
-            angle_rad: g.position_angle_rad,
-        }),
-    };
-    read_oskar_sky(path).unwrap().into_iter().map(component).collect()
+    read_oskar_sky(path).unwrap().into_iter().map(Component::from).collect()
 }
 
 impl Case {

@@ -1,6 +1,7 @@
 //! Component lists: points and Gaussians with Stokes parameters and a spectrum.
 
 use crate::error::{Error, Result};
+use crate::formats::oskar::OskarSource;
 use crate::units::RaDec;
 use nalgebra::{Matrix5, Vector5};
 use std::f64::consts::{LN_2, PI};
@@ -29,6 +30,22 @@ pub struct GaussianShape {
     pub minor_rad: f64,
     /// Position angle of the major axis from local north through east, rad.
     pub angle_rad: f64,
+}
+
+impl From<OskarSource> for Component {
+    fn from(source: OskarSource) -> Component {
+        Component {
+            direction: source.direction,
+            stokes_jy: source.stokes_jy,
+            reference_hz: source.reference_freq_hz.unwrap_or(0.0),
+            spectral_index: source.spectral_index,
+            shape: source.gaussian.map(|g| GaussianShape {
+                major_rad: g.major_fwhm_rad,
+                minor_rad: g.minor_fwhm_rad,
+                angle_rad: g.position_angle_rad,
+            }),
+        }
+    }
 }
 
 impl Component {

@@ -54,6 +54,10 @@ impl Settings {
         };
         output.finish()?;
         document.finish()?;
+        if prediction.method == Some(Method::Grid) && matches!(sky.source, SkySource::Components { .. }) {
+            let section = document.section("prediction")?;
+            return Err(section.refuse("method", "\"auto\" or \"direct\": a list of components has no grid"));
+        }
         Ok(Settings {
             sky,
             telescope,

@@ -90,7 +90,7 @@ enum Command {
         #[arg(long, value_name = "WORD", default_value = "briggs:0")]
         weight: String,
         /// Relative accuracy of gridding, 1e-12 to 1e-2.
-        #[arg(long, value_name = "NUMBER", default_value = "1e-5", allow_negative_numbers = true)]
+        #[arg(long, value_name = "NUMBER", default_value = "1e-5", allow_hyphen_values = true)]
         epsilon: f64,
         /// Exact sums instead of gridding (slow; for comparisons).
         #[arg(long)]
@@ -231,7 +231,10 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
         Command::Run { config, changes, out, check, resume } => {
             let settings = run::load_settings(&config, &changes.set)?;
             match out {
-                Some(out) if !check => run::chain::run(&settings, &out, resume, console),
+                Some(out) if !check => run::chain::run(&settings, &out, resume, console).map_err(|e| {
+                    let taken_up = e.is_interrupt() && out.join("run.json").exists();
+                    if taken_up { e.hint("the same command with --resume goes on from what is finished") } else { e }
+                }),
                 _ => run::check(&settings, run::Extent::Run),
             }
         }

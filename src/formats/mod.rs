@@ -8,6 +8,7 @@ pub mod png;
 pub mod snapshot;
 mod staged;
 pub mod telescope;
+mod text;
 pub mod visibilities;
 
 pub use staged::{Staged, remove_unfinished};

@@ -133,7 +133,7 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
         let cubes = 16.0 * image;
         peak = peak.max(sky_bytes + table_bytes + cubes + at_once * each);
         peak = peak.max(sky_bytes + table_bytes + cubes + 4.0 * image + PREVIEW_BYTES);
-        disk += 4.0 * (sky + 2.0 * image) + 1e6;
+        disk += 4.0 * (sky + 2.0 * image) + 0.5e6;
     }
     let wall_s = serial_s + cpu_s / threads.max(1) as f64;
     Ok(Needs { cpu_s: serial_s + cpu_s, wall_s, memory: BASE_BYTES + peak, disk })

@@ -72,6 +72,7 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
     let watch = progress.stage("reading", 1);
     let table = read_visibilities(&request.visibilities)?;
     watch.check()?;
+    check_channels(&table).map_err(|e| e.place(request.visibilities.display()))?;
     let images = image_table(&table, &request.params, progress)?;
     images.notes.iter().for_each(|n| progress.note(n));
     let watch = progress.stage("writing", 2);
@@ -119,6 +120,30 @@ pub(super) fn totals(images: &Images) -> Samples {
         sum.beyond_nyquist_weight += s.beyond_nyquist_weight / images.samples.len() as f64;
     }
     sum
+}
+
+/// Refuses channels that no FITS cube can state, before they are imaged.
+fn check_channels(table: &VisibilityTable) -> Result<()> {
+    let (freq, step) = (&table.freq_hz, channel_step_hz(table));
+    let off = |(c, f): (usize, &f64)| (f - freq[0] - c as f64 * step).abs();
+    let worst = freq.iter().enumerate().map(off).fold(0.0, f64::max);
+    if freq.len() > 1 && !(step != 0.0 && worst <= 1e-3 * step.abs()) {
+        return Err(Error::input("the channels are not equally spaced, as the planes of a FITS cube must be")
+            .found(format!("mean step {step} Hz, up to {worst} Hz off"))
+            .expected("freq_hz in equal steps")
+            .hint("write the channels into files of their own, and image those"));
+    }
+    Ok(())
+}
+
+/// Step of the channels, which is their width in files without gaps; of a single one its width, or 1 Hz where the
+/// file does not state it.
+fn channel_step_hz(table: &VisibilityTable) -> f64 {
+    match table.freq_hz[..] {
+        [first, .., last] => (last - first) / (table.freq_hz.len() - 1) as f64,
+        _ if table.channel_width_hz > 0.0 => table.channel_width_hz,
+        _ => 1.0,
+    }
 }
 
 fn square(size: usize, cell_rad: f64) -> ImageGeometry {
@@ -185,7 +210,7 @@ impl CubeAxes<'_> {
         FitsCube {
             data: data.mapv(|v| v as f32),
             sky: sky_axes(self.table.phase_centre, params.geometry.nx, params.geometry.ny, params.geometry.dm),
-            spectral: spectral_axis(&self.table.freq_hz, self.table.channel_width_hz, self.specsys),
+            spectral: spectral_axis(&self.table.freq_hz, channel_step_hz(self.table).abs(), self.specsys),
             stokes: "I".into(),
             unit: "Jy/beam".into(),
             beams: images.beams.clone(),

@@ -4,7 +4,7 @@ use super::Progress;
 use crate::error::{Error, Result};
 use crate::formats::fits::header_summary;
 use crate::formats::oskar::read_oskar_sky;
-use crate::formats::snapshot::describe;
+use crate::formats::snapshot::resembles_snapshot;
 use crate::formats::visibilities::read_visibility_frame;
 use crate::sky::galaxy::write_galaxies;
 use crate::sky::snapshot;
@@ -35,7 +35,7 @@ pub fn info(path: &Path) -> Result<String> {
             Ok(info) => Ok(info.to_string()),
             Err(not_snapshot) => match read_visibility_frame(path) {
                 Ok(table) => Ok(format!("{}: {}", path.display(), visibility_summary(&table))),
-                Err(_) if is_snapshot(path) => Err(not_snapshot),
+                Err(_) if resembles_snapshot(path) => Err(not_snapshot),
                 Err(not_visibilities) => Err(not_visibilities),
             },
         };
@@ -43,9 +43,17 @@ pub fn info(path: &Path) -> Result<String> {
     if start.starts_with(b"SIMPLE") {
         return header_summary(path);
     }
-    let sources = read_oskar_sky(path).map_err(|e| {
-        e.hint("known are snapshots and visibilities (HDF5), FITS images, and OSKAR sky lists (text: RA, Dec, I, ...)")
-    })?;
+    if !resembles_sky_list(path) {
+        return Err(Error::input("not a file of a known kind")
+            .found(match start.is_empty() {
+                true => "an empty file".to_string(),
+                false => format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug()),
+            })
+            .expected("a snapshot or visibilities (HDF5), a FITS image, or an OSKAR sky list (text)")
+            .place(path.display())
+            .hint("a configuration is looked at by `skyfringe run CONFIG --check`"));
+    }
+    let sources = read_oskar_sky(path)?;
     let total: f64 = sources.iter().map(|s| s.stokes_jy[0]).sum();
     let brightest = sources.iter().map(|s| s.stokes_jy[0]).fold(f64::NEG_INFINITY, f64::max);
     let extended = sources.iter().filter(|s| s.gaussian.is_some()).count();
@@ -57,9 +65,12 @@ pub fn info(path: &Path) -> Result<String> {
     ))
 }
 
-/// Whether an HDF5 file has at least the header of a snapshot.
-fn is_snapshot(path: &Path) -> bool {
-    describe(path).is_ok()
+/// Whether a text begins like a sky list: a format line, or a line of numbers.
+fn resembles_sky_list(path: &Path) -> bool {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    text.to_ascii_lowercase().contains("format")
+        || first.is_some_and(|line| line.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)))
 }
 
 fn visibility_summary(table: &crate::formats::visibilities::VisibilityTable) -> String {

@@ -23,6 +23,7 @@ mod tree;
 pub use section::Section;
 
 use crate::error::{Error, Result};
+use crate::formats::text::read_text;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,13 +45,7 @@ impl Document {
     /// # Errors
     /// A file that cannot be read, is not UTF-8 or is not TOML (with the line).
     pub fn read(path: &Path) -> Result<Document> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            Error::input("the configuration is not text")
-                .found(format!("a byte that is not UTF-8 at position {}", e.utf8_error().valid_up_to()))
-                .expected("a TOML file")
-                .place(path.display())
-        })?;
+        let text = read_text(path, "the configuration")?;
         Document::parse(&text, &path.display().to_string())
     }
 

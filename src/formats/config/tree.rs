@@ -86,6 +86,8 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Table(_) => write!(f, "a table"),
+            // 1e-20 and not 0.00000000000000000001
+            Value::Float(v) if *v != 0.0 && !(1e-4..1e15).contains(&v.abs()) => write!(f, "{v:e}"),
             other => write!(f, "{}", other.to_toml()),
         }
     }

@@ -1,4 +1,5 @@
 use crate::error::{Error, Result};
+use crate::formats::text::read_text;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -39,7 +40,7 @@ impl OskarSettings {
 
 /// Reads an OSKAR settings file (INI).
 pub fn read_oskar_settings(path: &Path) -> Result<OskarSettings> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read the settings file", path, e))?;
+    let text = read_text(path, "the settings file")?;
     parse_oskar_settings(&text, &path.display().to_string())
 }
 
@@ -88,7 +89,9 @@ pub fn parse_oskar_settings(text: &str, origin: &str) -> Result<OskarSettings> {
         if let Some(first) = lines.insert((group.clone(), key.clone()), number) {
             return Err(Error::input("a setting is given twice")
                 .found(format!("{group}/{key}, first in line {first}"))
-                .place(place()));
+                .expected("every setting once")
+                .place(place())
+                .hint("remove one of the lines"));
         }
         let value = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value).to_string();
         entries.push(OskarSetting { group, key, value, line: number });

@@ -2,6 +2,7 @@ use super::angle::{Bare, declination, right_ascension};
 use super::columns::{Column, ColumnSpec, fields, parse_header, unquoted};
 use super::number;
 use crate::error::{Error, Result};
+use crate::formats::text::read_text;
 use crate::units::{ARCSEC_RAD, DEG_RAD, RaDec};
 use std::path::Path;
 
@@ -35,7 +36,7 @@ pub struct OskarGaussian {
 
 /// Reads an OSKAR sky model: named columns, or the fixed format where there is no format line.
 pub fn read_oskar_sky(path: &Path) -> Result<Vec<OskarSource>> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read the sky model", path, e))?;
+    let text = read_text(path, "the sky model")?;
     parse_oskar_sky(&text, &path.display().to_string())
 }
 
@@ -66,7 +67,10 @@ pub fn parse_oskar_sky(text: &str, origin: &str) -> Result<Vec<OskarSource>> {
         sources.push(source.map_err(|e| e.place(place()))?);
     }
     if sources.is_empty() {
-        return Err(Error::input("the sky model has no sources").place(origin));
+        return Err(Error::input("the sky model has no sources")
+            .found("no line with a source")
+            .expected("lines of right ascension, declination and flux density")
+            .place(origin));
     }
     Ok(sources)
 }

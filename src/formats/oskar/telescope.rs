@@ -1,5 +1,6 @@
 use super::number;
 use crate::error::{Error, Result};
+use crate::formats::text::read_text;
 use std::fs;
 use std::path::Path;
 
@@ -222,7 +223,7 @@ struct Table {
 
 impl Table {
     fn read(path: &Path, least: usize, most: usize) -> Result<Table> {
-        let text = fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+        let text = read_text(path, "the telescope folder")?;
         let mut table = Table { rows: Vec::new(), lines: Vec::new() };
         for (index, raw) in text.lines().enumerate() {
             let line = raw.split('#').next().unwrap_or_default();

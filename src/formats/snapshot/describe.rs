@@ -73,6 +73,11 @@ pub fn describe(path: &Path) -> Result<Description> {
     Ok(Description { header, chunks, missing: set.missing, fields })
 }
 
+/// Whether the HDF5 file at `path` has a group that only snapshots have, be it otherwise whole or not.
+pub fn resembles_snapshot(path: &Path) -> bool {
+    hdf::open(path).is_ok_and(|file| file.link_exists("PartType0") || file.link_exists("Header"))
+}
+
 /// "1e10 Msun/h" for TNG's own scalings, else the exponents and the cgs value.
 fn unit_in_words(data: &hdf5::Dataset) -> String {
     let attribute = |name: &str| data.attr(name).ok().and_then(|a| a.read_scalar::<f64>().ok());

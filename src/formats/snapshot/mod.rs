@@ -10,7 +10,7 @@ mod hdf;
 mod read;
 mod write;
 
-pub use describe::{ChunkDescription, Description, FieldDescription, describe};
+pub use describe::{ChunkDescription, Description, FieldDescription, describe, resembles_snapshot};
 pub use files::{FileSet, find_snapshot};
 pub use groups::{SubhaloGas, subhalo_gas};
 pub use read::{CellSelection, ReadOptions, read_gas};

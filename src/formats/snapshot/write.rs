@@ -1,6 +1,6 @@
-use super::hdf::first_line;
 use super::{Header, Snapshot};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::formats::visibilities::library::write_failed;
 use hdf5::file::LibraryVersion;
 use hdf5::types::VarLenAscii;
 use hdf5::{File, Group, H5Type};
@@ -36,11 +36,7 @@ const METAL_SHARES: [f64; 8] = [0.177, 0.052, 0.428, 0.094, 0.053, 0.050, 0.097,
 /// the unit attributes of genuine files. Equal input gives equal bytes (no time stamps), readable
 /// by HDF5 1.10 tools. Empty optional columns are left out.
 pub fn write_snapshot(path: &Path, snapshot: &Snapshot) -> Result<()> {
-    write(path, snapshot).map_err(|e| {
-        Error::input(format!("the snapshot {} cannot be written", path.display()))
-            .found(first_line(&e))
-            .hint("see that the folder is writable and the disk is not full")
-    })
+    write(path, snapshot).map_err(|e| write_failed(path, &e))
 }
 
 fn write(path: &Path, snapshot: &Snapshot) -> hdf5::Result<()> {

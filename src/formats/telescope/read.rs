@@ -1,5 +1,6 @@
 use super::{StationLine, TelescopeFile};
 use crate::error::{Error, Result};
+use crate::formats::text::read_text;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ const STATION: &str = "name x_m y_m z_m diameter_m type";
 
 /// Reads a telescope file.
 pub fn read_telescope(path: &Path) -> Result<TelescopeFile> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read the telescope file", path, e))?;
+    let text = read_text(path, "the telescope file")?;
     parse_telescope(&text, &path.display().to_string())
 }
 

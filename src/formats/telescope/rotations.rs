@@ -1,4 +1,5 @@
 use crate::error::{Error, Result};
+use crate::formats::text::read_text;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -13,7 +14,7 @@ pub struct StationRotation {
 
 /// Reads a file of station rotations: one line a station, name and degrees east of north.
 pub fn read_rotations(path: &Path) -> Result<Vec<StationRotation>> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read the station rotations", path, e))?;
+    let text = read_text(path, "the station rotations")?;
     parse_rotations(&text, &path.display().to_string())
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// A failed write: the system's own reason (a full disk) where the library passes it on.
-pub(super) fn write_failed(path: &Path, error: &hdf5::Error) -> Error {
+pub(in crate::formats) fn write_failed(path: &Path, error: &hdf5::Error) -> Error {
     let source = match system_code(error) {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::other(format!("HDF5: {error}")),

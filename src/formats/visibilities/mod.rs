@@ -1,6 +1,6 @@
 //! The visibility file (HDF5, docs/formats.md) and the table it holds.
 
-mod library;
+pub(super) mod library;
 mod read;
 mod write;
 

@@ -57,6 +57,10 @@ impl Settings {
         let kinematic_cube = output.boolean("kinematic_cube")?.unwrap_or(false);
         output.finish()?;
         document.finish()?;
+        if prediction.method == Some(Method::Grid) && matches!(sky.source, SkySource::Components { .. }) {
+            let section = document.section("prediction")?;
+            return Err(section.refuse("method", "\"auto\" or \"direct\": a list of components has no grid"));
+        }
         Ok(Settings {
             sky,
             telescope,

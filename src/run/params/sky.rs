@@ -230,7 +230,8 @@ fn read_source(s: &Section) -> Result<SkySource> {
             return Err(Error::input("a selection needs a centre and a radius")
                 .found(if centre_ckpc_h.is_some() { "sky.centre alone" } else { "sky.radius alone" })
                 .expected("both, or sky.subhalo with sky.group_catalogue")
-                .place(places(s, &["centre", "radius"])));
+                .place(places(s, &["centre", "radius"]))
+                .hint("leave both out to take the whole file"));
         }
         let subhalo = match (subhalo, group_catalogue) {
             (Some(id), Some(catalogue)) => Some((id, catalogue)),

@@ -57,7 +57,8 @@ pub(in crate::run) fn supported_oskar_folder(folder: &Path) -> Result<Telescope>
         None => Ok(telescope),
         Some(first) => Err(Error::input("the OSKAR telescope folder holds what is not supported yet")
             .found(format!("{first}{}", if unsupported.len() > 1 { ", ..." } else { "" }))
-            .expected("position.txt, layout files and one element at the origin of each station")
-            .place(folder.display())),
+            .expected("position.txt, layout files and station folders with a layout alone")
+            .place(folder.display())
+            .hint("take these files away if what they describe may be left out")),
     }
 }

@@ -1,0 +1,197 @@
+//! `observe --oskar-settings`.
+
+use super::Place;
+use super::common::reference_data;
+use skyfringe::formats::visibilities::{VisibilityTable, read_visibilities};
+use std::path::{Path, PathBuf};
+
+const SETTINGS: &str = "[General]
+app=oskar_sim_interferometer
+version=2.13.0
+
+[simulator]
+double_precision=true
+use_gpus=false
+
+[sky]
+oskar_sky_model/file=sky.txt
+
+[observation]
+mode=Tracking
+phase_centre_ra_deg=329.0
+phase_centre_dec_deg=-30.0
+start_frequency_hz=140e6
+num_channels=3
+frequency_inc_hz=10e6
+start_time_utc=60512.75
+length=2400.0
+num_time_steps=4
+
+[telescope]
+input_directory=telescope.tm
+station_type=Isotropic beam
+pol_mode=Scalar
+
+[interferometer]
+channel_bandwidth_hz=0
+time_average_sec=0
+oskar_vis_filename=vis.vis
+";
+
+/// Case 01 of the reference data from its small figures, with [`SETTINGS`].
+fn case_01(place: &Place) -> PathBuf {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/oskar01");
+    std::fs::create_dir_all(place.path("case/telescope.tm/station")).unwrap();
+    for (from, to) in [
+        ("sky.txt", "sky.txt"),
+        ("position.txt", "telescope.tm/position.txt"),
+        ("layout.txt", "telescope.tm/layout.txt"),
+    ] {
+        std::fs::copy(data.join(from), place.path("case").join(to)).unwrap();
+    }
+    place.write("case/telescope.tm/station/layout.txt", "0 0\n");
+    place.write("case/settings.ini", SETTINGS);
+    data.join("visibilities.csv")
+}
+
+#[test]
+fn the_figures_of_case_01_come_out() {
+    let place = Place::new();
+    let figures = std::fs::read_to_string(case_01(&place)).unwrap();
+    place.run(&["observe", "--oskar-settings", "case/settings.ini", "--out", "v.h5"]).ok();
+    let table = read_visibilities(&place.path("v.h5")).unwrap();
+    let baselines = 24 * 23 / 2;
+    assert_eq!(table.vis.dim(), (4 * baselines, 3, 1));
+    let rms = (table.vis.iter().map(|v| v.norm_sqr()).sum::<f64>() / table.vis.len() as f64).sqrt();
+    // the file's own figure of the rms of all visibilities
+    let stated: f64 =
+        figures.lines().next().unwrap().split("visibilities ").nth(1).unwrap().trim_end_matches(" Jy").parse().unwrap();
+    assert!((rms / stated - 1.0).abs() < 1e-9, "{rms} {stated}");
+    let mut compared = 0;
+    for line in figures.lines().filter(|l| l.starts_with(|c: char| c.is_ascii_digit())) {
+        let f: Vec<f64> = line.split(',').map(|v| v.parse().unwrap()).collect();
+        let (row, channel) = (f[0] as usize * baselines + f[2] as usize, f[1] as usize);
+        for k in 0..3 {
+            assert!((table.uvw_m[[row, k]] - f[3 + k]).abs() < 1e-8, "{line}");
+        }
+        let v = table.vis[[row, channel, 0]];
+        assert!((v.re - f[6]).hypot(v.im - f[7]) < 1e-8 * rms, "{line}: {v}");
+        compared += 1;
+    }
+    assert!(compared >= 12, "{compared}");
+}
+
+#[test]
+fn reference_cases_agree_with_oskar() {
+    let Some(data) = reference_data("reference_cases_agree_with_oskar") else { return };
+    let place = Place::new();
+    // the bound of case 03 is met because the snap of the angle is reproduced
+    for (name, bound) in
+        [("01_points_I_scalar", 1e-8), ("03_gaussians_isotropic", 1e-4), ("07_mid_gaussian_beam", 1e-8)]
+    {
+        let folder = data.join("oskar-cases").join(name);
+        let settings = folder.join("settings.ini");
+        place.run(&["observe", "--oskar-settings", settings.to_str().unwrap(), "--out", "v.h5"]).ok();
+        let worst = worst_difference(&read_visibilities(&place.path("v.h5")).unwrap(), &folder);
+        assert!(worst < bound, "{name}: max |dV|/rms = {worst:e}");
+    }
+    let settings = data.join("oskar-cases/05_aa_isotropic_elements/settings.ini");
+    place.run(&["observe", "--oskar-settings", settings.to_str().unwrap(), "--out", "w.h5"]).refused(&[
+        "telescope/station_type",
+        "\"Aperture array\"",
+        "Isotropic beam or Gaussian beam",
+        "settings.ini, line 27",
+    ]);
+    assert_eq!(place.names(), ["v.h5"]);
+}
+
+/// max |dV| / rms against vis.npy, [time][channel][baseline][polarisation].
+fn worst_difference(table: &VisibilityTable, folder: &Path) -> f64 {
+    let bytes = std::fs::read(folder.join("vis.npy")).unwrap();
+    let header = u16::from_le_bytes([bytes[8], bytes[9]]) as usize;
+    let text = String::from_utf8_lossy(&bytes[10..10 + header]).into_owned();
+    assert!(text.contains("'<c16'") && text.contains("'fortran_order': False"), "{text}");
+    let numbers: Vec<f64> =
+        bytes[10 + header..].chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect();
+    let (rows, channels, products) = table.vis.dim();
+    let steps = 4;
+    let baselines = rows / steps;
+    assert_eq!(numbers.len(), 2 * rows * channels * products);
+    let (mut worst, mut power) = (0.0f64, 0.0);
+    for (i, pair) in numbers.chunks_exact(2).enumerate() {
+        let product = i % products;
+        let baseline = i / products % baselines;
+        let channel = i / products / baselines % channels;
+        let step = i / products / baselines / channels;
+        let v = table.vis[[step * baselines + baseline, channel, product]];
+        worst = worst.max((v.re - pair[0]).hypot(v.im - pair[1]));
+        power += pair[0] * pair[0] + pair[1] * pair[1];
+    }
+    worst / (2.0 * power / numbers.len() as f64).sqrt()
+}
+
+#[test]
+fn settings_that_ask_for_more_than_there_is() {
+    let place = Place::new();
+    case_01(&place);
+    // line of SETTINGS that is replaced, by what, and what the message says
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("time_average_sec=0", "time_average_sec=10", &["interferometer/time_average_sec", "\"10\"", "smearing"]),
+        ("channel_bandwidth_hz=0", "channel_bandwidth_hz=5e5", &["channel_bandwidth_hz", "\"5e5\"", "smearing"]),
+        ("station_type=Isotropic beam", "station_type=VLA (PBCOR)", &["station_type", "\"VLA (PBCOR)\""]),
+        ("station_type=Isotropic beam\n", "", &["station_type", "Aperture array", "default"]),
+        ("pol_mode=Scalar", "pol_mode=Circular", &["pol_mode", "\"Circular\"", "Full or Scalar"]),
+        ("mode=Tracking", "mode=Drift scan", &["observation/mode", "\"Drift scan\"", "Tracking"]),
+        ("time_average_sec=0", "noise/enable=true", &["interferometer/noise/enable", "\"true\"", "false"]),
+        ("time_average_sec=0", "correlation_type=Both", &["correlation_type", "Cross-correlations"]),
+        ("time_average_sec=0", "uv_filter_max=100", &["uv_filter_max = 100", "remove the line"]),
+        ("num_channels=3", "num_channels=2.5", &["num_channels", "\"2.5\"", "whole number"]),
+        ("num_time_steps=4", "num_time_steps=0", &["num_time_steps", "\"0\"", "at least 1"]),
+        ("frequency_inc_hz=10e6", "frequency_inc_hz=-1", &["ascending", "-1 Hz"]),
+        ("start_frequency_hz=140e6", "start_frequency_hz=fast", &["\"fast\"", "a number"]),
+        ("length=2400.0", "length=long", &["observation/length", "\"long\"", "hh:mm:ss"]),
+        ("start_time_utc=60512.75", "start_time_utc=noon", &["noon", "start_time_utc"]),
+        ("start_time_utc=60512.75\n", "", &["missing", "start_time_utc", "[observation]"]),
+        ("file=sky.txt", "file=nowhere.txt", &["nowhere.txt", "No such file"]),
+        ("input_directory=telescope.tm", "input_directory=nowhere.tm", &["nowhere.tm", "No such file"]),
+        ("[sky]", "[sky", &["settings.ini, line 9", "[telescope]"]),
+        ("num_channels=3", "num_channels=3\nnum_channels=4", &["given twice", "first in line 17"]),
+        ("num_channels=3", "num_channels", &["cannot be read", "key=value"]),
+    ];
+    for (old, new, says) in cases {
+        assert!(SETTINGS.contains(old), "{old}");
+        place.write("case/settings.ini", SETTINGS.replacen(old, new, 1));
+        place.refused(&["observe", "--oskar-settings", "case/settings.ini", "--out", "v.h5"], says);
+    }
+    // details of a noise that is switched off are nothing to complain about
+    let quiet = SETTINGS.replace("time_average_sec=0", "noise/enable=false\nnoise/seed=3");
+    place.write("case/settings.ini", quiet);
+    place.run(&["observe", "--oskar-settings", "case/settings.ini", "--check"]).ok();
+
+    place.write("case/settings.ini", SETTINGS);
+    for (name, text, says) in
+        [("station/element_pattern_fit_x_0_100.bin", "x", "element"), ("gain_model.h5", "x", "gain")]
+    {
+        let path = format!("case/telescope.tm/{name}");
+        let old = std::fs::read(place.path(&path)).ok();
+        place.write(&path, text);
+        place.refused(
+            &["observe", "--oskar-settings", "case/settings.ini", "--out", "v.h5"],
+            &["not supported yet", says, "telescope.tm"],
+        );
+        match old {
+            Some(old) => place.write(&path, old),
+            None => {
+                std::fs::remove_file(place.path(&path)).unwrap();
+                place.path(&path)
+            }
+        };
+    }
+    place.run(&["observe", "--oskar-settings", "case/settings.ini", "--out", "v.h5"]).ok();
+
+    let both = ["observe", "case/settings.ini", "--oskar-settings", "case/settings.ini", "--out", "x.h5"];
+    place.run(&both).bad_words(&["--oskar-settings"]);
+    let set = ["observe", "--oskar-settings", "case/settings.ini", "--set", "sky.channels=2", "--out", "x.h5"];
+    place.refused(&set, &["--set", "edit the settings file"]);
+    place.refused(&["observe", "--oskar-settings", "nowhere.ini", "--out", "x.h5"], &["nowhere.ini", "No such file"]);
+}

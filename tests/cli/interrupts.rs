@@ -62,7 +62,7 @@ fn an_interrupted_run_leaves_whole_products_and_is_taken_up() {
     assert_eq!(ran.status, Some(130), "{ran:?}");
     assert_eq!(ran.out, "");
     assert!(ran.err.contains("error: interrupted") && ran.err.contains("--resume"), "{}", ran.err);
-    assert_eq!(names(&place.path("out")), ["run.json", "sky.fits", "visibilities.h5"], "{}", ran.err);
+    assert_eq!(names(&place.path("out")), ["run.json", "sky-tb.fits", "sky.fits", "visibilities.h5"], "{}", ran.err);
     assert_eq!(record(&place, "out")["complete"], false);
     assert!(place.run(&["sky", "info", "out/visibilities.h5"]).ok().contains("56 rows x 8 channels"));
 
@@ -136,5 +136,8 @@ fn a_terminated_run_ends_like_an_interrupted_one() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let left = names(&place.path("out"));
-    assert!(left.iter().all(|name| ["sky.fits", "run.json", "visibilities.h5"].contains(&name.as_str())), "{left:?}");
+    assert!(
+        left.iter().all(|name| ["sky.fits", "sky-tb.fits", "run.json", "visibilities.h5"].contains(&name.as_str())),
+        "{left:?}"
+    );
 }

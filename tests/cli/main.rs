@@ -46,7 +46,9 @@ steps = 2
 size = 64
 "#;
 
-const PRODUCTS: [&str; 6] = ["dirty.fits", "preview.png", "psf.fits", "run.json", "sky.fits", "visibilities.h5"];
+/// What `run` writes for a galaxy, in the order of a folder's listing.
+const PRODUCTS: [&str; 7] =
+    ["dirty.fits", "preview.png", "psf.fits", "run.json", "sky-tb.fits", "sky.fits", "visibilities.h5"];
 
 /// A folder of its own for a test, in which the program is run.
 struct Place {

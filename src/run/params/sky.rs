@@ -255,12 +255,13 @@ fn read_source(s: &Section) -> Result<SkySource> {
 }
 
 fn read_direction(s: &Section) -> Result<Option<RaDec>> {
-    let (ra_rad, dec_rad) = (s.quantity("ra", Dimension::Angle)?, s.quantity("dec", Dimension::Angle)?);
-    match (ra_rad, dec_rad) {
-        (None, None) => Ok(None),
-        (Some(ra_rad), Some(dec_rad)) => Ok(Some(RaDec { ra_rad, dec_rad })),
-        (Some(_), None) => Err(s.missing("dec", "the declination that belongs to sky.ra")),
-        (None, Some(_)) => Err(s.missing("ra", "the right ascension that belongs to sky.dec")),
+    match s.quantities("direction", Dimension::Angle)?.as_deref() {
+        None => Ok(None),
+        Some(&[ra_rad, dec_rad]) => Ok(Some(RaDec { ra_rad, dec_rad })),
+        Some(other) => Err(Error::input("sky.direction needs a right ascension and a declination")
+            .found(format!("{} numbers", other.len()))
+            .expected("\"30.02 -35.01 deg\"")
+            .place(s.place("direction"))),
     }
 }
 

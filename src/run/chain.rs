@@ -1,6 +1,6 @@
 //! The command `run`: sky -> visibilities -> images -> preview and record.
 
-use super::check::{Extent, require_memory};
+use super::check::{Extent, require_feasible};
 use super::headers::{observation_cards, program};
 use super::image::{CubeAxes, Product, image_table, params_of, totals, write_product};
 use super::observe::{observe, write};
@@ -50,7 +50,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
 
     let clock = Clock::now();
     let sky = prepare(settings, &track, None, progress)?;
-    require_memory(settings, &usable, &sky, Extent::Run)?;
+    require_feasible(settings, &usable, &sky, Extent::Run)?;
     drop(usable);
     sky.notes.iter().for_each(|n| {
         progress.note(n);

@@ -13,8 +13,8 @@ use crate::sky::cosmology::Cosmology;
 use crate::sky::snapshot::CodeUnits;
 use crate::telescope::beam::StationBeams;
 use crate::time::format_utc;
-use crate::units::{DEG_RAD, Dimension, format_quantity};
-use crate::visibilities::Track;
+use crate::units::{C_M_S, DEG_RAD, Dimension, format_quantity};
+use crate::visibilities::{Track, beyond_nyquist};
 
 /// How much of the chain a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,13 +67,43 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
     Ok(text)
 }
 
-/// An error where the run would not fit into memory, now that its sky is known: the system would end it without a word.
-pub(super) fn require_memory(
+/// An error where the sky, now known, cannot be observed as asked: too large for the memory, or with pixels too
+/// coarse for every baseline. Before anything is written.
+pub(super) fn require_feasible(
     settings: &Settings,
     usable: &UsableRows,
     sky: &PreparedSky,
     extent: Extent,
 ) -> Result<()> {
+    require_memory(settings, usable, sky, extent)?;
+    require_short_baselines(settings, usable, sky, extent)
+}
+
+fn require_short_baselines(settings: &Settings, usable: &UsableRows, sky: &PreparedSky, extent: Extent) -> Result<()> {
+    let of_sky = match &sky.content {
+        SkyContent::Cube { cube, .. } => cube.cell_rad,
+        SkyContent::Components(_) => 0.0,
+    };
+    let cell_rad = if extent == Extent::Run { of_sky.max(sky.pixels.cell_rad) } else { of_sky };
+    let lowest_hz = sky.freq_hz.iter().copied().fold(f64::INFINITY, f64::min);
+    let fits = |(uvw, _): &([f64; 3], [u32; 2])| !beyond_nyquist(uvw[0], uvw[1], lowest_hz, cell_rad);
+    if cell_rad == 0.0 || settings.prediction.keep_beyond_nyquist || usable.rows.iter().any(fits) {
+        return Ok(());
+    }
+    let shortest_m = usable.rows.iter().map(|(uvw, _)| uvw[0].abs().max(uvw[1].abs())).fold(f64::INFINITY, f64::min);
+    Err(Error::input("every baseline is too long for the pixels: each sees more detail than they hold")
+        .found(format!(
+            "pixels of {}; shortest baseline {}",
+            format_quantity(cell_rad, Dimension::Angle),
+            format_quantity(shortest_m, Dimension::Length)
+        ))
+        .expected(format!("pixels below {}", format_quantity(0.5 * C_M_S / (lowest_hz * shortest_m), Dimension::Angle)))
+        .place("image.cell, or the pixels of the sky")
+        .hint("take smaller pixels, or an array with shorter baselines"))
+}
+
+/// An error where the run would not fit into memory, now that its sky is known: the system would end it without a word.
+fn require_memory(settings: &Settings, usable: &UsableRows, sky: &PreparedSky, extent: Extent) -> Result<()> {
     let look = prepared(sky, "");
     let memory = needs_of(settings, usable, &look, extent == Extent::Run)?.memory;
     match machine_memory() {

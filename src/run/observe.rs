@@ -1,6 +1,6 @@
 //! Sky to visibilities: the second stage of a run, and the command `observe`.
 
-use super::check::{Extent, require_memory};
+use super::check::{Extent, require_feasible};
 use super::headers::program;
 use super::params::{Method, Settings};
 use super::sampling::Sampling;
@@ -33,7 +33,7 @@ pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &
             let track = plan::track(&settings.observation, &settings.telescope.telescope)?;
             let usable = plan::require_up(settings, &track)?;
             let sky = prepare(settings, &track, None, progress)?;
-            require_memory(settings, &usable, &sky, Extent::Observe)?;
+            require_feasible(settings, &usable, &sky, Extent::Observe)?;
             drop(usable);
             sky.notes.iter().for_each(|n| progress.note(n));
             observe(settings, &track, &sky, progress)?

@@ -188,3 +188,13 @@ fn what_can_never_be_observed_or_held_is_refused_before_computing() {
         &["memory", "fewer pixels"],
     );
 }
+
+#[test]
+fn pixels_too_coarse_for_every_baseline_are_refused_before_anything_is_written() {
+    let place = Place::with_configurations();
+    let words = ["run", "small.toml", "--out", "out", "--set", "telescope.name=vlba"];
+    let ran = place.run(&[&words[..], &["--set", "observation.min_elevation=5 deg"]].concat());
+    assert_eq!(ran.status, Some(2), "{ran:?}");
+    assert!(ran.err.contains("every baseline is too long for the pixels"), "{}", ran.err);
+    assert!(!place.path("out").exists());
+}

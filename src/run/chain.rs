@@ -7,7 +7,7 @@ use super::observe::{observe, write};
 use super::params::{Settings, SkySource};
 use super::picture;
 use super::record::{Record, sha256_file};
-use super::sampling::Sampling;
+use super::sampling::{Sampling, TOO_LOW};
 use super::skies::{PreparedSky, SkyContent, prepare};
 use super::sky::make_folder;
 use super::sky_files::{SKY, SKY_KINEMATIC, SKY_TB, write_sky};
@@ -82,7 +82,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
             (table, observed.sampling)
         }
     };
-    sampling.notes().iter().for_each(|n| {
+    sampling.notes(TOO_LOW).iter().for_each(|n| {
         progress.note(n);
         record.note(n);
     });

@@ -3,7 +3,7 @@
 use super::check::{Extent, require_feasible};
 use super::headers::program;
 use super::params::{Method, Settings};
-use super::sampling::Sampling;
+use super::sampling::{Sampling, TOO_LOW};
 use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &
     write(&observed.table, settings, staged, progress)?;
     let (rows, channels, products) = observed.table.vis.dim();
     Ok(format!(
-        "{}: {rows} rows x {channels} channels x {products} products, {} rows below the elevation limit, {} of {} samples beyond Nyquist\n",
+        "{}: {rows} rows x {channels} channels x {products} products, {} rows flagged before, {} of {} samples beyond Nyquist\n",
         out.display(),
         observed.sampling.rows_too_low,
         observed.sampling.left_out(),
@@ -89,7 +89,7 @@ pub(super) fn observe(
     }
     table.provenance = provenance(&beams.describe(), "", &settings.canonical);
     let sampling = Sampling::of(&table, &low);
-    Ok(Observed { notes: sampling.notes(), table, sampling })
+    Ok(Observed { notes: sampling.notes(TOO_LOW), table, sampling })
 }
 
 /// What the visibility file says of its origin. The beam stands in a line of its own, from which
@@ -166,7 +166,7 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
     table.provenance = provenance("none", &format!("uvw from {}\n", file.display()), &settings.canonical);
     let mut notes = sky.notes;
     notes.push("predicted onto existing uvw: no beam, no horizon, no noise".into());
-    notes.extend(sampling.notes());
+    notes.extend(sampling.notes("they are in the file whose uvw is taken, and stay so"));
     Ok(Observed { table, sampling, notes })
 }
 

@@ -75,7 +75,7 @@ pub(super) fn draw(
     } else {
         (format!("Sky at {channel}"), format!("Dirty image at {channel}"), "Jy")
     };
-    let x_label = if is_line { "Velocity (km s⁻¹)" } else { "Frequency (MHz)" };
+    let x_label = if is_line { "Velocity about the systemic one (km s⁻¹)" } else { "Frequency (MHz)" };
     let curve_label = match &sky.content {
         SkyContent::Cube { .. } if !is_line => "rms of the sky",
         _ => "true sky",
@@ -114,14 +114,14 @@ pub(super) fn draw(
         sky: PreviewMap {
             data: sky_view,
             title: if components { "Dirty image (sky is a list)" } else { &sky_title },
-            quantity: "Flux density",
+            quantity: if is_line { "Integrated flux density" } else { "Flux density" },
             unit: &format!("{unit} {}⁻¹", if components { "beam" } else { "pixel" }),
         },
         psf: images.psf.index_axis(Axis(0), middle),
         dirty: PreviewMap {
             data: dirty.view(),
             title: &dirty_title,
-            quantity: "Flux density",
+            quantity: if is_line { "Integrated flux density" } else { "Flux density" },
             unit: &format!("{unit} beam⁻¹"),
         },
         moment1_km_s: moment1.as_ref().map(|m| m.view()),
@@ -132,7 +132,7 @@ pub(super) fn draw(
             quantity: "Flux density",
             unit: "Jy",
             mark: is_line.then_some(0.0),
-            mark_label: "systemic",
+            mark_label: "",
         },
         beam: images.beams.get(middle.min(images.beams.len().saturating_sub(1))).copied(),
         uv: UvPoints::Wavelengths(&uv),

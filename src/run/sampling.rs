@@ -29,6 +29,9 @@ pub(super) struct Sampling {
     pub channels: Vec<LeftOut>,
 }
 
+/// Why rows of an observation are flagged before anything is predicted.
+pub(super) const TOO_LOW: &str = "the target is too low";
+
 impl Sampling {
     /// Rows of which every sample is flagged.
     pub(super) fn flagged_rows(table: &VisibilityTable) -> Vec<bool> {
@@ -68,11 +71,11 @@ impl Sampling {
         self.channels.iter().map(|c| c.samples).sum()
     }
 
-    /// What the user should know.
-    pub(super) fn notes(&self) -> Vec<String> {
+    /// What the user should know; `why` says what flagged rows before the prediction.
+    pub(super) fn notes(&self, why: &str) -> Vec<String> {
         let mut notes = Vec::new();
         if self.rows_too_low > 0 {
-            notes.push(format!("{} of {} rows are flagged: the target is too low", self.rows_too_low, self.rows));
+            notes.push(format!("{} of {} rows are flagged: {why}", self.rows_too_low, self.rows));
         }
         let (left_out, samples) = (self.left_out(), self.samples);
         if left_out > 0 {

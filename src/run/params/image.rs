@@ -38,7 +38,7 @@ pub(super) fn read(document: &Document) -> Result<ImageSettings> {
         Some(cell) => PixelChoice::Given(positive(&s, "cell", cell)?),
         None => PixelChoice::Auto,
     };
-    let max_size = s.integer("max_size", 8..=16384)?.unwrap_or(4096) as usize;
+    let max_size = s.integer("max_size", 8..=16384)?.unwrap_or(1024) as usize;
     let weighting = match s.text("weight")? {
         Some(text) => Weighting::parse(&text).map_err(|e| e.place(s.place("weight")))?,
         None => Weighting::Briggs(0.0),

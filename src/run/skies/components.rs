@@ -17,7 +17,8 @@ pub(super) fn from_components(
     track: &Track,
     fixed: Option<&FixedChannels>,
 ) -> Result<PreparedSky> {
-    let components: Vec<Component> = read_oskar_sky(path)?.into_iter().map(Component::from).collect();
+    let components: Vec<Component> =
+        read_oskar_sky(path).map_err(|e| e.place("sky.components"))?.into_iter().map(Component::from).collect();
     if components.is_empty() {
         return Err(Error::input("the sky file lists no source").place(path.display()));
     }

@@ -96,7 +96,8 @@ pub(super) fn prepare(
         SkySource::Fits { path, subtract_mean } => {
             let watch = progress.stage("reading", 1);
             watch.check()?;
-            fits::from_fits(settings, read_cube(path)?, *subtract_mean, fixed).map_err(|e| e.place(path.display()))
+            fits::from_fits(settings, read_cube(path).map_err(|e| e.place("sky.fits"))?, *subtract_mean, fixed)
+                .map_err(|e| e.place(path.display()))
         }
         SkySource::Components { path } => components::from_components(settings, path, track, fixed),
     }

@@ -152,7 +152,22 @@ pub fn load(request: &SnapshotRequest, watch: &Watch) -> Result<LoadedGalaxy> {
         metallicity: false,
     };
     let snapshot = read_gas(&request.path, &options, watch)?;
+    if let Selection::Sphere { centre_ckpc_h, radius_ckpc_h } = &request.selection {
+        check_sphere(*centre_ckpc_h, *radius_ckpc_h, snapshot.header.box_size)
+            .map_err(|e| e.place(request.path.display()))?;
+    }
     from_snapshot(&snapshot, centre, &request.model).map_err(|e| e.place(request.path.display()))
+}
+
+/// A sphere that belongs to another box would be folded into this one, and come out in pieces.
+fn check_sphere(centre: [f64; 3], radius: f64, box_size: f64) -> Result<()> {
+    if centre.iter().all(|x| (0.0..=box_size).contains(x)) && radius <= 0.5 * box_size {
+        return Ok(());
+    }
+    Err(Error::input("the selection does not fit into the snapshot's box")
+        .found(format!("centre {centre:?}, radius {radius} ckpc/h"))
+        .expected(format!("coordinates from 0 to {box_size} and a radius of at most {}", 0.5 * box_size))
+        .hint("sky.centre and sky.radius belong to one snapshot; a cutout needs neither"))
 }
 
 /// Turns the gas of a snapshot, read or made, into an object about `centre_ckpc_h` (found in its

@@ -5,7 +5,7 @@ use rustfft::num_complex::Complex64;
 use skyfringe::error::Watch;
 use skyfringe::formats::visibilities::{Polarisations, VisibilityTable};
 use skyfringe::gridding::{ImageGeometry, dft};
-use skyfringe::imaging::{ImageParams, Method, Weighting, make_images};
+use skyfringe::imaging::{ImageParams, Method, Taper, Weighting, make_images};
 use skyfringe::math::random::Stream;
 use skyfringe::units::{C_M_S, RaDec};
 
@@ -14,7 +14,7 @@ const FREQ_HZ: [f64; 3] = [1.40e9, 1.41e9, 1.42e9];
 const GEOMETRY: ImageGeometry = ImageGeometry { nx: 48, ny: 40, dl: -2e-4, dm: 2e-4 };
 
 fn params(weighting: Weighting, method: Method) -> ImageParams {
-    ImageParams { geometry: GEOMETRY, weighting, method, keep_beyond_nyquist: false }
+    ImageParams { geometry: GEOMETRY, weighting, taper: Taper::default(), method, keep_beyond_nyquist: false }
 }
 
 /// Baselines within the image's Nyquist limit, unit noise of weight 4 plus a source; Stokes I.

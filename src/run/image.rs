@@ -54,7 +54,13 @@ impl ImageRequest {
         };
         Ok(ImageRequest {
             visibilities,
-            params: ImageParams { geometry: square(size, cell_rad), weighting, method, keep_beyond_nyquist },
+            params: ImageParams {
+                geometry: square(size, cell_rad),
+                weighting,
+                taper: Default::default(),
+                method,
+                keep_beyond_nyquist,
+            },
             dirty: product("-dirty.fits"),
             psf: product("-psf.fits"),
         })
@@ -132,6 +138,7 @@ pub(super) fn params_of(settings: &super::params::Settings, pixels: PixelGrid) -
     ImageParams {
         geometry: square(pixels.size, pixels.cell_rad),
         weighting: settings.image.weighting,
+        taper: Default::default(),
         method: ImageMethod::Fft { epsilon: settings.image.epsilon },
         keep_beyond_nyquist: settings.prediction.keep_beyond_nyquist,
     }

@@ -56,7 +56,9 @@ const FFT: Method = Method::Fft { epsilon: 1e-8 };
 #[test]
 fn fft_and_exact_sum_agree_for_every_weighting() {
     let table = table();
-    for weighting in [Weighting::Natural, Weighting::Uniform, Weighting::Briggs(0.0), Weighting::Briggs(-1.3)] {
+    for weighting in
+        [Weighting::Natural, Weighting::Uniform, Weighting::Radial, Weighting::Briggs(0.0), Weighting::Briggs(-1.3)]
+    {
         let fast = make_images(&table, &params(weighting, FFT), &Watch::silent()).unwrap();
         let exact = make_images(&table, &params(weighting, Method::Dft), &Watch::silent()).unwrap();
         assert!(worst(&fast.dirty, &exact.dirty) < 1e-8, "{weighting}");
@@ -66,7 +68,8 @@ fn fft_and_exact_sum_agree_for_every_weighting() {
             assert!((exact.psf[[channel, 20, 24]] - 1.0).abs() < 1e-12);
             assert!((fast.psf[[channel, 20, 24]] - 1.0).abs() < 1e-7);
         }
-        assert!(fast.notes.is_empty(), "{:?}", fast.notes);
+        // baselines up to 0.45 wavelengths a pixel: the beam is hardly wider than that
+        assert!(fast.notes.iter().all(|n| n.contains("the beam's minor axis is")), "{:?}", fast.notes);
     }
 }
 

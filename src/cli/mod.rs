@@ -61,39 +61,105 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Visibilities to dirty image and PSF cubes.
-    Image {
-        /// Visibility file (HDF5).
-        #[arg(value_name = "FILE")]
-        visibilities: PathBuf,
-        /// Pixels along each side.
-        #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
-        size: u16,
-        /// Pixel size, for example 2asec.
-        #[arg(long, value_name = "ANGLE")]
-        scale: String,
-        /// natural, uniform or briggs:ROBUST.
-        #[arg(long, default_value = "briggs:0")]
-        weight: String,
-        /// Relative accuracy of gridding.
-        #[arg(long, default_value_t = 1e-5)]
-        epsilon: f64,
-        /// Exact sums instead of gridding (slow; for comparisons).
-        #[arg(long)]
-        dft: bool,
-        /// Keep baselines beyond the grid's Nyquist limit (periodic; for comparisons with the DFT).
-        #[arg(long)]
-        keep_beyond_nyquist: bool,
-        /// Products are PREFIX-dirty.fits and PREFIX-psf.fits.
-        #[arg(long, value_name = "PREFIX")]
-        out: PathBuf,
-    },
+    /// Visibilities to images: dirty, PSF, corrected for the primary beam (docs/imaging.md).
+    Image(Box<ImageWords>),
     /// The arrays that come with the program.
     #[command(subcommand)]
     Telescope(TelescopeWords),
     /// Skies: make galaxies, look into files.
     #[command(subcommand)]
     Sky(SkyWords),
+}
+
+#[derive(Debug, Args)]
+struct ImageWords {
+    /// Visibility file (HDF5).
+    #[arg(value_name = "FILE")]
+    visibilities: PathBuf,
+    /// Pixels along each side.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
+    size: u16,
+    /// Pixel size, for example 2asec.
+    #[arg(long, value_name = "ANGLE")]
+    scale: String,
+    /// natural, uniform, radial or briggs:ROBUST.
+    #[arg(long, default_value = "briggs:0")]
+    weight: String,
+    /// Count uv cells for uniform and Briggs weights over all channels, not over those of each plane.
+    #[arg(long)]
+    mf_weighting: bool,
+    /// Gaussian taper: full width at half maximum in the image, for example 10asec.
+    #[arg(long, value_name = "ANGLE")]
+    taper_gaussian: Option<String>,
+    /// Shortest baseline, wavelengths.
+    #[arg(long, value_name = "LAMBDA", default_value_t = 0.0)]
+    minuv_l: f64,
+    /// Longest baseline, wavelengths.
+    #[arg(long, value_name = "LAMBDA")]
+    maxuv_l: Option<f64>,
+    /// Take the data set `weight` of this file, of equal shape, in place of the visibility file's.
+    #[arg(long, value_name = "FILE")]
+    weights_from: Option<PathBuf>,
+    /// Planes of the cubes: every channel one by default; 1 is multi-frequency synthesis.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    channels_out: Option<u32>,
+    /// List of dirty, psf, pb, dirty-pb, weights; "dirty,psf" by default.
+    #[arg(long, value_name = "LIST")]
+    products: Option<String>,
+    /// I, IQUV, or a list of XX, XY, YX, YY; one file each.
+    #[arg(long, default_value = "I", value_name = "LIST")]
+    stokes: String,
+    /// Primary beam: none, gaussian:15m, airy:15m, cosine:15m, or a model alone with the telescope's diameters; that
+    /// of the visibility file's provenance by default.
+    #[arg(long, value_name = "BEAM")]
+    beam: Option<String>,
+    /// Corrected images are 0 where the power beam is lower.
+    #[arg(long, default_value_t = 0.05)]
+    pb_limit: f64,
+    /// Telescope for parallactic angles and diameters; the one that the visibility file names by default.
+    #[arg(long, value_name = "NAME")]
+    telescope: Option<String>,
+    /// Relative accuracy of gridding.
+    #[arg(long, default_value_t = 1e-5)]
+    epsilon: f64,
+    /// Exact sums instead of gridding (slow; for comparisons).
+    #[arg(long)]
+    dft: bool,
+    /// Keep baselines beyond the grid's Nyquist limit (periodic; for comparisons with the DFT).
+    #[arg(long)]
+    keep_beyond_nyquist: bool,
+    /// Memory that may be used, for example 8GB; three quarters of what is free by default.
+    #[arg(long, value_name = "AMOUNT")]
+    memory: Option<String>,
+    /// Products are PREFIX-dirty.fits, PREFIX-psf.fits, ...
+    #[arg(long, value_name = "PREFIX")]
+    out: PathBuf,
+}
+
+impl From<ImageWords> for run::image::ImageOptions {
+    fn from(w: ImageWords) -> run::image::ImageOptions {
+        run::image::ImageOptions {
+            visibilities: w.visibilities,
+            size: usize::from(w.size),
+            scale: w.scale,
+            weight: w.weight,
+            mf_weighting: w.mf_weighting,
+            taper_gaussian: w.taper_gaussian,
+            minuv_l: w.minuv_l,
+            maxuv_l: w.maxuv_l,
+            weights_from: w.weights_from,
+            channels_out: w.channels_out.map(|n| n as usize),
+            products: w.products,
+            stokes: w.stokes,
+            beam: w.beam,
+            pb_limit: w.pb_limit,
+            telescope: w.telescope,
+            epsilon: (!w.dft).then_some(w.epsilon),
+            keep_beyond_nyquist: w.keep_beyond_nyquist,
+            memory: w.memory,
+            out: w.out,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -209,18 +275,7 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             }
             run::observe::run(&settings, uvw_from.as_deref(), &out, console)
         }
-        Command::Image { visibilities, size, scale, weight, epsilon, dft, keep_beyond_nyquist, out } => {
-            let request = run::image::ImageRequest::new(
-                visibilities,
-                usize::from(size),
-                &scale,
-                &weight,
-                (!dft).then_some(epsilon),
-                keep_beyond_nyquist,
-                out,
-            )?;
-            run::image::run(&request, console)
-        }
+        Command::Image(words) => run::image::run(&run::image::ImageRequest::new((*words).into())?, console),
         Command::Telescope(TelescopeWords::List) => Ok(run::telescope::list()),
         Command::Telescope(TelescopeWords::Show { name, plot, stations, rotations }) => {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())

@@ -23,6 +23,8 @@ pub struct Images {
     pub sum_weights: Vec<f64>,
     /// Predicted thermal noise of each channel's dirty image, Jy per beam (see [`Noise`](super::Noise)).
     pub noise_jy: Vec<f64>,
+    /// That noise over the noise of natural weights, each channel.
+    pub loss: Vec<f64>,
     /// Gaussian fitted to each channel's PSF; axes of 0 where there is none (a note says why).
     pub beams: Vec<Beam>,
     /// What became of each channel's samples.
@@ -50,6 +52,7 @@ pub fn make_images(table: &VisibilityTable, params: &ImageParams, watch: &Watch)
         psf: Array3::zeros((channels, ny, nx)),
         sum_weights: vec![0.0; channels],
         noise_jy: vec![0.0; channels],
+        loss: vec![0.0; channels],
         beams: vec![NO_BEAM; channels],
         samples: vec![Samples::default(); channels],
         notes: Vec::new(),
@@ -94,6 +97,7 @@ impl Images {
     fn take(&mut self, channel: usize, plane: Plane) {
         self.sum_weights[channel] = plane.sum_weights;
         self.noise_jy[channel] = plane.noise.image_jy;
+        self.loss[channel] = plane.noise.loss();
         self.samples[channel] = plane.samples;
         self.notes.extend(plane.notes);
         self.beams[channel] = plane.beam.unwrap_or(NO_BEAM);

@@ -1,7 +1,7 @@
 //! The command `run`: sky -> visibilities -> images -> preview and record.
 
 use super::headers::{observation_cards, program};
-use super::image::{CubeAxes, Product, image_table, params_of, totals, write_product};
+use super::image::{CubeAxes, StageProduct, image_table, params_of, totals, write_product};
 use super::observe::{observe, write, write_sky};
 use super::params::{Settings, SkySource};
 use super::picture;
@@ -97,7 +97,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
         cards.push(crate::formats::fits::Card::int("SEED", seed as i64, "seed of the thermal noise"));
     }
     let axes = CubeAxes { table: &table, specsys: &sky.specsys };
-    for (name, product) in [("dirty.fits", Product::Dirty), ("psf.fits", Product::Psf)] {
+    for (name, product) in [("dirty.fits", StageProduct::Dirty), ("psf.fits", StageProduct::Psf)] {
         write_product(&out.join(name), &axes.cube(&images, product, &params, &cards))?;
         record.product(out, name)?;
         watch.advance(1)?;
@@ -111,8 +111,8 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     for (name, value) in &facts {
         record.fact(name, json!(value));
     }
-    record.fact("samples_used", json!(totals(&images).used));
-    record.fact("samples_beyond_nyquist", json!(totals(&images).beyond_nyquist));
+    record.fact("samples_used", json!(totals(&images.samples).used));
+    record.fact("samples_beyond_nyquist", json!(totals(&images.samples).beyond_nyquist));
     record.fact("noise_seed", json!(settings.noise.as_ref().and_then(|n| n.seed)));
     record.complete()?;
 

@@ -105,7 +105,7 @@ mod tests {
             let datasum = words.iter().copied().collect();
             let room = (seed % 3) as usize * BLOCK;
             let mut bytes = header_bytes(&[Card::int("SEED", seed.into(), "")], &datasum, room).unwrap();
-            assert!(bytes.len() >= room && bytes.len() % BLOCK == 0);
+            assert!(bytes.len() >= room && bytes.len().is_multiple_of(BLOCK));
             bytes.extend(words.iter().flat_map(|word| word.to_be_bytes()));
             bytes.extend(padding(4 * u64::from(seed)));
             assert_eq!(bytes.len() % BLOCK, 0);

@@ -170,7 +170,10 @@ mod tests {
         assert_eq!(one.parallel, 1);
         for limit in [400_000_000, 600_000_000, 1_000_000_000, 3_000_000_000, 1 << 40] {
             let s = NEED.schedule(limit).unwrap();
-            assert!(s.bytes <= limit && s.loaded % s.parallel == 0 && s.loaded >= s.parallel, "{limit}: {s:?}");
+            assert!(
+                s.bytes <= limit && s.loaded.is_multiple_of(s.parallel) && s.loaded >= s.parallel,
+                "{limit}: {s:?}"
+            );
             assert!(s.parallel >= one.parallel && s.parallel <= 4 && s.loaded <= 100);
         }
         assert_eq!(NEED.schedule(1 << 40).unwrap().loaded, 100);

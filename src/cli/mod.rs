@@ -74,40 +74,106 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Visibilities to dirty image and PSF cubes.
+    /// Visibilities to image cubes: dirty, PSF, corrected for the primary beam (docs/imaging.md).
     #[command(after_help = "Example: skyfringe image galaxy.h5 --size 384 --scale 4asec --weight natural --out galaxy")]
-    Image {
-        /// Visibility file (HDF5).
-        #[arg(value_name = "FILE")]
-        visibilities: PathBuf,
-        /// Pixels along each side.
-        #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
-        size: u16,
-        /// Pixel size with its unit, for example 2asec or "0.5 arcmin".
-        #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
-        scale: String,
-        /// natural, uniform or briggs:ROBUST.
-        #[arg(long, value_name = "WORD", default_value = "briggs:0")]
-        weight: String,
-        /// Relative accuracy of gridding, 1e-12 to 1e-2.
-        #[arg(long, value_name = "NUMBER", default_value = "1e-5", allow_hyphen_values = true)]
-        epsilon: f64,
-        /// Exact sums instead of gridding (slow; for comparisons).
-        #[arg(long)]
-        dft: bool,
-        /// Keep baselines beyond the grid's Nyquist limit (periodic; for comparisons with the DFT).
-        #[arg(long)]
-        keep_beyond_nyquist: bool,
-        /// Products are PREFIX-dirty.fits and PREFIX-psf.fits.
-        #[arg(long, value_name = "PREFIX")]
-        out: PathBuf,
-    },
+    Image(Box<ImageWords>),
     /// List and show arrays of stations.
     #[command(subcommand)]
     Telescope(TelescopeWords),
     /// Make galaxies; look into files.
     #[command(subcommand)]
     Sky(SkyWords),
+}
+
+#[derive(Debug, Args)]
+struct ImageWords {
+    /// Visibility file (HDF5).
+    #[arg(value_name = "FILE")]
+    visibilities: PathBuf,
+    /// Pixels along each side.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
+    size: u16,
+    /// Pixel size with its unit, for example 2asec or "0.5 arcmin".
+    #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
+    scale: String,
+    /// natural, uniform, radial or briggs:ROBUST.
+    #[arg(long, value_name = "WORD", default_value = "briggs:0")]
+    weight: String,
+    /// Count uv cells for uniform and Briggs weights over all channels, not over those of each plane.
+    #[arg(long)]
+    mf_weighting: bool,
+    /// Gaussian taper: full width at half maximum in the image, for example 10asec.
+    #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
+    taper_gaussian: Option<String>,
+    /// Shortest baseline, wavelengths.
+    #[arg(long, value_name = "LAMBDA", default_value = "0", allow_hyphen_values = true)]
+    minuv_l: f64,
+    /// Longest baseline, wavelengths.
+    #[arg(long, value_name = "LAMBDA", allow_hyphen_values = true)]
+    maxuv_l: Option<f64>,
+    /// Take the data set `weight` of this file, of equal shape, in place of the visibility file's.
+    #[arg(long, value_name = "FILE")]
+    weights_from: Option<PathBuf>,
+    /// Planes of the cubes; 1 is multi-frequency synthesis [default: one a channel].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    channels_out: Option<u32>,
+    /// Comma-separated, of dirty, psf, pb, dirty-pb and weights [default: dirty,psf].
+    #[arg(long, value_name = "LIST")]
+    products: Option<String>,
+    /// I, IQUV, or a list of XX, XY, YX, YY; one file each.
+    #[arg(long, default_value = "I", value_name = "LIST")]
+    stokes: String,
+    /// Primary beam: none, gaussian:15m, airy:15m, cosine:15m, or a model alone for the telescope's diameters
+    /// [default: that of the visibility file's provenance].
+    #[arg(long, value_name = "BEAM")]
+    beam: Option<String>,
+    /// Corrected images are 0 where the power beam is lower.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.05, allow_hyphen_values = true)]
+    pb_limit: f64,
+    /// Telescope for parallactic angles and diameters [default: the one that the visibility file names].
+    #[arg(long, value_name = "NAME")]
+    telescope: Option<String>,
+    /// Relative accuracy of gridding, 1e-12 to 1e-2.
+    #[arg(long, value_name = "NUMBER", default_value = "1e-5", allow_hyphen_values = true)]
+    epsilon: f64,
+    /// Exact sums instead of gridding (slow; for comparisons).
+    #[arg(long)]
+    dft: bool,
+    /// Keep baselines beyond the grid's Nyquist limit (periodic; for comparisons with the DFT).
+    #[arg(long)]
+    keep_beyond_nyquist: bool,
+    /// Memory that may be used, for example 8GB [default: three quarters of what is free].
+    #[arg(long, value_name = "AMOUNT")]
+    memory: Option<String>,
+    /// Products are PREFIX-dirty.fits, PREFIX-psf.fits, ...
+    #[arg(long, value_name = "PREFIX")]
+    out: PathBuf,
+}
+
+impl From<ImageWords> for run::image::ImageOptions {
+    fn from(w: ImageWords) -> run::image::ImageOptions {
+        run::image::ImageOptions {
+            visibilities: w.visibilities,
+            size: usize::from(w.size),
+            scale: w.scale,
+            weight: w.weight,
+            mf_weighting: w.mf_weighting,
+            taper_gaussian: w.taper_gaussian,
+            minuv_l: w.minuv_l,
+            maxuv_l: w.maxuv_l,
+            weights_from: w.weights_from,
+            channels_out: w.channels_out.map(|n| n as usize),
+            products: w.products,
+            stokes: w.stokes,
+            beam: w.beam,
+            pb_limit: w.pb_limit,
+            telescope: w.telescope,
+            epsilon: (!w.dft).then_some(w.epsilon),
+            keep_beyond_nyquist: w.keep_beyond_nyquist,
+            memory: w.memory,
+            out: w.out,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -219,7 +285,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
     match command {
         Command::Run { out, .. } => out.clone(),
         Command::Observe { out, .. } => out.as_deref().map(beside),
-        Command::Image { out, .. } => Some(beside(out)),
+        Command::Image(words) => Some(beside(&words.out)),
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(beside),
         Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
         Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) => None,
@@ -255,18 +321,7 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
                 _ => run::check(&settings, run::Extent::Observe),
             }
         }
-        Command::Image { visibilities, size, scale, weight, epsilon, dft, keep_beyond_nyquist, out } => {
-            let request = run::image::ImageRequest::new(
-                visibilities,
-                usize::from(size),
-                &scale,
-                &weight,
-                (!dft).then_some(epsilon),
-                keep_beyond_nyquist,
-                out,
-            )?;
-            run::image::run(&request, console)
-        }
+        Command::Image(words) => run::image::run(&run::image::ImageRequest::new((*words).into())?, console),
         Command::Telescope(TelescopeWords::List) => Ok(run::telescope::list()),
         Command::Telescope(TelescopeWords::Show { name, plot, stations, rotations }) => {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())

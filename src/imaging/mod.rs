@@ -9,6 +9,7 @@
 pub mod beam_fit;
 mod cube;
 mod dirty;
+pub mod fast;
 mod weights;
 
 pub use cube::{Images, make_images};

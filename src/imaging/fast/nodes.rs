@@ -65,12 +65,8 @@ impl Nodes {
     /// a_j(w) of term `term` and a_j(-w), which is the value of the opposite node.
     pub fn basis(&self, term: usize, w: f64) -> (f64, f64) {
         let node = self.term_w(term);
-        let others: f64 = self
-            .positive
-            .iter()
-            .filter(|p| **p != node)
-            .map(|p| (w * w - p * p) / (node * node - p * p))
-            .product();
+        let others: f64 =
+            self.positive.iter().filter(|p| **p != node).map(|p| (w * w - p * p) / (node * node - p * p)).product();
         if node == 0.0 {
             return (others, others);
         }

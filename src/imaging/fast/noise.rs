@@ -34,7 +34,12 @@ pub(super) fn axis(pixels: usize) -> Axis {
 
 impl<T: Real> ChannelNoise<T> {
     /// `covariance`: C at distances -(N-1)..=N-1 ([y, x], middle = 0); `cells`: for each sample u dl, v dm and power.
-    pub fn new(covariance: ArrayView2<f64>, cells: impl Iterator<Item = (f64, f64, f64)>, nx: usize, ny: usize) -> Self {
+    pub fn new(
+        covariance: ArrayView2<f64>,
+        cells: impl Iterator<Item = (f64, f64, f64)>,
+        nx: usize,
+        ny: usize,
+    ) -> Self {
         let transform = Transform::<f64>::new(axis(nx), axis(ny));
         let (mx, my) = (transform.x.cells, transform.y.cells);
         let variance = covariance[[ny - 1, nx - 1]];
@@ -61,8 +66,7 @@ impl<T: Real> ChannelNoise<T> {
         }
         let mut work = transform.work();
         let errors = [&exact, &nearest].map(|power| worst(&transform, &mut work, power, covariance));
-        let (power, covariance_error) =
-            if errors[0] <= errors[1] { (exact, errors[0]) } else { (nearest, errors[1]) };
+        let (power, covariance_error) = if errors[0] <= errors[1] { (exact, errors[0]) } else { (nearest, errors[1]) };
         ChannelNoise {
             amplitude: power.iter().map(|p| T::of((0.5 * p).sqrt())).collect(),
             rms_jy: variance.sqrt(),

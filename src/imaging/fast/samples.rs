@@ -23,8 +23,6 @@ pub(super) struct Baselines {
 pub(super) struct ChannelSamples {
     pub uvw: Vec<[f64; 3]>,
     pub class: Vec<u16>,
-    /// Imaging weight W.
-    pub weight: Vec<f64>,
     /// W times the gain of the row, over the sum of all W.
     pub response: Vec<f64>,
     /// W^2 sigma^2 over the squared sum of all W.
@@ -41,7 +39,12 @@ impl Baselines {
         let shape = (rows, table.freq_hz.len(), table.polarisations.count());
         if table.uvw_m.ncols() != 3 || table.weight.dim() != shape || table.flag.dim() != shape {
             return Err(Error::input("the arrays of the visibility table do not fit together")
-                .found(format!("weight {:?}, flag {:?}, uvw {:?}", table.weight.dim(), table.flag.dim(), table.uvw_m.dim()))
+                .found(format!(
+                    "weight {:?}, flag {:?}, uvw {:?}",
+                    table.weight.dim(),
+                    table.flag.dim(),
+                    table.uvw_m.dim()
+                ))
                 .expected(format!("{shape:?} (row, channel, polarisation) and [{rows}, 3]")));
         }
         let Some((instants, beams)) = station else {
@@ -143,7 +146,6 @@ impl Baselines {
             power: weight.iter().zip(&natural).map(|(w, n)| (w * scale).powi(2) / n).collect(),
             beyond_nyquist_weight: if all > 0.0 { beyond / all } else { 0.0 },
             uvw,
-            weight,
             sum_weights,
         })
     }

@@ -14,6 +14,8 @@ const PANEL: usize = 8;
 pub(super) trait Real: FftNum + std::ops::AddAssign + std::ops::MulAssign {
     fn of(value: f64) -> Self;
     fn f64(self) -> f64;
+    /// Relative rounding.
+    fn epsilon_f64() -> f64;
 }
 
 impl Real for f32 {
@@ -23,6 +25,9 @@ impl Real for f32 {
     fn f64(self) -> f64 {
         f64::from(self)
     }
+    fn epsilon_f64() -> f64 {
+        f64::from(f32::EPSILON)
+    }
 }
 
 impl Real for f64 {
@@ -31,6 +36,9 @@ impl Real for f64 {
     }
     fn f64(self) -> f64 {
         self
+    }
+    fn epsilon_f64() -> f64 {
+        f64::EPSILON
     }
 }
 
@@ -320,8 +328,7 @@ impl<T: Real> Transform<T> {
                         for (pair, values) in plane[u * height + start..][..count].chunks(2).enumerate() {
                             let a = values[0];
                             let b = values.get(1).copied().unwrap_or(Complex::new(T::zero(), T::zero()));
-                            // first row + i second row; where u is its own mirror the last line stands, with the
-                            // imaginary parts dropped that a real row does not have
+                            // first row + i second row; where u is its own mirror a real row has no imaginary part
                             let own = mirror == u;
                             let (ai, bi) = if own { (T::zero(), T::zero()) } else { (a.im, b.im) };
                             work.lines[pair * nx + mirror] = Complex::new(a.re + bi, b.re - ai);

@@ -2,7 +2,7 @@
 
 use super::bound::ChannelErrors;
 use super::nodes::{self, Nodes};
-use super::noise::ChannelNoise;
+use super::noise::{ChannelNoise, NoiseSource};
 use super::samples::ChannelSamples;
 use super::transform::{Real, Screens, Source, Transform, Work, depth, screen};
 use super::{ChannelFacts, FastRequest};
@@ -10,7 +10,7 @@ use crate::error::{Result, Watch};
 use crate::gridding::{self, ImageGeometry, dft};
 use crate::imaging::Method;
 use crate::telescope::beam::StationBeams;
-use ndarray::{Array2, ArrayView2};
+use ndarray::ArrayView2;
 use rustfft::num_complex::{Complex, Complex64};
 use std::f64::consts::PI;
 
@@ -34,7 +34,7 @@ impl Setting<'_> {
 
     /// Mean error per unit of flux that interpolation in w may have.
     pub fn w_accuracy(&self) -> f64 {
-        0.5 * self.request.epsilon / self.request.flux_over_peak
+        0.8 * self.request.epsilon / self.request.flux_over_peak
     }
 
     /// Accuracy of the PSFs' gridding.
@@ -72,7 +72,7 @@ pub(super) struct Channel<T: Real> {
 
 impl<T: Real> Channel<T> {
     /// A channel without samples.
-    pub fn blank(facts: ChannelFacts, noise_transform: &Transform<T>) -> Channel<T> {
+    pub fn blank(facts: ChannelFacts) -> Channel<T> {
         Channel {
             classes: Vec::new(),
             terms: Vec::new(),
@@ -80,7 +80,7 @@ impl<T: Real> Channel<T> {
             smearing: Vec::new(),
             gridding_error: 0.0,
             rounding: 0.0,
-            noise: ChannelNoise::none(noise_transform),
+            noise: ChannelNoise::none(),
             facts,
         }
     }
@@ -91,6 +91,7 @@ impl<T: Real> Channel<T> {
         samples: &ChannelSamples,
         nodes: &Nodes,
         transform: &Transform<T>,
+        noise: ChannelNoise<T>,
         mut facts: ChannelFacts,
         watch: &Watch,
     ) -> Result<Channel<T>> {
@@ -172,7 +173,6 @@ impl<T: Real> Channel<T> {
             Term { screens, spectra }
         });
         facts.w_nodes = nodes.rank();
-        let noise = noise_of(setting, samples, watch)?;
         facts.noise_jy = noise.rms_jy;
         facts.noise_covariance_error = noise.covariance_error;
         let accuracy = match setting.method {
@@ -266,13 +266,13 @@ fn over_pixels(g: &ImageGeometry, value: impl Fn(f64, f64) -> f64) -> Vec<f64> {
 
 /// Distances of kernels as the gridder's image. Without w only products u l matter: pixels are shrunk and uv stretched,
 /// so that no field is too large.
-pub(super) struct Field {
+struct Field {
     geometry: ImageGeometry,
     stretch: f64,
 }
 
 impl Field {
-    pub fn new(image: &ImageGeometry, reach_x: usize, reach_y: usize) -> Field {
+    fn new(image: &ImageGeometry, reach_x: usize, reach_y: usize) -> Field {
         let corner = (reach_x as f64 * image.dl).hypot(reach_y as f64 * image.dm);
         let stretch = (corner / 0.1).max(1.0);
         let (nx, ny) = (2 * reach_x + 1, 2 * reach_y + 1);
@@ -284,17 +284,18 @@ impl Field {
     }
 }
 
-fn noise_of<T: Real>(setting: &Setting, samples: &ChannelSamples, watch: &Watch) -> Result<ChannelNoise<T>> {
+/// Covariance and powers of the noise of a channel.
+pub(super) fn noise_source(setting: &Setting, samples: &ChannelSamples, watch: &Watch) -> Result<NoiseSource> {
     let g = &setting.image;
     let field = Field::new(g, g.nx - 1, g.ny - 1);
     let uvw: Vec<[f64; 3]> = samples.uvw.iter().map(|c| field.scaled(*c)).collect();
     let power: Vec<Complex64> = samples.power.iter().map(|p| Complex::new(*p, 0.0)).collect();
-    let covariance: Array2<f64> = match setting.method {
+    let covariance = match setting.method {
         Method::Fft { .. } => gridding::grid(field.geometry, &power, &uvw, NOISE_EPSILON, watch)?,
         Method::Dft => dft::grid(field.geometry, &power, &uvw, watch)?,
     };
-    let cells = samples.uvw.iter().zip(&samples.power).map(|(c, p)| (c[0] * g.dl, c[1] * g.dm, *p));
-    Ok(ChannelNoise::new(covariance.view(), cells, g.nx, g.ny))
+    let cells = samples.uvw.iter().zip(&samples.power).map(|(c, p)| (c[0] * g.dl, c[1] * g.dm, *p)).collect();
+    Ok(NoiseSource { covariance, cells })
 }
 
 /// Accuracy of the covariance of noise: far below what any number of draws can tell.

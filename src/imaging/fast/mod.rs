@@ -38,9 +38,10 @@ use crate::telescope::beam::StationBeams;
 use crate::units::RaDec;
 use crate::visibilities::Instant;
 use bound::ChannelErrors;
-use channel::{Channel, Setting, choose_nodes};
+use channel::{Channel, Setting, choose_nodes, noise_source};
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, Array3, ArrayView2, Axis, s};
+use noise::{ChannelNoise, NoiseSource, PADDINGS};
 use samples::Baselines;
 use std::fmt;
 use transform::{Real, Transform};
@@ -53,6 +54,9 @@ pub struct FastRequest {
     /// Summed absolute flux of a channel over the cube's peak that is planned for: 1 for a point, about the number of
     /// beams that emission covers otherwise. The bound of each sky uses its own.
     pub flux_over_peak: f64,
+    /// Largest error allowed of the noise's covariance, relative to its variance: the noise grid grows up to 4 cells a
+    /// pixel to reach it, and facts say what was reached.
+    pub noise_epsilon: f64,
     /// Most nodes in w; each costs as much as an image without w.
     pub most_nodes: usize,
     /// Most classes of baselines with different beams.
@@ -70,6 +74,7 @@ impl Default for FastRequest {
         FastRequest {
             epsilon: 1e-3,
             flux_over_peak: 50.0,
+            noise_epsilon: 1e-2,
             most_nodes: 16,
             most_classes: 6,
             smearing: false,
@@ -323,7 +328,11 @@ impl fmt::Debug for FastPlan {
 fn check(params: &ImageParams, sky: &ImageGeometry, request: &FastRequest) -> Result<()> {
     params.geometry.validate()?;
     sky.validate()?;
-    let numbers = [("epsilon", request.epsilon), ("flux_over_peak", request.flux_over_peak)];
+    let numbers = [
+        ("epsilon", request.epsilon),
+        ("flux_over_peak", request.flux_over_peak),
+        ("noise_epsilon", request.noise_epsilon),
+    ];
     if let Some((name, value)) = numbers.iter().find(|(_, v)| !(v.is_finite() && *v > 0.0)) {
         return Err(Error::input("a number of the fast path's request is of no use")
             .found(format!("{name} = {value}"))
@@ -347,7 +356,7 @@ impl<T: Real> Channels<T> {
         let (sky, image) = (setting.sky, setting.image);
         let axis = |sky: usize, image: usize| transform::Axis::new(sky, image);
         let transform = Transform::<T>::new(axis(sky.nx, image.nx), axis(sky.ny, image.ny));
-        let noise_transform = Transform::<T>::new(noise::axis(image.nx), noise::axis(image.ny));
+        let mut noise_transform = noise_grid(&image, PADDINGS[0]);
         let mut channels: Vec<Channel<T>> = Vec::with_capacity(table.freq_hz.len());
         let mut bytes = 0;
         for channel in 0..table.freq_hz.len() {
@@ -363,7 +372,7 @@ impl<T: Real> Channels<T> {
                 noise_covariance_error: 0.0,
             };
             if samples.sum_weights == 0.0 {
-                channels.push(Channel::blank(facts, &noise_transform));
+                channels.push(Channel::blank(facts));
             } else {
                 let Some(nodes) = choose_nodes(setting, &samples) else {
                     return Ok(Err(format!(
@@ -371,7 +380,15 @@ impl<T: Real> Channels<T> {
                         setting.request.most_nodes, facts.freq_hz, setting.request.epsilon
                     )));
                 };
-                channels.push(Channel::new(setting, &samples, &nodes, &transform, facts, &watch.quiet())?);
+                let source = noise_source(setting, &samples, watch)?;
+                let noise = if channels.iter().all(|c| c.facts.sum_weights == 0.0) {
+                    let (transform, noise) = first_noise(&source, &image, setting.request.noise_epsilon);
+                    noise_transform = transform;
+                    noise
+                } else {
+                    ChannelNoise::new(&source, &noise_transform, setting.request.noise_epsilon)
+                };
+                channels.push(Channel::new(setting, &samples, &nodes, &transform, noise, facts, &watch.quiet())?);
             }
             bytes += channels.last().map_or(0, Channel::bytes);
             if let Some(most) = setting.request.most_bytes
@@ -430,6 +447,35 @@ impl<T: Real> Channels<T> {
             },
         )
     }
+}
+
+fn noise_grid<T: Real>(image: &ImageGeometry, padding: usize) -> Transform<T> {
+    Transform::new(noise::axis(image.nx, padding), noise::axis(image.ny, padding))
+}
+
+/// Noise of the first channel and the grid that all channels share: the smallest that reaches `tolerance`, else the
+/// best.
+fn first_noise<T: Real>(
+    source: &NoiseSource,
+    image: &ImageGeometry,
+    tolerance: f64,
+) -> (Transform<T>, ChannelNoise<T>) {
+    let on_grid = |padding: usize| {
+        let transform = noise_grid(image, padding);
+        let noise = ChannelNoise::new(source, &transform, tolerance);
+        (transform, noise)
+    };
+    let mut best = on_grid(PADDINGS[0]);
+    for padding in PADDINGS.into_iter().skip(1) {
+        if best.1.covariance_error <= tolerance {
+            break;
+        }
+        let next = on_grid(padding);
+        if next.1.covariance_error < best.1.covariance_error {
+            best = next;
+        }
+    }
+    best
 }
 
 /// `flux` on the planned grid (centre on centre), and the absolute flux that has no place there.

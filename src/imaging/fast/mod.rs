@@ -55,7 +55,7 @@ pub struct FastRequest {
     /// beams that emission covers otherwise. The bound of each sky uses its own.
     pub flux_over_peak: f64,
     /// Largest error allowed of the noise's covariance, relative to its variance: the noise grid grows up to 4 cells a
-    /// pixel to reach it, and facts say what was reached.
+    /// pixel to reach it, and the facts say what was reached.
     pub noise_epsilon: f64,
     /// Most nodes in w; each costs as much as an image without w.
     pub most_nodes: usize,
@@ -108,7 +108,8 @@ pub struct ChannelFacts {
     pub w_nodes: usize,
     /// rms of thermal noise in the dirty image, Jy per beam.
     pub noise_jy: f64,
-    /// Largest error of the noise's covariance at any distance, relative to its variance.
+    /// Largest error of the noise's covariance at any distance, times the share of pixels that have a neighbour there,
+    /// relative to its variance.
     pub noise_covariance_error: f64,
 }
 
@@ -164,8 +165,8 @@ impl FastPlan {
     ) -> Result<Route> {
         check(params, &sky, request)?;
         let image = params.geometry;
-        let differs = |a: f64, b: f64| (a - b).abs() > 1e-9 * b.abs();
-        if differs(sky.dl, image.dl) || differs(sky.dm, image.dm) {
+        let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
+        if !same(sky.dl, image.dl) || !same(sky.dm, image.dm) {
             return Ok(Route::Visibilities(format!(
                 "the pixels of sky and image differ: {} and {} rad",
                 sky.dm, image.dm
@@ -303,7 +304,8 @@ impl FastPlan {
                 .found(range(&cube.freq_hz))
                 .expected(range(&self.freq_hz)));
         }
-        if !((cube.cell_rad - self.sky.dm).abs() <= 1e-9 * self.sky.dm.abs()) {
+        let same_pixels = (cube.cell_rad - self.sky.dm).abs() <= 1e-9 * self.sky.dm.abs();
+        if !same_pixels {
             return Err(Error::input("the sky cube and the plan have different pixels")
                 .found(format!("{} rad", cube.cell_rad))
                 .expected(format!("{} rad", self.sky.dm)));
@@ -386,7 +388,7 @@ impl<T: Real> Channels<T> {
                     noise_transform = transform;
                     noise
                 } else {
-                    ChannelNoise::new(&source, &noise_transform, setting.request.noise_epsilon)
+                    ChannelNoise::new(&source, &noise_transform)
                 };
                 channels.push(Channel::new(setting, &samples, &nodes, &transform, noise, facts, &watch.quiet())?);
             }
@@ -462,7 +464,7 @@ fn first_noise<T: Real>(
 ) -> (Transform<T>, ChannelNoise<T>) {
     let on_grid = |padding: usize| {
         let transform = noise_grid(image, padding);
-        let noise = ChannelNoise::new(source, &transform, tolerance);
+        let noise = ChannelNoise::new(source, &transform);
         (transform, noise)
     };
     let mut best = on_grid(PADDINGS[0]);

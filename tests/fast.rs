@@ -295,7 +295,7 @@ fn noise_has_the_statistics_of_the_visibility_route() {
         let request = FastRequest { noise_epsilon: 4e-3, ..FastRequest::default() };
         let plan = fast(&case, &p, g, &request);
         let facts = plan.facts()[0];
-        assert!(facts.noise_covariance_error < 0.01, "{facts:?}");
+        assert!(facts.noise_covariance_error < 0.02, "{facts:?}");
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for seed in 0..DRAWS {
             ours.push(statistics(plan.noise(seed, &Watch::silent()).unwrap().index_axis(Axis(0), 0)));

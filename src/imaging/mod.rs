@@ -15,10 +15,12 @@
 //! | beam_fit, restore, primary_beam | after the gridder: beam, restored image, primary-beam correction |
 //! | plane | all of it for one plane (a channel, or several together) |
 //! | cube | all channels of a table in memory |
+//! | fast | dirty images without visibilities (docs/fast-path.md) |
 
 pub mod beam_fit;
 mod cube;
 mod dirty;
+pub mod fast;
 mod plane;
 mod primary_beam;
 mod restore;

@@ -7,6 +7,7 @@
 //! w_I = 4 / (1/w_XX + 1/w_YY).
 
 pub mod beam_fit;
+pub mod clean;
 mod cube;
 mod dirty;
 mod weights;

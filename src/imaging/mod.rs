@@ -8,6 +8,7 @@
 
 pub mod beam_fit;
 pub mod clean;
+pub mod continuum;
 mod cube;
 mod dirty;
 mod weights;

@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn kernels_have_sum_1_and_their_width() {
         for shape in [ScaleShape::TaperedQuadratic, ScaleShape::Gaussian] {
-            assert_eq!(shape.kernel(0.0), Array2::ones((1, 1)));
+            assert_eq!(shape.kernel(0.0), Array2::<f64>::ones((1, 1)));
             for scale in [0.5, 3.0, 10.0, 41.5] {
                 let k = shape.kernel(scale);
                 assert!((k.sum() - 1.0).abs() < 1e-12);
@@ -203,7 +203,7 @@ mod tests {
             let half = k.nrows() / 2;
             let wide = k.row(half).iter().filter(|v| **v >= 0.5 * k[[half, half]]).count();
             let expected = match shape {
-                ScaleShape::TaperedQuadratic => 29.0, // 2r: (1 - (r/64)^2) cos^2(pi r/64) = 1/2 at r = 14.8
+                ScaleShape::TaperedQuadratic => 30.7, // (1 - (r/64)^2) cos^2(pi r/64) = 1/2 at r = 15.35
                 ScaleShape::Gaussian => 2.0 * (2.0 * LN_2).sqrt() * 12.0,
             };
             assert!((wide as f64 - expected).abs() <= 1.0, "{shape:?} {wide} {expected}");

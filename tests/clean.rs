@@ -4,7 +4,7 @@ use ndarray::{Array2, Array3, Axis, s};
 use rustfft::num_complex::Complex64;
 use skyfringe::error::Watch;
 use skyfringe::formats::fits::Beam;
-use skyfringe::formats::visibilities::{Polarisations, VisibilityTable};
+use skyfringe::formats::visibilities::{Polarisations, Precision, VisibilityTable, write_visibilities};
 use skyfringe::gridding::{ImageGeometry, Plan};
 use skyfringe::imaging::beam_fit::fit_beam;
 use skyfringe::imaging::clean::{
@@ -26,6 +26,8 @@ const N: usize = 384;
 const CELL_RAD: f64 = 2.5 * std::f64::consts::PI / 648_000.0;
 const FREQ_HZ: f64 = 1.42e9;
 const EPSILON: f64 = 1e-6;
+/// Noise of a dish, low enough that 1 % of the faintest point is two to three times the image's noise.
+const SEFD_JY: f64 = 40.0;
 
 fn geometry() -> ImageGeometry {
     ImageGeometry { nx: N, ny: N, dl: -CELL_RAD, dm: CELL_RAD }
@@ -153,7 +155,7 @@ fn deep(algorithm: Algorithm) -> CleanOptions {
 
 #[test]
 fn points_come_back_to_one_percent_and_leave_thermal_noise() {
-    let table = observe(&sky(false), 60.0);
+    let table = observe(&sky(false), SEFD_JY);
     for (weighting, algorithm) in [
         (Weighting::Briggs(0.0), Algorithm::Hogbom),
         (Weighting::Briggs(0.0), Algorithm::CottonSchwab),
@@ -182,7 +184,7 @@ fn points_come_back_to_one_percent_and_leave_thermal_noise() {
 
 #[test]
 fn an_extended_disc_comes_back_to_three_percent() {
-    let table = observe(&sky(true), 60.0);
+    let table = observe(&sky(true), SEFD_JY);
     for weighting in [Weighting::Briggs(0.0), Weighting::Natural] {
         let observed = Observed::new(&table, weighting);
         let (dirty, psf) = observed.images();
@@ -271,9 +273,9 @@ fn hogbom_is_the_plain_loop() {
 #[test]
 fn exact_residuals_mend_a_patch_too_small() {
     let (dirty, psf, measurement) = small();
-    for algorithm in [Algorithm::CottonSchwab, Algorithm::Multiscale] {
+    for (algorithm, half) in [(Algorithm::CottonSchwab, 5), (Algorithm::Multiscale, 12)] {
         let options = CleanOptions {
-            patch_half: Some(5),
+            patch_half: Some(half),
             threshold_jy: Some(0.05),
             scales_pixels: vec![0.0, 6.0],
             ..options(algorithm, 10_000)
@@ -361,7 +363,8 @@ fn masks_are_kept_to() {
             let near = (40 - margin..60 + margin).contains(&y) && (20 - margin..50 + margin).contains(&x);
             assert!(near || *v == 0.0, "{algorithm}: {v} at {y}, {x}");
         }
-        assert!((cleaned.model.sum() - -2.0).abs() < 0.1, "{algorithm}: {}", cleaned.model.sum());
+        let source = cleaned.model.slice(s![49..58, 31..40]).sum();
+        assert!((source - -2.0).abs() < 0.2, "{algorithm}: {source}");
     }
     // automatic: what is found above 20 sigma is cleaned on to 2 sigma, nothing else
     let automatic = CleanOptions {
@@ -530,6 +533,37 @@ fn bad_input_is_refused() {
 
     let stopped = Watch::stopped_by(Arc::new(AtomicBool::new(true)));
     assert!(clean(dirty.view(), psf.view(), &good, &measurement, &stopped).unwrap_err().is_interrupt());
+}
+
+/// Writes what docs/clean.md compares with wsclean into the folder SKYFRINGE_CLEAN_OUT: the visibilities, and our
+/// model and residual as bare f64.
+#[test]
+#[ignore = "makes files for docs/clean.md"]
+fn files_for_the_comparison_with_wsclean() {
+    let Some(out) = std::env::var_os("SKYFRINGE_CLEAN_OUT").map(std::path::PathBuf::from) else { return };
+    let table = observe(&sky(true), SEFD_JY);
+    write_visibilities(&out.join("vis.h5"), &table, Precision::Single, &Watch::silent()).unwrap();
+    let observed = Observed::new(&table, Weighting::Briggs(0.0));
+    let (dirty, psf) = observed.images();
+    let save = |name: &str, image: &Array2<f64>| {
+        let bytes: Vec<u8> = image.iter().flat_map(|v| v.to_le_bytes()).collect();
+        std::fs::write(out.join(name), bytes).unwrap();
+    };
+    let measurement = observed.measurement();
+    let start = std::time::Instant::now();
+    let options = deep(Algorithm::Multiscale);
+    let cleaned = clean(dirty.view(), psf.view(), &options, &measurement, &Watch::silent()).unwrap();
+    eprintln!("{:?}, {} major cycles, {}, {:.2?}", cleaned.scales, cleaned.major_cycles, cleaned.stop, start.elapsed());
+    eprintln!("thermal {:.4e} Jy/beam, {:?}", observed.noise_jy, fit_beam(psf.view(), &geometry()).unwrap());
+    for (name, image) in [
+        ("sky", &sky(true)),
+        ("dirty", &dirty),
+        ("psf", &psf),
+        ("model", &cleaned.model),
+        ("residual", &cleaned.residual),
+    ] {
+        save(&format!("{name}.f64"), image);
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use super::check::{check_images, check_options, check_scales};
 use super::field::{Field, Layer, MinorStop, Patches};
 use super::noise::mad_noise;
-use super::patch::outside;
 use super::scales::{Scale, Smoother, automatic_scales, patches, scales};
 use super::{Algorithm, CleanOptions, Cleaned, Measurement, StopReason};
 use crate::error::{Error, Result, Watch};
@@ -14,6 +13,8 @@ use rayon::prelude::*;
 const PATCH_HALF: usize = 512;
 /// A residual whose peak grows beyond this times the least one so far diverges.
 const GROWN: f64 = 1.5;
+/// Highest share of a peak at which a minor cycle stops because of the sidelobes that it leaves.
+const MOST_LEFT: f64 = 0.9;
 /// Major cycles in a row that leave the peak where it is, before that counts as divergence.
 const STANDSTILL: usize = 3;
 
@@ -51,7 +52,6 @@ pub(super) fn clean_planes(
         options,
         measurements,
         mask,
-        sidelobe: psf.iter().map(|p| outside(*p, half)).fold(0.0, f64::max),
         smoother: Smoother::of_images(shape, &scales),
         allowed: scales.iter().map(|s| allowed(mask, s, shape)).collect(),
         scales,
@@ -67,8 +67,6 @@ struct Work<'a> {
     options: &'a CleanOptions,
     measurements: &'a [&'a dyn Measurement],
     mask: Option<&'a Array2<bool>>,
-    /// Largest |PSF| that minor cycles do not subtract.
-    sidelobe: f64,
     scales: Vec<Scale>,
     smoother: Smoother,
     patches: &'a Patches,
@@ -197,7 +195,7 @@ impl Work<'_> {
             return if automatic { target.max((1.0 - o.major_gain) * peak) } else { target };
         }
         // below the sidelobes left out, peaks may be their doing
-        target.max((1.0 - o.major_gain).max(self.sidelobe.min(0.9)) * peak)
+        target.max((1.0 - o.major_gain).max(self.patches.left.min(MOST_LEFT)) * peak)
     }
 
     /// The planes' weighted sum, in which peaks are searched.

@@ -28,6 +28,8 @@ pub(super) struct Patches {
     pub channels: usize,
     /// Entry (s * layers + t) * channels + c.
     pub list: Vec<Patch>,
+    /// Largest |value| outside a layer's patch on itself, over its peak.
+    pub left: f64,
 }
 
 impl Patches {
@@ -415,7 +417,12 @@ mod tests {
             let bias: Vec<f64> = (0..layers).map(|l| 1.0 + 0.2 * l as f64).collect();
             let weights = vec![1.0 / channels as f64; channels];
             let (expected, list) = naive(images.clone(), &bias, &psfs, &weights, allowed, negative, 0.15, 300);
-            let patches = Patches { layers, channels, list: psfs.iter().map(|p| Patch::new(p.view(), 1000)).collect() };
+            let patches = Patches {
+                layers,
+                channels,
+                list: psfs.iter().map(|p| Patch::new(p.view(), 1000)).collect(),
+                left: 0.0,
+            };
             for threads in [1, 3] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 pool.install(|| {

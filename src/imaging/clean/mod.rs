@@ -109,7 +109,7 @@ pub struct CleanOptions {
     pub mask: Option<Array2<bool>>,
     /// Negative components too [no-negative is the contrary].
     pub negative: bool,
-    /// Sizes of extended components in pixels, 0 for points; empty: 0, twice the beam, and on by factors of two to half
+    /// Sizes of extended components in pixels, 0 for points; empty: 0, thrice the beam, and on by factors of two to half
     /// of the image. Multiscale only [multiscale-scales].
     pub scales_pixels: Vec<f64>,
     /// Preference for small scales, 0 < bias <= 1: a peak at scale a counts bias^-(1 + log2(a/a0)) times its value, a0

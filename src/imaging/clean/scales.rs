@@ -2,7 +2,7 @@
 
 use super::field::Patches;
 use super::fourier::{Convolver, Spectrum, pair};
-use super::patch::Patch;
+use super::patch::{Patch, outside};
 use ndarray::{Array2, ArrayView2, s};
 use std::f64::consts::PI;
 
@@ -19,6 +19,8 @@ pub enum ScaleShape {
 
 /// Standard deviation of the Gaussian shape, per scale: about as wide as the tapered quadratic.
 const SIGMA_PER_SCALE: f64 = 3.0 / 16.0;
+/// First automatic scale above 0, per width of the beam.
+const FIRST: f64 = 3.0;
 /// Where the Gaussian is cut, standard deviations.
 const CUT: f64 = 4.0;
 
@@ -69,7 +71,8 @@ pub(super) fn scales(pixels: &[f64], bias: f64, shape: ScaleShape) -> Vec<Scale>
     sorted.iter().map(|&a| Scale { pixels: a, bias: factor(a), kernel: shape.kernel(a) }).collect()
 }
 
-/// Scales for a PSF when none are given: 0, twice the beam's width, and on by factors of two to half of the image.
+/// Scales for a PSF when none are given: 0, three times the beam's width, and on by factors of two to half of the image.
+/// (A first scale nearer to the beam competes with points.)
 pub(super) fn automatic_scales(psf: ArrayView2<f64>, shape: (usize, usize)) -> Vec<f64> {
     let (cy, cx) = (psf.nrows() / 2, psf.ncols() / 2);
     // width between the half maxima along x, by linear steps
@@ -88,7 +91,7 @@ pub(super) fn automatic_scales(psf: ArrayView2<f64>, shape: (usize, usize)) -> V
         }
     }
     let most = 0.5 * shape.0.min(shape.1) as f64;
-    let larger = std::iter::successors(Some(2.0 * width), |a| Some(2.0 * a)).take_while(|a| *a > 0.0 && *a <= most);
+    let larger = std::iter::successors(Some(FIRST * width), |a| Some(2.0 * a)).take_while(|a| *a > 0.0 && *a <= most);
     std::iter::once(0.0).chain(larger).collect()
 }
 
@@ -138,18 +141,22 @@ impl Smoother {
     }
 }
 
-/// PSFs convolved with the kernels of every two scales, cut to `half` pixels about their peak; `psfs` has one a channel.
+/// PSFs convolved with the kernels of every two scales, cut to `half` pixels about their peak and what the kernels add;
+/// `psfs` has one a channel.
 pub(super) fn patches(psfs: &[ArrayView2<f64>], scales: &[Scale], half: usize) -> Patches {
     let n = scales.len();
     if n == 1 && scales[0].half() == 0 {
-        return Patches { layers: 1, channels: psfs.len(), list: psfs.iter().map(|p| Patch::new(*p, half)).collect() };
+        let left = psfs.iter().map(|p| outside(*p, half)).fold(0.0, f64::max);
+        let list = psfs.iter().map(|p| Patch::new(*p, half)).collect();
+        return Patches { layers: 1, channels: psfs.len(), list, left };
     }
     let largest = scales.iter().map(Scale::half).max().unwrap_or(0);
     // [channel][s][t], each pair once
     let mut made: Vec<Vec<Vec<Patch>>> = Vec::with_capacity(psfs.len());
+    let mut left: f64 = 0.0;
     for psf in psfs {
-        // what lies farther than two kernels outside the patch does not reach into it
-        let psf = middle(*psf, half + 2 * largest);
+        // what lies farther out by more than four kernels does not reach into any patch
+        let psf = middle(*psf, half + 4 * largest);
         let smoother = Smoother::new(psf.dim(), scales, 2);
         let spectrum = smoother.convolver.image(psf);
         let mut own = Vec::with_capacity(n);
@@ -157,11 +164,16 @@ pub(super) fn patches(psfs: &[ArrayView2<f64>], scales: &[Scale], half: usize) -
             let once = &spectrum * &smoother.kernels[s];
             // the kernels' spectra carry the 1/size of one inverse each, and there is one inverse
             let size = once.len() as f64;
-            let smooth = |t: usize| {
-                let both = (&once * &smoother.kernels[t]) * size;
-                Patch::new(smoother.convolver.inverse(both).view(), half)
+            let mut smooth = |t: usize| {
+                let both = smoother.convolver.inverse((&once * &smoother.kernels[t]) * size);
+                let reach = half + scales[s].half() + scales[t].half();
+                let patch = Patch::new(both.view(), reach);
+                if s == t {
+                    left = left.max(outside(both.view(), reach) / patch.peak());
+                }
+                patch
             };
-            own.push((0..=s).map(smooth).collect());
+            own.push((0..=s).map(&mut smooth).collect());
         }
         made.push(own);
     }
@@ -171,7 +183,7 @@ pub(super) fn patches(psfs: &[ArrayView2<f64>], scales: &[Scale], half: usize) -
             list.extend(made.iter().map(|own| own[s.max(t)][s.min(t)].clone()));
         }
     }
-    Patches { layers: n, channels: psfs.len(), list }
+    Patches { layers: n, channels: psfs.len(), list, left }
 }
 
 /// The pixels at most `half` from the peak, with the peak still at (ny/2, nx/2).
@@ -219,18 +231,15 @@ mod tests {
     }
 
     #[test]
-    fn automatic_scales_double_from_twice_the_beam() {
+    fn automatic_scales_double_from_thrice_the_beam() {
         // FWHM 5 pixels
         let psf = Array2::from_shape_fn((200, 220), |(y, x)| {
             let r2 = (y as f64 - 100.0).powi(2) + (x as f64 - 110.0).powi(2);
             (-4.0 * LN_2 * r2 / 25.0).exp()
         });
         let found = automatic_scales(psf.view(), (200, 220));
-        assert_eq!(found.len(), 5, "{found:?}");
-        assert!(
-            found[1..].iter().zip([10.0, 20.0, 40.0, 80.0]).all(|(f, e)| (f / e - 1.0f64).abs() < 0.02),
-            "{found:?}"
-        );
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert!(found[1..].iter().zip([15.0, 30.0, 60.0]).all(|(f, e)| (f / e - 1.0f64).abs() < 0.02), "{found:?}");
     }
 
     #[test]

@@ -117,8 +117,8 @@ pub struct CleanOptions {
     pub scale_bias: f64,
     /// Form of extended components [multiscale-shape].
     pub scale_shape: ScaleShape,
-    /// Pixels from the PSF's peak, along x and y, that minor cycles subtract; the exact residual mends the rest.
-    /// None: 512 (Hogbom: always the whole PSF).
+    /// Pixels from the PSF's peak, along x and y, that minor cycles subtract; the exact residual mends the rest,
+    /// as long as the plateau around the main lobe lies within. None: 512 (Hogbom: always the whole PSF).
     pub patch_half: Option<usize>,
 }
 

@@ -214,15 +214,16 @@ fn an_extended_disc_comes_back_to_three_percent() {
     }
 }
 
-/// A made-up PSF: a core, and sidelobes to the edge.
+/// A made-up PSF: a core, and sidelobes to the edge; its transform is positive, as a PSF's is.
 fn test_psf(ny: usize, nx: usize, sidelobe: f64) -> Array2<f64> {
     Array2::from_shape_fn((ny, nx), |(y, x)| {
-        let r = (y as f64 - (ny / 2) as f64).hypot(x as f64 - (nx / 2) as f64);
-        (-r * r / 5.0).exp() + sidelobe * (-r * r / 400.0).exp() * (0.9 * r).sin().powi(2)
+        let (dy, dx) = (y as f64 - (ny / 2) as f64, x as f64 - (nx / 2) as f64);
+        let r2 = dy * dy + dx * dx;
+        (1.0 - sidelobe) * (-r2 / 5.0).exp() + sidelobe * (-r2 / 400.0).exp() * (0.5 * dx).cos() * (0.4 * dy).cos()
     })
 }
 
-/// Three points and a blob through the PSF, with noise.
+/// Three points through the PSF, with noise.
 fn test_image(ny: usize, nx: usize, psf: &Array2<f64>) -> Array2<f64> {
     let mut sky = Array2::zeros((ny, nx));
     sky[[ny / 3, nx / 4]] = -3.0;
@@ -273,7 +274,7 @@ fn hogbom_is_the_plain_loop() {
 #[test]
 fn exact_residuals_mend_a_patch_too_small() {
     let (dirty, psf, measurement) = small();
-    for (algorithm, half) in [(Algorithm::CottonSchwab, 5), (Algorithm::Multiscale, 40)] {
+    for (algorithm, half) in [(Algorithm::CottonSchwab, 5), (Algorithm::Multiscale, 12)] {
         let options = CleanOptions {
             patch_half: Some(half),
             threshold_jy: Some(0.05),

@@ -79,8 +79,7 @@ pub(super) fn automatic_scales(psf: ArrayView2<f64>, shape: (usize, usize)) -> V
     let mut width = 0.0;
     for step in [-1isize, 1] {
         let (mut at, mut above) = (cx, psf[[cy, cx]]);
-        loop {
-            let Some(next) = at.checked_add_signed(step) else { break };
+        while let Some(next) = at.checked_add_signed(step) {
             let Some(&value) = psf.get((cy, next)) else { break };
             if value < 0.5 {
                 width += (above - 0.5) / (above - value);

@@ -18,6 +18,8 @@
 //! | fast | dirty images without visibilities (docs/fast-path.md) |
 
 pub mod beam_fit;
+pub mod clean;
+pub mod continuum;
 mod cube;
 mod dirty;
 pub mod fast;

@@ -74,8 +74,12 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Visibilities to image cubes: dirty, PSF, corrected for the primary beam (docs/imaging.md).
-    #[command(after_help = "Example: skyfringe image galaxy.h5 --size 384 --scale 4asec --weight natural --out galaxy")]
+    /// Visibilities to image cubes: dirty, PSF, cleaned, corrected for the primary beam (docs/imaging.md).
+    #[command(
+        after_help = "Examples: skyfringe image galaxy.h5 --size 384 --scale 4asec --weight natural --out galaxy\n\
+                            \x20         skyfringe image galaxy.h5 --size 384 --scale 4asec --multiscale --niter 10000 \\\n\
+                            \x20             --auto-mask 5 --auto-threshold 1 --out galaxy"
+    )]
     Image(Box<ImageWords>),
     /// List and show arrays of stations.
     #[command(subcommand)]
@@ -117,7 +121,8 @@ struct ImageWords {
     /// Planes of the cubes; 1 is multi-frequency synthesis [default: one a channel].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     channels_out: Option<u32>,
-    /// Comma-separated, of dirty, psf, pb, dirty-pb and weights [default: dirty,psf].
+    /// Comma-separated, of dirty, psf, residual, model, image, pb, dirty-pb, image-pb and weights [default: dirty,psf,
+    /// with --niter residual,model,image too].
     #[arg(long, value_name = "LIST")]
     products: Option<String>,
     /// I, IQUV, or a list of XX, XY, YX, YY; one file each.
@@ -130,6 +135,8 @@ struct ImageWords {
     /// Corrected images are 0 where the power beam is lower.
     #[arg(long, value_name = "NUMBER", default_value_t = 0.05, allow_hyphen_values = true)]
     pb_limit: f64,
+    #[command(flatten)]
+    clean: CleanArgs,
     /// Telescope for parallactic angles and diameters [default: the one that the visibility file names].
     #[arg(long, value_name = "NAME")]
     telescope: Option<String>,
@@ -150,6 +157,66 @@ struct ImageWords {
     out: PathBuf,
 }
 
+/// CLEAN, with wsclean's names.
+#[derive(Debug, Args)]
+struct CleanArgs {
+    /// CLEAN: most components of a plane; nothing is cleaned with 0.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    niter: usize,
+    /// CLEAN: share of a peak that one component takes [default: 0.1].
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    gain: Option<f64>,
+    /// CLEAN: share of the peak that one major cycle takes [default: 0.8].
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    mgain: Option<f64>,
+    /// CLEAN: most major cycles [default: 30].
+    #[arg(long, value_name = "N")]
+    nmiter: Option<usize>,
+    /// CLEAN: stop at peaks of this, for example 0.2mJy.
+    #[arg(long, value_name = "FLUX", allow_hyphen_values = true)]
+    threshold: Option<String>,
+    /// CLEAN: stop at peaks of this many times the residual's noise.
+    #[arg(long, value_name = "SIGMA", allow_hyphen_values = true)]
+    auto_threshold: Option<f64>,
+    /// CLEAN: down to this many times the noise anywhere, then only where components already stand.
+    #[arg(long, value_name = "SIGMA", allow_hyphen_values = true)]
+    auto_mask: Option<f64>,
+    /// CLEAN: components only where this FITS image, of one plane or as many as are made, is not 0.
+    #[arg(long, value_name = "FILE", alias = "fits-mask")]
+    mask: Option<PathBuf>,
+    /// CLEAN: extended components, too.
+    #[arg(long)]
+    multiscale: bool,
+    /// CLEAN: their sizes in pixels, as in 0,6,12 [default: 0, 3 beams, and on by factors of 2].
+    #[arg(long, value_name = "LIST", alias = "multiscale-scales")]
+    scales: Option<String>,
+    /// CLEAN: Hogbom's algorithm, major cycles only where noise is measured.
+    #[arg(long)]
+    hogbom: bool,
+    /// CLEAN: no negative components.
+    #[arg(long)]
+    no_negative: bool,
+}
+
+impl From<CleanArgs> for run::image::CleanWords {
+    fn from(w: CleanArgs) -> run::image::CleanWords {
+        run::image::CleanWords {
+            niter: w.niter,
+            gain: w.gain,
+            mgain: w.mgain,
+            nmiter: w.nmiter,
+            threshold: w.threshold,
+            auto_threshold: w.auto_threshold,
+            auto_mask: w.auto_mask,
+            mask: w.mask,
+            multiscale: w.multiscale,
+            scales: w.scales,
+            hogbom: w.hogbom,
+            no_negative: w.no_negative,
+        }
+    }
+}
+
 impl From<ImageWords> for run::image::ImageOptions {
     fn from(w: ImageWords) -> run::image::ImageOptions {
         run::image::ImageOptions {
@@ -167,6 +234,7 @@ impl From<ImageWords> for run::image::ImageOptions {
             stokes: w.stokes,
             beam: w.beam,
             pb_limit: w.pb_limit,
+            clean: w.clean.into(),
             telescope: w.telescope,
             epsilon: (!w.dft).then_some(w.epsilon),
             keep_beyond_nyquist: w.keep_beyond_nyquist,

@@ -3,6 +3,7 @@
 use super::fourier::{Convolver, Spectrum};
 use crate::error::{Error, Result, Watch};
 use crate::gridding::Plan;
+use crate::imaging::PlaneGridder;
 use ndarray::{Array2, ArrayView2};
 use rustfft::num_complex::Complex64;
 
@@ -61,6 +62,12 @@ impl<'a> GriddedVisibilities<'a> {
     pub fn psf(&self, watch: &Watch) -> Result<Array2<f64>> {
         let ones: Vec<Complex64> = self.weights.iter().map(|w| Complex64::new(*w, 0.0)).collect();
         Ok(self.plan.grid(&ones, watch)? / self.sum_weights)
+    }
+}
+
+impl Measurement for PlaneGridder {
+    fn residual(&self, model: ArrayView2<f64>, watch: &Watch) -> Result<Array2<f64>> {
+        PlaneGridder::residual(self, model, watch)
     }
 }
 

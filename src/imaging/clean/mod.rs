@@ -144,6 +144,16 @@ impl Default for CleanOptions {
     }
 }
 
+impl CleanOptions {
+    /// Refuses options outside their ranges, as [`clean`] does.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn validate(&self) -> Result<()> {
+        check::check_options(self)
+    }
+}
+
 /// Why cleaning stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {

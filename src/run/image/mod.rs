@@ -1,12 +1,14 @@
 //! Visibilities to images: the third stage of a run, and the command `image`.
 
 mod beams;
+mod clean;
 mod cube;
 mod headers;
 mod memory;
 mod products;
 mod stream;
 
+pub use clean::CleanWords;
 pub(super) use cube::{CubeAxes, StageProduct, image_table, params_of, write_product};
 pub(super) use headers::totals;
 pub use products::Product;
@@ -15,6 +17,7 @@ use super::Progress;
 use crate::error::{Error, Result};
 use crate::formats::visibilities::{ChannelReader, VisibilityTable};
 use crate::gridding::ImageGeometry;
+use crate::imaging::clean::CleanOptions;
 use crate::imaging::{Deconvolver, ImageParams, Method, Stokes, Taper, Weighting};
 use crate::units::{Dimension, parse_quantity};
 use std::path::PathBuf;
@@ -50,6 +53,8 @@ pub struct ImageOptions {
     pub beam: Option<String>,
     /// Power below which corrected images are 0.
     pub pb_limit: f64,
+    /// CLEAN.
+    pub clean: CleanWords,
     /// Telescope, where the file does not name it.
     pub telescope: Option<String>,
     /// Relative accuracy of gridding; `None` asks for exact sums.
@@ -80,6 +85,7 @@ impl ImageOptions {
             stokes: "I".into(),
             beam: None,
             pb_limit: 0.05,
+            clean: CleanWords::default(),
             telescope: None,
             epsilon: Some(1e-5),
             keep_beyond_nyquist: false,
@@ -98,6 +104,8 @@ pub struct ImageRequest {
     /// As asked for; `None`: the default of what there is.
     products: Option<Vec<Product>>,
     memory_bytes: u64,
+    /// CLEAN without its mask, where it is asked for.
+    clean: Option<CleanOptions>,
 }
 
 impl ImageRequest {
@@ -156,6 +164,7 @@ impl ImageRequest {
         }
         Ok(ImageRequest {
             params,
+            clean: options.clean.options()?,
             stokes: Stokes::parse_list(&options.stokes).map_err(|e| e.place("--stokes"))?,
             products: options.products.as_deref().map(Product::parse_list).transpose()?,
             memory_bytes: match &options.memory {
@@ -167,12 +176,20 @@ impl ImageRequest {
     }
 }
 
-/// `image`: reads a visibility file, writes the products.
+/// `image`: reads a visibility file, writes the products; cleans where the request has iterations.
 ///
 /// # Errors
-/// Those of [`run_with`].
+/// Those of [`run_with`] and of [`clean`](crate::imaging::clean::clean); a mask that cannot be read or has another
+/// shape.
 pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
-    run_with(request, None, progress)
+    let Some(options) = &request.clean else {
+        return run_with(request, None, progress);
+    };
+    let reader = ChannelReader::open(&request.options.visibilities)?;
+    let planes = stream::planes_of(&request.options, reader.channels())?;
+    let size = request.options.size;
+    let cleaner = clean::Cleaner::new(options.clone(), request.options.clean.mask.as_deref(), (planes, size, size))?;
+    run_with(request, Some(&cleaner), progress)
 }
 
 /// `image` with a way to deconvolve: model, residual and restored images are its products, then.

@@ -1,6 +1,7 @@
 //! Planes from the visibility file into the products, a few at a time.
 
 use super::beams::{beams_of, earth_of, telescope_of};
+use super::clean::clean_cards;
 use super::headers::{Facts, fact_cards, has_sigma, method_cards, observation_cards, totals};
 use super::memory::{Need, Schedule, words};
 use super::products::Product;
@@ -75,7 +76,8 @@ impl<'a> Run<'a> {
             return Err(Error::input("residual, model and restored images are made by CLEAN")
                 .found("no CLEAN in this request")
                 .expected("dirty, psf, pb, dirty-pb and weights")
-                .place("--products"));
+                .place("--products")
+                .hint("--niter 10000 asks for CLEAN"));
         }
         let telescope = options.telescope.as_deref();
         let beams = if products.iter().any(|p| p.needs_beam()) {
@@ -302,6 +304,11 @@ impl<'a> Run<'a> {
             cards.push(Card::text("PBCORR", beams.describe(), "divided by the power of"));
             cards.push(Card::float("PBLIMIT", self.request.options.pb_limit, "0 where the power is lower"));
         }
+        if product.needs_clean()
+            && let Some(options) = &self.request.clean
+        {
+            cards.extend(clean_cards(options));
+        }
         if self.request.stokes[stokes].to_string().ends_with('i') {
             cards.push(Card::text("IMAGPART", "yes", "imaginary part of the complex image"));
         }
@@ -418,7 +425,7 @@ impl<'a> Run<'a> {
 }
 
 /// Number of planes; each has equally many channels.
-fn planes_of(options: &ImageOptions, channels: usize) -> Result<usize> {
+pub(super) fn planes_of(options: &ImageOptions, channels: usize) -> Result<usize> {
     let planes = options.channels_out.unwrap_or(channels);
     if planes > channels || !channels.is_multiple_of(planes) {
         let divisors: Vec<String> =

@@ -74,40 +74,174 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Visibilities to dirty image and PSF cubes.
-    #[command(after_help = "Example: skyfringe image galaxy.h5 --size 384 --scale 4asec --weight natural --out galaxy")]
-    Image {
-        /// Visibility file (HDF5).
-        #[arg(value_name = "FILE")]
-        visibilities: PathBuf,
-        /// Pixels along each side.
-        #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
-        size: u16,
-        /// Pixel size with its unit, for example 2asec or "0.5 arcmin".
-        #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
-        scale: String,
-        /// natural, uniform or briggs:ROBUST.
-        #[arg(long, value_name = "WORD", default_value = "briggs:0")]
-        weight: String,
-        /// Relative accuracy of gridding, 1e-12 to 1e-2.
-        #[arg(long, value_name = "NUMBER", default_value = "1e-5", allow_hyphen_values = true)]
-        epsilon: f64,
-        /// Exact sums instead of gridding (slow; for comparisons).
-        #[arg(long)]
-        dft: bool,
-        /// Keep baselines beyond the grid's Nyquist limit (periodic; for comparisons with the DFT).
-        #[arg(long)]
-        keep_beyond_nyquist: bool,
-        /// Products are PREFIX-dirty.fits and PREFIX-psf.fits.
-        #[arg(long, value_name = "PREFIX")]
-        out: PathBuf,
-    },
+    /// Visibilities to image cubes: dirty, PSF, cleaned, corrected for the primary beam (docs/imaging.md).
+    #[command(
+        after_help = "Examples: skyfringe image galaxy.h5 --size 384 --scale 4asec --weight natural --out galaxy\n\
+                            \x20         skyfringe image galaxy.h5 --size 384 --scale 4asec --multiscale --niter 10000 \\\n\
+                            \x20             --auto-mask 5 --auto-threshold 1 --out galaxy"
+    )]
+    Image(Box<ImageWords>),
     /// List and show arrays of stations.
     #[command(subcommand)]
     Telescope(TelescopeWords),
     /// Make galaxies; look into files.
     #[command(subcommand)]
     Sky(SkyWords),
+}
+
+#[derive(Debug, Args)]
+struct ImageWords {
+    /// Visibility file (HDF5).
+    #[arg(value_name = "FILE")]
+    visibilities: PathBuf,
+    /// Pixels along each side.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(8..=16384))]
+    size: u16,
+    /// Pixel size with its unit, for example 2asec or "0.5 arcmin".
+    #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
+    scale: String,
+    /// natural, uniform, radial or briggs:ROBUST.
+    #[arg(long, value_name = "WORD", default_value = "briggs:0")]
+    weight: String,
+    /// Count uv cells for uniform and Briggs weights over all channels, not over those of each plane.
+    #[arg(long)]
+    mf_weighting: bool,
+    /// Gaussian taper: full width at half maximum in the image, for example 10asec.
+    #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
+    taper_gaussian: Option<String>,
+    /// Shortest baseline, wavelengths.
+    #[arg(long, value_name = "LAMBDA", default_value = "0", allow_hyphen_values = true)]
+    minuv_l: f64,
+    /// Longest baseline, wavelengths.
+    #[arg(long, value_name = "LAMBDA", allow_hyphen_values = true)]
+    maxuv_l: Option<f64>,
+    /// Take the data set `weight` of this file, of equal shape, in place of the visibility file's.
+    #[arg(long, value_name = "FILE")]
+    weights_from: Option<PathBuf>,
+    /// Planes of the cubes; 1 is multi-frequency synthesis [default: one a channel].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    channels_out: Option<u32>,
+    /// Comma-separated, of dirty, psf, residual, model, image, pb, dirty-pb, image-pb and weights [default: dirty,psf,
+    /// with --niter residual,model,image too].
+    #[arg(long, value_name = "LIST")]
+    products: Option<String>,
+    /// I, IQUV, or a list of XX, XY, YX, YY; one file each.
+    #[arg(long, default_value = "I", value_name = "LIST")]
+    stokes: String,
+    /// Primary beam: none, gaussian:15m, airy:15m, cosine:15m, or a model alone for the telescope's diameters
+    /// [default: that of the visibility file's provenance].
+    #[arg(long, value_name = "BEAM")]
+    beam: Option<String>,
+    /// Corrected images are 0 where the power beam is lower.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.05, allow_hyphen_values = true)]
+    pb_limit: f64,
+    #[command(flatten)]
+    clean: CleanArgs,
+    /// Telescope for parallactic angles and diameters [default: the one that the visibility file names].
+    #[arg(long, value_name = "NAME")]
+    telescope: Option<String>,
+    /// Relative accuracy of gridding, 1e-12 to 1e-2.
+    #[arg(long, value_name = "NUMBER", default_value = "1e-5", allow_hyphen_values = true)]
+    epsilon: f64,
+    /// Exact sums instead of gridding (slow; for comparisons).
+    #[arg(long)]
+    dft: bool,
+    /// Keep baselines beyond the grid's Nyquist limit (periodic; for comparisons with the DFT).
+    #[arg(long)]
+    keep_beyond_nyquist: bool,
+    /// Memory that may be used, for example 8GB [default: three quarters of what is free].
+    #[arg(long, value_name = "AMOUNT")]
+    memory: Option<String>,
+    /// Products are PREFIX-dirty.fits, PREFIX-psf.fits, ...
+    #[arg(long, value_name = "PREFIX")]
+    out: PathBuf,
+}
+
+/// CLEAN, with wsclean's names.
+#[derive(Debug, Args)]
+struct CleanArgs {
+    /// CLEAN: most components of a plane; nothing is cleaned with 0.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    niter: usize,
+    /// CLEAN: share of a peak that one component takes [default: 0.1].
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    gain: Option<f64>,
+    /// CLEAN: share of the peak that one major cycle takes [default: 0.8].
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    mgain: Option<f64>,
+    /// CLEAN: most major cycles [default: 30].
+    #[arg(long, value_name = "N")]
+    nmiter: Option<usize>,
+    /// CLEAN: stop at peaks of this, for example 0.2mJy.
+    #[arg(long, value_name = "FLUX", allow_hyphen_values = true)]
+    threshold: Option<String>,
+    /// CLEAN: stop at peaks of this many times the residual's noise.
+    #[arg(long, value_name = "SIGMA", allow_hyphen_values = true)]
+    auto_threshold: Option<f64>,
+    /// CLEAN: down to this many times the noise anywhere, then only where components already stand.
+    #[arg(long, value_name = "SIGMA", allow_hyphen_values = true)]
+    auto_mask: Option<f64>,
+    /// CLEAN: components only where this FITS image, of one plane or as many as are made, is not 0.
+    #[arg(long, value_name = "FILE", alias = "fits-mask")]
+    mask: Option<PathBuf>,
+    /// CLEAN: extended components, too.
+    #[arg(long)]
+    multiscale: bool,
+    /// CLEAN: their sizes in pixels, as in 0,6,12 [default: 0, 3 beams, and on by factors of 2].
+    #[arg(long, value_name = "LIST", alias = "multiscale-scales")]
+    scales: Option<String>,
+    /// CLEAN: Hogbom's algorithm, major cycles only where noise is measured.
+    #[arg(long)]
+    hogbom: bool,
+    /// CLEAN: no negative components.
+    #[arg(long)]
+    no_negative: bool,
+}
+
+impl From<CleanArgs> for run::image::CleanWords {
+    fn from(w: CleanArgs) -> run::image::CleanWords {
+        run::image::CleanWords {
+            niter: w.niter,
+            gain: w.gain,
+            mgain: w.mgain,
+            nmiter: w.nmiter,
+            threshold: w.threshold,
+            auto_threshold: w.auto_threshold,
+            auto_mask: w.auto_mask,
+            mask: w.mask,
+            multiscale: w.multiscale,
+            scales: w.scales,
+            hogbom: w.hogbom,
+            no_negative: w.no_negative,
+        }
+    }
+}
+
+impl From<ImageWords> for run::image::ImageOptions {
+    fn from(w: ImageWords) -> run::image::ImageOptions {
+        run::image::ImageOptions {
+            visibilities: w.visibilities,
+            size: usize::from(w.size),
+            scale: w.scale,
+            weight: w.weight,
+            mf_weighting: w.mf_weighting,
+            taper_gaussian: w.taper_gaussian,
+            minuv_l: w.minuv_l,
+            maxuv_l: w.maxuv_l,
+            weights_from: w.weights_from,
+            channels_out: w.channels_out.map(|n| n as usize),
+            products: w.products,
+            stokes: w.stokes,
+            beam: w.beam,
+            pb_limit: w.pb_limit,
+            clean: w.clean.into(),
+            telescope: w.telescope,
+            epsilon: (!w.dft).then_some(w.epsilon),
+            keep_beyond_nyquist: w.keep_beyond_nyquist,
+            memory: w.memory,
+            out: w.out,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -219,7 +353,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
     match command {
         Command::Run { out, .. } => out.clone(),
         Command::Observe { out, .. } => out.as_deref().map(beside),
-        Command::Image { out, .. } => Some(beside(out)),
+        Command::Image(words) => Some(beside(&words.out)),
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(beside),
         Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
         Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) => None,
@@ -255,18 +389,7 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
                 _ => run::check(&settings, run::Extent::Observe),
             }
         }
-        Command::Image { visibilities, size, scale, weight, epsilon, dft, keep_beyond_nyquist, out } => {
-            let request = run::image::ImageRequest::new(
-                visibilities,
-                usize::from(size),
-                &scale,
-                &weight,
-                (!dft).then_some(epsilon),
-                keep_beyond_nyquist,
-                out,
-            )?;
-            run::image::run(&request, console)
-        }
+        Command::Image(words) => run::image::run(&run::image::ImageRequest::new((*words).into())?, console),
         Command::Telescope(TelescopeWords::List) => Ok(run::telescope::list()),
         Command::Telescope(TelescopeWords::Show { name, plot, stations, rotations }) => {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())

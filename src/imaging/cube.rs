@@ -1,14 +1,16 @@
-//! Dirty and PSF cubes of a visibility table.
+//! Dirty and PSF cubes of a visibility table in memory, and the checks that every route shares.
 
-use super::beam_fit::fit_beam;
-use super::dirty::{ChannelImage, ImageParams, Samples, image_channel};
+use super::dirty::ImageParams;
+use super::plane::{Plane, PlaneRequest, image_plane};
+use super::samples::Samples;
+use super::stokes::Stokes;
 use crate::error::{Error, Result, Watch};
 use crate::formats::fits::Beam;
-use crate::formats::visibilities::{Polarisations, VisibilityTable};
-use crate::units::C_M_S;
-use ndarray::{Array3, ArrayView1, Axis};
+use crate::formats::visibilities::VisibilityTable;
+use crate::gridding::ImageGeometry;
+use crate::units::ARCSEC_RAD;
+use ndarray::{Array3, Axis};
 use rayon::prelude::*;
-use rustfft::num_complex::Complex64;
 
 /// Images of every channel of a table, and what is known about them.
 #[derive(Debug, Clone)]
@@ -19,8 +21,10 @@ pub struct Images {
     pub psf: Array3<f64>,
     /// Sum of imaging weights of each channel.
     pub sum_weights: Vec<f64>,
-    /// Predicted thermal noise of each channel's dirty image, Jy per beam (see [`ChannelImage::noise_jy`]).
+    /// Predicted thermal noise of each channel's dirty image, Jy per beam (see [`Noise`](super::Noise)).
     pub noise_jy: Vec<f64>,
+    /// That noise over the noise of natural weights, each channel.
+    pub loss: Vec<f64>,
     /// Gaussian fitted to each channel's PSF; axes of 0 where there is none (a note says why).
     pub beams: Vec<Beam>,
     /// What became of each channel's samples.
@@ -37,158 +41,137 @@ pub struct Images {
 ///
 /// # Errors
 /// Arrays of the table that do not fit together; visibilities, weights or uvw of unflagged samples that are not finite
-/// (with row and channel); no channel with any weight; what [`image_channel`] refuses; an interrupt.
+/// (with row and channel); no channel with any weight; what [`image_plane`] refuses; an interrupt.
 pub fn make_images(table: &VisibilityTable, params: &ImageParams, watch: &Watch) -> Result<Images> {
-    params.geometry.validate()?;
-    let rows = table.uvw_m.nrows();
+    params.validate()?;
+    check_table(table)?;
     let channels = table.freq_hz.len();
-    let shape = (rows, channels, table.polarisations.count());
-    let found = [table.vis.dim(), table.weight.dim(), table.flag.dim()];
-    if table.uvw_m.ncols() != 3 || found.iter().any(|f| *f != shape) {
-        return Err(Error::input("the arrays of the visibility table do not fit together")
-            .found(format!("vis, weight, flag {found:?}, uvw {:?}", table.uvw_m.dim()))
-            .expected(format!("{shape:?} (row, channel, polarisation) and [{rows}, 3]")));
-    }
     let (nx, ny) = (params.geometry.nx, params.geometry.ny);
     let mut images = Images {
         dirty: Array3::zeros((channels, ny, nx)),
         psf: Array3::zeros((channels, ny, nx)),
         sum_weights: vec![0.0; channels],
         noise_jy: vec![0.0; channels],
+        loss: vec![0.0; channels],
         beams: vec![NO_BEAM; channels],
         samples: vec![Samples::default(); channels],
         notes: Vec::new(),
     };
+    let request = PlaneRequest {
+        params: *params,
+        stokes: &[Stokes::I],
+        angles: None,
+        densities: &[],
+        beams: None,
+        deconvolver: None,
+    };
     let numbers: Vec<usize> = (0..channels).collect();
     for group in numbers.chunks(rayon::current_num_threads().clamp(1, AT_ONCE)) {
-        let made: Vec<Result<ChannelImage>> = group
+        let made: Vec<Result<Vec<Plane>>> = group
             .par_iter()
-            .map(|&channel| {
-                let data = channel_data(table, channel)?;
-                let image = image_channel(&data.uvw, &data.vis, &data.weight, params, &watch.quiet())?;
+            .map(|&c| {
+                let planes = image_plane(table, c..c + 1, 0, c, &request, &watch.quiet())?;
                 watch.advance(1)?;
-                Ok(image)
+                Ok(planes)
             })
             .collect();
-        for (&channel, image) in group.iter().zip(made) {
-            let image = image.map_err(|e| e.place(format!("channel {channel}")))?;
-            images.take(channel, image, params);
+        for (&channel, planes) in group.iter().zip(made) {
+            for plane in planes? {
+                images.take(channel, plane);
+            }
         }
     }
-    if images.sum_weights.iter().all(|w| *w == 0.0) {
-        let beyond: usize = images.samples.iter().map(|s| s.beyond_nyquist).sum();
-        let error = Error::input("no visibility has any weight");
-        return Err(if beyond > 0 {
-            error
-                .found(format!("all {beyond} unflagged samples beyond the image's Nyquist limit"))
-                .expected("some baselines shorter than 0.5/cell wavelengths")
-                .hint("choose a smaller pixel")
-        } else {
-            error
-                .found(format!("{rows} rows x {channels} channels, all flagged or of weight 0"))
-                .expected("some that are not flagged and have a weight above 0")
-                .hint("look at the flags; `skyfringe sky info` counts them")
-        });
-    }
-    images.note_beyond_nyquist(params.keep_beyond_nyquist);
+    check_weights(&images.samples, table.uvw_m.nrows(), channels)?;
+    images.notes.extend(nyquist_note(&images.samples, params));
+    images.notes.extend(coarse_note(&images.beams, &params.geometry));
     Ok(images)
 }
 
 /// Most channels in memory at once.
-const AT_ONCE: usize = 8;
+pub(crate) const AT_ONCE: usize = 8;
 
 /// Stands for a fit that there is not.
-const NO_BEAM: Beam = Beam { major_rad: 0.0, minor_rad: 0.0, angle_rad: 0.0 };
+pub const NO_BEAM: Beam = Beam { major_rad: 0.0, minor_rad: 0.0, angle_rad: 0.0 };
 
 impl Images {
-    fn take(&mut self, channel: usize, image: ChannelImage, params: &ImageParams) {
-        self.sum_weights[channel] = image.sum_weights;
-        self.noise_jy[channel] = image.noise_jy;
-        self.samples[channel] = image.samples;
-        if image.sum_weights == 0.0 {
-            self.notes.push(format!("channel {channel}: no sample has weight, its planes are zero"));
-            return;
-        }
-        match fit_beam(image.psf.view(), &params.geometry) {
-            Ok(beam) => self.beams[channel] = beam,
-            Err(error) => self.notes.push(format!("channel {channel}: no beam fitted; {error}")),
-        }
-        self.dirty.index_axis_mut(Axis(0), channel).assign(&image.dirty);
-        self.psf.index_axis_mut(Axis(0), channel).assign(&image.psf);
-    }
-
-    fn note_beyond_nyquist(&mut self, kept: bool) {
-        let beyond: usize = self.samples.iter().map(|s| s.beyond_nyquist).sum();
-        if beyond > 0 {
-            let share = self.samples.iter().map(|s| s.beyond_nyquist_weight).fold(0.0, f64::max);
-            self.notes.push(format!(
-                "{beyond} samples beyond the image's Nyquist limit (at most {:.3} % of a channel's weight) were {}",
-                100.0 * share,
-                if kept { "kept, periodic" } else { "left out" }
-            ));
-        }
+    fn take(&mut self, channel: usize, plane: Plane) {
+        self.sum_weights[channel] = plane.sum_weights;
+        self.noise_jy[channel] = plane.noise.image_jy;
+        self.loss[channel] = plane.noise.loss();
+        self.samples[channel] = plane.samples;
+        self.notes.extend(plane.notes);
+        self.beams[channel] = plane.beam.unwrap_or(NO_BEAM);
+        self.dirty.index_axis_mut(Axis(0), channel).assign(&plane.dirty);
+        self.psf.index_axis_mut(Axis(0), channel).assign(&plane.psf);
     }
 }
 
-/// Stokes I of one channel; weight 0 where flagged.
-struct ChannelData {
-    uvw: Vec<[f64; 3]>,
-    vis: Vec<Complex64>,
-    weight: Vec<f64>,
-}
-
-fn channel_data(table: &VisibilityTable, channel: usize) -> Result<ChannelData> {
-    let freq_hz = table.freq_hz[channel];
-    if !(freq_hz.is_finite() && freq_hz > 0.0) {
-        return Err(Error::input("a channel's frequency is not a positive number").found(freq_hz));
-    }
-    let per_m = freq_hz / C_M_S;
+/// Refuses a table whose arrays do not fit together.
+pub fn check_table(table: &VisibilityTable) -> Result<()> {
     let rows = table.uvw_m.nrows();
-    let mut data =
-        ChannelData { uvw: Vec::with_capacity(rows), vis: Vec::with_capacity(rows), weight: Vec::with_capacity(rows) };
-    let vis = table.vis.index_axis(Axis(1), channel);
-    let weight = table.weight.index_axis(Axis(1), channel);
-    let flag = table.flag.index_axis(Axis(1), channel);
-    for row in 0..rows {
-        let place = || format!("row {row}, channel {channel}");
-        let (v, w) = stokes_i(table.polarisations, vis.row(row), weight.row(row), flag.row(row));
-        let uvw = [0, 1, 2].map(|i| table.uvw_m[[row, i]] * per_m);
-        if !(w.is_finite() && w >= 0.0) {
-            return Err(Error::input("an unflagged weight is not a positive number").found(w).place(place()));
-        }
-        if w > 0.0 && !v.is_finite() {
-            return Err(Error::input("an unflagged visibility is not a finite number")
-                .found(v)
-                .place(place())
-                .hint("flag it, or give it weight 0"));
-        }
-        if w > 0.0 && !uvw.iter().all(|x| x.is_finite()) {
-            return Err(Error::input("the uvw of an unflagged visibility is not finite").place(place()));
-        }
-        data.uvw.push(uvw);
-        data.vis.push(v);
-        data.weight.push(w);
+    let shape = (rows, table.freq_hz.len(), table.polarisations.count());
+    let found = [table.vis.dim(), table.weight.dim(), table.flag.dim()];
+    if table.uvw_m.ncols() != 3 || found.iter().any(|f| *f != shape) {
+        return Err(Error::input("the arrays of the visibility table do not fit together")
+            .found(format!("vis, weight, flag {found:?}, uvw {:?}", table.uvw_m.dim()))
+            .expected(format!("{shape:?} (row, channel, polarisation) and [{rows}, 3]")));
     }
-    Ok(data)
+    Ok(())
 }
 
-/// Stokes I and its weight; weight 0 where one of its products is flagged or has none.
-fn stokes_i(
-    polarisations: Polarisations,
-    vis: ArrayView1<Complex64>,
-    weight: ArrayView1<f32>,
-    flag: ArrayView1<bool>,
-) -> (Complex64, f64) {
-    match polarisations {
-        Polarisations::I if flag[0] => (Complex64::ZERO, 0.0),
-        Polarisations::I => (vis[0], f64::from(weight[0])),
-        Polarisations::Linear if flag[0] || flag[3] || weight[0] == 0.0 || weight[3] == 0.0 => (Complex64::ZERO, 0.0),
-        Polarisations::Linear => {
-            let (xx, yy) = (f64::from(weight[0]), f64::from(weight[3]));
-            let mean = 0.5 * (vis[0] + vis[3]);
-            let usable = xx > 0.0 && yy > 0.0 && xx.is_finite() && yy.is_finite();
-            let w = if usable { 4.0 / (1.0 / xx + 1.0 / yy) } else { f64::NAN };
-            (mean, w)
-        }
+/// An error where not one sample of all planes of a table of `rows` and `channels` was gridded.
+pub fn check_weights(samples: &[Samples], rows: usize, channels: usize) -> Result<()> {
+    if samples.iter().any(|s| s.used > 0) {
+        return Ok(());
     }
+    let sum = |count: fn(&Samples) -> usize| samples.iter().map(count).sum::<usize>();
+    let (beyond, outside) = (sum(|s| s.beyond_nyquist), sum(|s| s.outside_range));
+    let error = Error::input("no visibility has any weight");
+    Err(if outside > 0 {
+        error
+            .found(format!("all {outside} unflagged samples without weight by the uv range or the taper"))
+            .expected("some baselines within the uv range")
+            .hint("widen --minuv-l and --maxuv-l")
+    } else if beyond > 0 {
+        error
+            .found(format!("all {beyond} unflagged samples beyond the image's Nyquist limit"))
+            .expected("some baselines shorter than 0.5/cell wavelengths")
+            .hint("choose a smaller pixel")
+    } else {
+        error
+            .found(format!("{rows} rows x {channels} channels, all flagged or of weight 0"))
+            .expected("some that are not flagged and have a weight above 0")
+            .hint("look at the flags; `skyfringe sky info` counts them")
+    })
+}
+
+/// What to say about samples beyond the Nyquist limit of the pixels, with the pixel that would hold them all.
+pub fn nyquist_note(samples: &[Samples], params: &ImageParams) -> Option<String> {
+    let beyond: usize = samples.iter().map(|s| s.beyond_nyquist).sum();
+    let share = samples.iter().map(|s| s.beyond_nyquist_weight).fold(0.0, f64::max);
+    let longest = samples.iter().map(|s| s.longest_wavelengths).fold(0.0, f64::max);
+    (beyond > 0).then(|| {
+        format!(
+            "pixel too coarse: {beyond} samples beyond the image's Nyquist limit (at most {:.3} % of a channel's weight) were {}; \
+             pixels below {:.4} arcsec hold them all",
+            100.0 * share,
+            if params.keep_beyond_nyquist { "kept, periodic" } else { "left out" },
+            0.5 / longest / ARCSEC_RAD
+        )
+    })
+}
+
+/// Fewer pixels than this across the beam's minor axis are too few to place a source between pixels.
+const LEAST_PIXELS_A_BEAM: f64 = 2.0;
+
+/// What to say about beams of little more than a pixel.
+pub fn coarse_note(beams: &[Beam], geometry: &ImageGeometry) -> Option<String> {
+    let cell = geometry.dl.abs().max(geometry.dm.abs());
+    let least = beams.iter().map(|b| b.minor_rad / cell).filter(|p| *p > 0.0).fold(f64::INFINITY, f64::min);
+    (least < LEAST_PIXELS_A_BEAM).then(|| {
+        format!(
+            "pixel too coarse: the beam's minor axis is {least:.2} pixels; {:.4} arcsec would make it 4",
+            cell * least / 4.0 / ARCSEC_RAD
+        )
+    })
 }

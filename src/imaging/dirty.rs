@@ -1,10 +1,15 @@
-//! Dirty image and PSF of one channel.
+//! Dirty image and PSF of the samples of one plane.
 
-use super::weights::{Weighting, imaging_weights};
-use crate::error::{Error, Result, Watch};
+use super::primary_beam::BeamTerm;
+use super::samples::{PlaneSamples, Samples};
+use super::taper::Taper;
+use super::weights::{Density, Weighting};
+use crate::error::{Result, Watch};
 use crate::gridding::{ImageGeometry, Plan, dft};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 use rustfft::num_complex::Complex64;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How the sums are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,23 +30,20 @@ pub struct ImageParams {
     pub geometry: ImageGeometry,
     /// Weights.
     pub weighting: Weighting,
+    /// Range of baselines and Gaussian taper.
+    pub taper: Taper,
     /// FFT or exact sum.
     pub method: Method,
     /// Keep samples beyond the grid's Nyquist limit, periodic (for comparisons with the DFT).
     pub keep_beyond_nyquist: bool,
 }
 
-/// What became of the samples of one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Samples {
-    /// Gridded.
-    pub used: usize,
-    /// Left out because flagged or of weight 0.
-    pub flagged: usize,
-    /// With |u| |dl| >= 0.5 or |v| |dm| >= 0.5: left out, unless the request keeps them.
-    pub beyond_nyquist: usize,
-    /// Share of the natural weight (0 to 1) that lies beyond Nyquist.
-    pub beyond_nyquist_weight: f64,
+impl ImageParams {
+    /// Refuses a bad geometry or taper.
+    pub fn validate(&self) -> Result<()> {
+        self.geometry.validate()?;
+        self.taper.validate()
+    }
 }
 
 /// One channel's images.
@@ -53,8 +55,7 @@ pub struct ChannelImage {
     pub psf: Array2<f64>,
     /// Sum of the imaging weights.
     pub sum_weights: f64,
-    /// Thermal noise that the natural weights 1/sigma^2 predict for the dirty image:
-    /// sqrt(sum W^2 sigma^2) / sum W, Jy per beam; 0 where no sample has weight.
+    /// Thermal noise that the natural weights 1/sigma^2 predict for the dirty image (see [`Noise`]).
     pub noise_jy: f64,
     /// What became of the samples.
     pub samples: Samples,
@@ -64,8 +65,7 @@ pub struct ChannelImage {
 /// real and imaginary part); weight 0 means flagged, and nothing else of such a sample is looked at.
 ///
 /// # Errors
-/// Lengths that differ, weights that are negative or no number, values of used samples that are not finite; what
-/// [`Plan::new`] refuses; an interrupt.
+/// Those of [`PlaneSamples::of_arrays`] and [`PlaneGridder`]; an interrupt.
 pub fn image_channel(
     uvw: &[[f64; 3]],
     vis: &[Complex64],
@@ -73,71 +73,224 @@ pub fn image_channel(
     params: &ImageParams,
     watch: &Watch,
 ) -> Result<ChannelImage> {
-    let g = params.geometry;
-    g.validate()?;
-    if uvw.len() != vis.len() || uvw.len() != natural.len() {
-        return Err(Error::input("uvw, visibilities and weights differ in number").found(format!(
-            "{}, {} and {}",
-            uvw.len(),
-            vis.len(),
-            natural.len()
-        )));
+    params.validate()?;
+    let samples = PlaneSamples::of_arrays(uvw, vis, natural, params)?;
+    let gridder = PlaneGridder::new(samples, None, *params, None)?;
+    Ok(ChannelImage {
+        dirty: gridder.dirty(watch)?,
+        psf: gridder.psf(watch)?,
+        sum_weights: gridder.sum_weights(),
+        noise_jy: gridder.noise().image_jy,
+        samples: gridder.samples(),
+    })
+}
+
+/// Thermal noise of a dirty image, Jy per beam, as the natural weights 1/sigma^2 predict it; 0 without samples.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Noise {
+    /// sqrt(sum W^2 sigma^2) / sum W.
+    pub image_jy: f64,
+    /// The least that these visibilities allow: 1 / sqrt(sum 1/sigma^2) of all samples within the image's Nyquist
+    /// limit, whatever their baseline.
+    pub natural_jy: f64,
+}
+
+impl Noise {
+    /// By how much the noise exceeds that of natural weights: at least 1; 0 without samples.
+    pub fn loss(&self) -> f64 {
+        if self.natural_jy > 0.0 { self.image_jy / self.natural_jy } else { 0.0 }
     }
-    let mut samples = Samples::default();
-    let (mut used_uvw, mut used_vis, mut used_natural) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut weight_all, mut weight_beyond) = (0.0, 0.0);
-    for (k, ((c, v), w)) in uvw.iter().zip(vis).zip(natural).enumerate() {
-        if *w == 0.0 {
-            samples.flagged += 1;
-            continue;
-        }
-        if !(w.is_finite() && *w > 0.0) {
-            return Err(Error::input("a weight is not a positive number").found(w).place(format!("visibility {k}")));
-        }
-        if !v.is_finite() {
-            return Err(Error::input("an unflagged visibility is not a finite number")
-                .found(v)
-                .place(format!("visibility {k}")));
-        }
-        if !c.iter().all(|x| x.is_finite()) {
-            return Err(Error::input("the uvw of an unflagged visibility is not finite")
-                .found(format!("{c:?}"))
-                .place(format!("visibility {k}")));
-        }
-        weight_all += w;
-        if (c[0] * g.dl).abs() >= 0.5 || (c[1] * g.dm).abs() >= 0.5 {
-            samples.beyond_nyquist += 1;
-            weight_beyond += w;
-            if !params.keep_beyond_nyquist {
-                continue;
+}
+
+/// Weighted samples of one plane, and the way between them and images.
+#[derive(Debug)]
+pub struct PlaneGridder {
+    params: ImageParams,
+    samples: PlaneSamples,
+    /// Imaging weights, as many as samples.
+    weights: Vec<f64>,
+    sum_weights: f64,
+    noise: Noise,
+    plan: Option<Arc<Plan>>,
+}
+
+impl PlaneGridder {
+    /// Weights the samples, by the sums of `density` where weights count cells and it is given (multi-frequency
+    /// weighting), else by their own. As in wsclean the cells count all samples, also those that the range of
+    /// baselines leaves out afterwards. The plan of `like` is taken over where its samples are the same.
+    ///
+    /// # Errors
+    /// What [`Plan::new`] refuses.
+    pub fn new(
+        mut samples: PlaneSamples,
+        density: Option<&Density>,
+        params: ImageParams,
+        like: Option<&PlaneGridder>,
+    ) -> Result<PlaneGridder> {
+        let own;
+        let density = match density {
+            Some(density) => density,
+            None => {
+                let mut sums = Density::new(&params.geometry);
+                if params.weighting.counts_cells() {
+                    sums.add(&samples.uvw, &samples.natural);
+                }
+                own = sums;
+                &own
             }
+        };
+        let mut weights = density.weights(params.weighting, &samples.uvw, &samples.natural);
+        let natural_sum: f64 = samples.natural.iter().sum();
+        for (w, c) in weights.iter_mut().zip(&samples.uvw) {
+            *w *= params.taper.factor(c[0], c[1]);
         }
-        used_uvw.push(*c);
-        used_vis.push(*v);
-        used_natural.push(*w);
-    }
-    samples.used = used_uvw.len();
-    samples.beyond_nyquist_weight = if weight_all > 0.0 { weight_beyond / weight_all } else { 0.0 };
-    let blank = || Array2::zeros((g.ny, g.nx));
-    if used_uvw.is_empty() {
-        return Ok(ChannelImage { dirty: blank(), psf: blank(), sum_weights: 0.0, noise_jy: 0.0, samples });
+        drop_unweighted(&mut samples, &mut weights);
+        let sum_weights: f64 = weights.iter().sum();
+        let mut noise = Noise::default();
+        if sum_weights > 0.0 {
+            let variance: f64 = weights.iter().zip(&samples.natural).map(|(w, n)| w * w / n).sum();
+            noise = Noise { image_jy: variance.sqrt() / sum_weights, natural_jy: 1.0 / natural_sum.sqrt() };
+        }
+        let plan = match params.method {
+            Method::Fft { epsilon } if !weights.is_empty() => Some(match like {
+                Some(PlaneGridder { plan: Some(plan), params: p, samples: s, .. })
+                    if p.method == params.method && p.geometry == params.geometry && s.uvw == samples.uvw =>
+                {
+                    plan.clone()
+                }
+                _ => Arc::new(Plan::new(params.geometry, &samples.uvw, epsilon)?),
+            }),
+            _ => None,
+        };
+        Ok(PlaneGridder { params, samples, weights, sum_weights, noise, plan })
     }
 
-    let weights = imaging_weights(params.weighting, &g, &used_uvw, &used_natural);
-    let sum_weights: f64 = weights.iter().sum();
-    let variance: f64 = weights.iter().zip(&used_natural).map(|(w, n)| w * w / n).sum();
-    for (v, w) in used_vis.iter_mut().zip(&weights) {
-        *v *= *w;
+    /// Whether its PSF is that of `other`: equal samples of equal weights, but for a common factor.
+    pub fn same_psf(&self, other: &PlaneGridder) -> bool {
+        self.params == other.params
+            && self.samples.uvw == other.samples.uvw
+            && self
+                .weights
+                .iter()
+                .zip(&other.weights)
+                .all(|(a, b)| (a * other.sum_weights - b * self.sum_weights).abs() <= 1e-14 * a * other.sum_weights)
     }
-    let ones: Vec<Complex64> = weights.iter().map(|w| Complex64::new(*w, 0.0)).collect();
-    let (mut dirty, mut psf) = match params.method {
-        Method::Fft { epsilon } => {
-            let plan = Plan::new(g, &used_uvw, epsilon)?;
-            (plan.grid(&used_vis, watch)?, plan.grid(&ones, watch)?)
+
+    /// sum W Re(V exp(-2 pi i (...))) / sum W, Jy per beam, shape [y, x]; zero without samples.
+    ///
+    /// # Errors
+    /// An interrupt.
+    pub fn dirty(&self, watch: &Watch) -> Result<Array2<f64>> {
+        self.image(&self.samples.vis, watch)
+    }
+
+    /// The dirty image of V = 1: 1 at pixel (ny/2, nx/2).
+    ///
+    /// # Errors
+    /// An interrupt.
+    pub fn psf(&self, watch: &Watch) -> Result<Array2<f64>> {
+        self.image(&vec![Complex64::ONE; self.samples.uvw.len()], watch)
+    }
+
+    /// The dirty image of what is left once `model` (Jy per pixel, shape [y, x]) is predicted and taken away: a major
+    /// cycle of CLEAN.
+    ///
+    /// # Errors
+    /// A model of another shape or with pixels that are no numbers; an interrupt.
+    pub fn residual(&self, model: ArrayView2<f64>, watch: &Watch) -> Result<Array2<f64>> {
+        let mut vis = match &self.plan {
+            Some(plan) => plan.degrid(model, watch)?,
+            None => dft::degrid(self.params.geometry, model, &self.samples.uvw, watch)?,
+        };
+        for (predicted, seen) in vis.iter_mut().zip(&self.samples.vis) {
+            *predicted = seen - *predicted;
         }
-        Method::Dft => (dft::grid(g, &used_vis, &used_uvw, watch)?, dft::grid(g, &ones, &used_uvw, watch)?),
-    };
-    dirty /= sum_weights;
-    psf /= sum_weights;
-    Ok(ChannelImage { dirty, psf, sum_weights, noise_jy: variance.sqrt() / sum_weights, samples })
+        self.image(&vis, watch)
+    }
+
+    fn image(&self, vis: &[Complex64], watch: &Watch) -> Result<Array2<f64>> {
+        let g = self.params.geometry;
+        if self.sum_weights == 0.0 {
+            return Ok(Array2::zeros((g.ny, g.nx)));
+        }
+        let weighted: Vec<Complex64> = vis.iter().zip(&self.weights).map(|(v, w)| v * w).collect();
+        let mut image = match &self.plan {
+            Some(plan) => plan.grid(&weighted, watch)?,
+            None => dft::grid(g, &weighted, &self.samples.uvw, watch)?,
+        };
+        image /= self.sum_weights;
+        Ok(image)
+    }
+
+    /// Sum of the imaging weights.
+    pub fn sum_weights(&self) -> f64 {
+        self.sum_weights
+    }
+
+    /// Thermal noise that the weights predict.
+    pub fn noise(&self) -> Noise {
+        self.noise
+    }
+
+    /// What became of the samples.
+    pub fn samples(&self) -> Samples {
+        self.samples.counts
+    }
+
+    /// Mean frequency of the samples by imaging weights, Hz; `None` without samples.
+    pub fn mean_freq_hz(&self) -> Option<f64> {
+        let mut sum = 0.0;
+        let mut start = 0;
+        for (freq_hz, end) in &self.samples.channels {
+            sum += freq_hz * self.weights[start..*end].iter().sum::<f64>();
+            start = *end;
+        }
+        (self.sum_weights > 0.0).then(|| sum / self.sum_weights)
+    }
+
+    /// The share of the weights that each pair of station classes has at each frequency; `class_of` are the classes of
+    /// the two stations of a row.
+    pub fn beam_terms(&self, class_of: impl Fn(usize) -> [usize; 2]) -> Vec<BeamTerm> {
+        let mut terms = Vec::new();
+        let mut start = 0;
+        for (freq_hz, end) in &self.samples.channels {
+            let mut of_pair: BTreeMap<[usize; 2], f64> = BTreeMap::new();
+            for (row, w) in self.samples.row[start..*end].iter().zip(&self.weights[start..*end]) {
+                let [a, b] = class_of(*row as usize);
+                *of_pair.entry([a.min(b), a.max(b)]).or_default() += w / self.sum_weights;
+            }
+            terms.extend(of_pair.into_iter().map(|(pair, share)| BeamTerm { pair, freq_hz: *freq_hz, share }));
+            start = *end;
+        }
+        terms
+    }
+}
+
+/// Takes out the samples that the taper gave no weight.
+fn drop_unweighted(samples: &mut PlaneSamples, weights: &mut Vec<f64>) {
+    if weights.iter().all(|w| *w > 0.0) {
+        return;
+    }
+    let (mut kept, mut start) = (0, 0);
+    for (_, end) in &mut samples.channels {
+        for k in start..*end {
+            if weights[k] > 0.0 {
+                weights[kept] = weights[k];
+                samples.uvw[kept] = samples.uvw[k];
+                samples.vis[kept] = samples.vis[k];
+                samples.natural[kept] = samples.natural[k];
+                samples.row[kept] = samples.row[k];
+                kept += 1;
+            }
+        }
+        start = *end;
+        *end = kept;
+    }
+    samples.counts.outside_range = weights.len() - kept;
+    samples.counts.used = kept;
+    weights.truncate(kept);
+    samples.uvw.truncate(kept);
+    samples.vis.truncate(kept);
+    samples.natural.truncate(kept);
+    samples.row.truncate(kept);
 }

@@ -2,7 +2,7 @@
 
 use super::check::{Extent, require_feasible};
 use super::headers::{observation_cards, program};
-use super::image::{CubeAxes, Product, image_table, params_of, totals, write_product};
+use super::image::{CubeAxes, StageProduct, image_table, params_of, totals, write_product};
 use super::observe::{observe, write};
 use super::params::{Settings, SkySource};
 use super::picture;
@@ -106,7 +106,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
         cards.push(crate::formats::fits::Card::int("SEED", seed as i64, "seed of the thermal noise"));
     }
     let axes = CubeAxes { table: &table, specsys: &sky.specsys, left_out: &sampling.channels };
-    for (name, product) in [("dirty.fits", Product::Dirty), ("psf.fits", Product::Psf)] {
+    for (name, product) in [("dirty.fits", StageProduct::Dirty), ("psf.fits", StageProduct::Psf)] {
         write_product(&out.join(name), &axes.cube(&images, product, &params, &cards))?;
         record.product(out, name)?;
         watch.advance(1)?;
@@ -120,8 +120,9 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     for (name, value) in &facts {
         record.fact(name, json!(value));
     }
-    record.fact("samples_used", json!(totals(&images).used));
-    record.fact("samples_beyond_nyquist", json!(sampling.left_out() + totals(&images).beyond_nyquist));
+    let samples = totals(&images.samples);
+    record.fact("samples_used", json!(samples.used));
+    record.fact("samples_beyond_nyquist", json!(sampling.left_out() + samples.beyond_nyquist));
     record.fact("noise_seed", json!(settings.noise.as_ref().and_then(|n| n.seed)));
     record.complete()?;
 

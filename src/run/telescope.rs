@@ -95,7 +95,7 @@ pub fn show(name: &str, plot: Option<&Path>, stations: bool, rotations: Option<&
 }
 
 /// A preset's name, a telescope file or an OSKAR telescope folder.
-fn open(name: &str) -> Result<Telescope> {
+pub(super) fn open(name: &str) -> Result<Telescope> {
     let path = Path::new(name);
     if path.is_dir() {
         Ok(Telescope::from_oskar_folder(path)?.0)

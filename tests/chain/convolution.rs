@@ -64,6 +64,7 @@ fn worst(telescope: &str, weight: &str, more: &str) -> [f64; 2] {
     let double = ImageParams {
         geometry: square(2 * SIZE, CELL_RAD),
         weighting: Weighting::Natural,
+        taper: Default::default(),
         method: Method::Fft { epsilon: 1e-7 },
         keep_beyond_nyquist: false,
     };

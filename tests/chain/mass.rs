@@ -59,6 +59,7 @@ fn observed(
     let params = ImageParams {
         geometry: square(SIZE, cube.cell_rad),
         weighting: Weighting::Natural,
+        taper: Default::default(),
         method: Method::Fft { epsilon: 1e-7 },
         keep_beyond_nyquist: false,
     };

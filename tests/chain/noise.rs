@@ -91,6 +91,7 @@ fn noise_of_other_weightings_equals_the_prediction() {
         let params = ImageParams {
             geometry: square(SIZE, CELL_ARCSEC * ARCSEC_RAD),
             weighting,
+            taper: Default::default(),
             method: Method::Fft { epsilon: 1e-6 },
             keep_beyond_nyquist: false,
         };

@@ -173,8 +173,13 @@ fn images_by_fft_equal_exact_sums_to_epsilon() {
         [(Weighting::Briggs(0.0), EPSILONS.as_slice()), (Weighting::Natural, &[1e-6]), (Weighting::Uniform, &[1e-6])]
     {
         let image = |method| {
-            let params =
-                ImageParams { geometry: square(96, 30.0 * ARCSEC_RAD), weighting, method, keep_beyond_nyquist: false };
+            let params = ImageParams {
+                geometry: square(96, 30.0 * ARCSEC_RAD),
+                weighting,
+                taper: Default::default(),
+                method,
+                keep_beyond_nyquist: false,
+            };
             make_images(&table, &params, &silent()).unwrap()
         };
         let exact = image(Method::Dft);
@@ -230,6 +235,7 @@ fn a_point_is_imaged_where_it_is() {
         let params = ImageParams {
             geometry: square(300, cube.cell_rad),
             weighting: Weighting::Uniform,
+            taper: Default::default(),
             method: Method::Fft { epsilon: 1e-7 },
             keep_beyond_nyquist: false,
         };

@@ -4,6 +4,7 @@
 mod common;
 
 mod behaviour;
+mod clean;
 mod configurations;
 mod images;
 mod interrupts;

@@ -2,10 +2,11 @@ use crate::{HOSTILE_NAMES, assert_says, reference_data};
 use ndarray::Array3;
 use proptest::prelude::*;
 use skyfringe::formats::fits::{Beam, Card, CardValue, FitsCube, SkyAxes, SpectralAxis};
-use skyfringe::formats::fits::{header_summary, read_cube, write_cube};
+use skyfringe::formats::fits::{CubeHeader, CubeWriter, header_summary, read_cube, write_cube};
 use skyfringe::units::{ARCSEC_RAD, DEG_RAD, RaDec};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// A small cube with everything a header can hold.
@@ -94,6 +95,50 @@ fn a_cube_survives_the_file_with_one_beam_or_one_a_plane() {
     let header = String::from_utf8_lossy(&fs::read(&path).unwrap()[..8640]).into_owned();
     assert_eq!(header.matches("RADESYS").count(), 1);
     assert_same(&whole, &read_cube(&path).unwrap());
+}
+
+/// The header of a cube, apart from its pixels.
+fn header_of(whole: &FitsCube) -> CubeHeader {
+    let FitsCube { data, sky, spectral, stokes, unit, beams, cards } = whole.clone();
+    CubeHeader { shape: data.dim(), sky, spectral, stokes, unit, beams, cards }
+}
+
+#[test]
+fn a_cube_written_plane_by_plane_is_the_cube_written_at_once() {
+    let folder = folder();
+    let (a, b) = (folder.path().join("a.fits"), folder.path().join("b.fits"));
+    let mut whole = cube(3, 40, 30);
+    whole.beams = (1..4).map(|i| Beam { major_rad: 1e-5 * f64::from(i), minor_rad: 1e-5, angle_rad: 0.1 }).collect();
+    write_cube(&a, &whole).unwrap();
+    // frequencies, beams and values of cards become known on the way
+    let mut early = header_of(&whole);
+    early.spectral.freq_hz = vec![1e9, 1e9 + 6e4, 1e9 + 12e4];
+    early.beams = vec![whole.beams[0]; 3];
+    let stream = |early: &CubeHeader, last: &CubeHeader| {
+        let mut writer = CubeWriter::create(&b, early)?;
+        whole.data.outer_iter().try_for_each(|plane| writer.append(plane))?;
+        writer.finish(last)
+    };
+    stream(&early, &header_of(&whole)).unwrap();
+    assert_eq!(fs::read(&a).unwrap(), fs::read(&b).unwrap());
+
+    // a header that became shorter leaves blank records
+    early.cards.extend((0..100).map(|i| Card::int(&format!("SPARE{i}"), i, "")));
+    stream(&early, &header_of(&whole)).unwrap();
+    assert!(fs::metadata(&b).unwrap().len() > fs::metadata(&a).unwrap().len());
+    assert_same(&whole, &read_cube(&b).unwrap());
+    if Command::new("fitsverify").arg("-q").arg(&b).output().is_ok_and(|o| !o.status.success()) {
+        panic!("fitsverify refuses a header with blank records");
+    }
+
+    assert_says(stream(&header_of(&whole), &early), &["outgrown"]);
+    let mut writer = CubeWriter::create(&b, &early).unwrap();
+    assert_says(writer.append(ndarray::Array2::zeros((30, 40)).view()), &["does not belong", "(30, 40)"]);
+    assert_says(
+        writer.append(ndarray::Array2::from_elem((40, 30), f32::NAN).view()),
+        &["1200 of 1200", "plane 0", "not finite"],
+    );
+    assert_says(writer.finish(&early), &["before all its planes"]);
 }
 
 #[test]

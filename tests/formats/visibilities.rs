@@ -1,11 +1,11 @@
 use crate::{HOSTILE_NAMES, assert_says};
 use hdf5::File;
 use hdf5::types::VarLenUnicode;
-use ndarray::{Array1, Array2, Array3, arr2};
+use ndarray::{Array1, Array2, Array3, Axis, arr2, s};
 use proptest::prelude::*;
 use rustfft::num_complex::{Complex, Complex64};
 use skyfringe::error::Watch;
-use skyfringe::formats::visibilities::{Polarisations, Precision, VisibilityTable};
+use skyfringe::formats::visibilities::{ChannelReader, Polarisations, Precision, VisibilityTable};
 use skyfringe::formats::visibilities::{read_visibilities, read_visibility_frame, write_visibilities};
 use skyfringe::units::{DEG_RAD, RaDec};
 use std::fs;
@@ -52,6 +52,48 @@ fn assert_same(a: &VisibilityTable, b: &VisibilityTable) {
 
 fn write(path: &Path, table: &VisibilityTable) {
     write_visibilities(path, table, Precision::Double, &Watch::silent()).unwrap();
+}
+
+#[test]
+fn some_channels_are_those_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, two_axes) = (folder.path().join("v.h5"), folder.path().join("two.h5"));
+    for polarisations in [Polarisations::I, Polarisations::Linear] {
+        let whole = table(7, 5, polarisations);
+        write(&path, &whole);
+        let reader = ChannelReader::open(&path).unwrap();
+        assert_eq!((reader.channels(), reader.frame().vis.dim()), (5, (7, 0, polarisations.count())));
+        for range in [0..1, 1..3, 4..5, 0..5, 2..2] {
+            let part = s![.., range.clone(), ..];
+            let expected = VisibilityTable {
+                freq_hz: whole.freq_hz[range.clone()].to_vec(),
+                vis: whole.vis.slice(part).to_owned(),
+                weight: whole.weight.slice(part).to_owned(),
+                flag: whole.flag.slice(part).to_owned(),
+                ..whole.clone()
+            };
+            assert_same(&expected, &reader.read(range.clone()).unwrap());
+            assert_eq!(reader.read_frame(range).unwrap().weight, expected.weight);
+        }
+    }
+    // a minimal file whose data have no axis of polarisations
+    let file = File::create(&two_axes).unwrap();
+    let vis = Array2::from_shape_fn((3, 4), |(r, c)| Complex64::new(r as f64, c as f64));
+    file.new_dataset_builder().with_data(&Array2::<f64>::ones((3, 3))).create("uvw").unwrap();
+    file.new_dataset_builder().with_data(&Array1::from(vec![1e9, 2e9, 3e9, 4e9])).create("freq_hz").unwrap();
+    file.new_dataset_builder().with_data(&vis).create("vis").unwrap();
+    for name in ["phase_centre_ra_deg", "phase_centre_dec_deg"] {
+        file.new_attr::<f64>().create(name).unwrap().write_scalar(&1.0).unwrap();
+    }
+    drop(file);
+    let reader = ChannelReader::open(&two_axes).unwrap();
+    let part = reader.read(1..3).unwrap();
+    assert_eq!(part.vis.index_axis(Axis(2), 0), vis.slice(s![.., 1..3]));
+    assert!(part.weight.iter().all(|w| *w == 1.0) && part.flag.iter().all(|f| !f));
+    // weights of another file must be there and fit
+    let other = |path: &Path| ChannelReader::open(&two_axes).unwrap().weights_from(path).read(0..1);
+    assert_says(other(&two_axes), &["no data set weight"]);
+    assert_says(other(&path), &["weight", "shape [7, 5, 4]"]);
 }
 
 #[test]

@@ -6,17 +6,16 @@
 use super::Card;
 use super::record::{RECORD, to_records};
 use crate::error::Result;
-use std::io::{self, Write};
 
 /// FITS files consist of blocks of this many bytes.
 const BLOCK: usize = 2880;
 /// Where the 16 characters of the CHECKSUM card start in its record: after `CHECKSUM= '`.
 const CHECKSUM_AT: usize = 11;
 
-/// The bytes of a header: `cards`, CHECKSUM and DATASUM for `data` (big-endian 32-bit words, the padding left out),
-/// END, padding.
-pub(super) fn header_bytes(cards: &[Card], data: impl Iterator<Item = u32>) -> Result<Vec<u8>> {
-    let datasum = ones_complement_sum(data);
+/// The bytes of a header: `cards`, CHECKSUM and DATASUM of a data unit whose sum is `datasum`, END, and blank records
+/// (which the standard keeps for room in a header) or padding up to `length` bytes at least.
+pub(super) fn header_bytes(cards: &[Card], datasum: &Sum, length: usize) -> Result<Vec<u8>> {
+    let datasum = datasum.value();
     let mut bytes = Vec::new();
     let mut push = |record: &str| bytes.extend(format!("{record:<RECORD$}").into_bytes());
     for card in cards {
@@ -24,31 +23,47 @@ pub(super) fn header_bytes(cards: &[Card], data: impl Iterator<Item = u32>) -> R
     }
     to_records(&Card::text("DATASUM", datasum.to_string(), "data unit checksum"))?.iter().for_each(|r| push(r));
     to_records(&Card::text("CHECKSUM", "0".repeat(16), "HDU checksum"))?.iter().for_each(|r| push(r));
-    push("END");
-    let checksum_at = bytes.len() - 2 * RECORD + CHECKSUM_AT;
-    bytes.resize(bytes.len().next_multiple_of(BLOCK), b' ');
+    let checksum_at = bytes.len() - RECORD + CHECKSUM_AT;
+    let room = length.max((bytes.len() + RECORD).next_multiple_of(BLOCK));
+    // END in the last block: a reader that looks for it block by block sees the blank records as part of the header
+    bytes.resize(bytes.len().max(room - BLOCK), b' ');
+    bytes.extend(format!("{:<RECORD$}", "END").into_bytes());
+    bytes.resize(room, b' ');
 
-    let words = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_be_bytes(*word));
-    let sum = ones_complement_sum(words.chain([datasum]));
-    bytes[checksum_at..checksum_at + 16].copy_from_slice(&encode(!sum));
+    let mut sum = Sum::default();
+    bytes.as_chunks::<4>().0.iter().for_each(|word| sum.add(u32::from_be_bytes(*word)));
+    sum.add(datasum);
+    bytes[checksum_at..checksum_at + 16].copy_from_slice(&encode(!sum.value()));
     Ok(bytes)
 }
 
-/// Writes `data` as big-endian words, and the padding of the last block.
-pub(super) fn write_data(out: &mut impl Write, data: impl Iterator<Item = u32>) -> io::Result<()> {
-    let mut length = 0;
-    for word in data {
-        out.write_all(&word.to_be_bytes())?;
-        length += 4;
-    }
-    out.write_all(&vec![0; usize::next_multiple_of(length, BLOCK) - length])
+/// Zeros that fill the last block of a data unit of `length` bytes.
+pub(super) fn padding(length: u64) -> Vec<u8> {
+    let block = BLOCK as u64;
+    vec![0; (length.next_multiple_of(block) - length) as usize]
 }
 
-/// 32-bit one's complement sum (FITS standard 4.0, section 4.4.2.7).
-fn ones_complement_sum(words: impl Iterator<Item = u32>) -> u32 {
-    let fold = |sum: u64| (sum & 0xffff_ffff) + (sum >> 32);
-    let sum = words.fold(0u64, |sum, word| fold(sum + u64::from(word)));
-    fold(sum) as u32
+/// 32-bit one's complement sum of words as they come (FITS standard 4.0, section 4.4.2.7).
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum(u64);
+
+impl Sum {
+    pub(super) fn add(&mut self, word: u32) {
+        let sum = self.0 + u64::from(word);
+        self.0 = (sum & 0xffff_ffff) + (sum >> 32);
+    }
+
+    fn value(&self) -> u32 {
+        ((self.0 & 0xffff_ffff) + (self.0 >> 32)) as u32
+    }
+}
+
+impl FromIterator<u32> for Sum {
+    fn from_iter<T: IntoIterator<Item = u32>>(words: T) -> Sum {
+        let mut sum = Sum::default();
+        words.into_iter().for_each(|word| sum.add(word));
+        sum
+    }
 }
 
 /// `value` as 16 letters and digits whose sum, where they stand in the header, is `value` more than that of 16
@@ -87,10 +102,15 @@ mod tests {
     fn every_hdu_sums_to_all_ones() {
         for seed in 0..200u32 {
             let words: Vec<u32> = (0..seed).map(|i| i.wrapping_mul(2_654_435_761) ^ seed.rotate_left(i % 31)).collect();
-            let mut bytes = header_bytes(&[Card::int("SEED", seed.into(), "")], words.iter().copied()).unwrap();
-            write_data(&mut bytes, words.into_iter()).unwrap();
+            let datasum = words.iter().copied().collect();
+            let room = (seed % 3) as usize * BLOCK;
+            let mut bytes = header_bytes(&[Card::int("SEED", seed.into(), "")], &datasum, room).unwrap();
+            assert!(bytes.len() >= room && bytes.len().is_multiple_of(BLOCK));
+            bytes.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+            bytes.extend(padding(4 * u64::from(seed)));
             assert_eq!(bytes.len() % BLOCK, 0);
-            let sum = ones_complement_sum(bytes.as_chunks::<4>().0.iter().map(|w| u32::from_be_bytes(*w)));
+            let sum: Sum = bytes.as_chunks::<4>().0.iter().map(|w| u32::from_be_bytes(*w)).collect();
+            let sum = sum.value();
             assert_eq!(sum, 0xffff_ffff);
         }
     }

@@ -11,7 +11,7 @@ mod write;
 
 pub use read::read_cube;
 pub use summary::header_summary;
-pub use write::write_cube;
+pub use write::{CubeHeader, CubeWriter, write_cube};
 
 use crate::units::RaDec;
 use ndarray::Array3;

@@ -4,7 +4,7 @@ pub(super) mod library;
 mod read;
 mod write;
 
-pub use read::{read_visibilities, read_visibility_frame};
+pub use read::{ChannelReader, read_visibilities, read_visibility_frame};
 pub use write::{Precision, write_visibilities};
 
 use crate::units::RaDec;

@@ -4,11 +4,10 @@ use crate::error::{Error, Result};
 use crate::units::RaDec;
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
 use hdf5::{Container, Dataset, File, H5Type, MinorErrorCode};
-use ndarray::{Array2, Array3, ArrayD};
-use rustfft::num_complex::Complex64;
+use ndarray::{Array2, Array3, ArrayD, Axis, Ix2, Ix3, s};
 use std::io::Read;
-use std::ops::Deref;
-use std::path::Path;
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
 
 /// Reads a visibility file; a minimal one (uvw, freq_hz, vis, phase centre) gets weight 1, no flags.
 ///
@@ -17,20 +16,8 @@ use std::path::Path;
 /// the others; coordinates, frequencies, weights or unflagged visibilities that are not finite numbers. Each names the
 /// file and the data set.
 pub fn read_visibilities(path: &Path) -> Result<VisibilityTable> {
-    let mut table = read_visibility_frame(path)?;
-    let source = Source::open(path)?;
-    let vis = source.required("vis")?;
-    source.check_complex(&vis)?;
-    let shape = table.vis.raw_dim();
-    let values = source.values::<Complex64>(&vis, "vis")?;
-    table.vis = values.into_shape_with_order(shape).map_err(|e| source.wrong("vis", e, "the shape of the file"))?;
-    let bad = table.vis.iter().zip(&table.flag).filter(|(v, flag)| !**flag && !v.is_finite()).count();
-    if bad > 0 {
-        return Err(source
-            .wrong("vis", format!("{bad} unflagged visibilities that are not finite"), "finite numbers")
-            .hint("set their flag to true"));
-    }
-    Ok(table)
+    let reader = ChannelReader::open(path)?;
+    reader.read(0..reader.channels())
 }
 
 /// Reads everything but the visibilities themselves, which are 0: the frame to predict onto.
@@ -40,7 +27,97 @@ pub fn read_visibilities(path: &Path) -> Result<VisibilityTable> {
 /// # Errors
 /// Those of [`read_visibilities`].
 pub fn read_visibility_frame(path: &Path) -> Result<VisibilityTable> {
-    let source = Source::open(path)?;
+    let reader = ChannelReader::open(path)?;
+    reader.read_frame(0..reader.channels())
+}
+
+/// A visibility file of which a few channels at a time are read, so that it may be larger than memory.
+#[derive(Debug)]
+pub struct ChannelReader {
+    path: PathBuf,
+    weights_from: Option<PathBuf>,
+    /// Everything that has no channel axis, and the frequencies.
+    frame: VisibilityTable,
+}
+
+impl ChannelReader {
+    /// Reads what is the same for all channels.
+    ///
+    /// # Errors
+    /// Those of [`read_visibilities`], but for visibilities, weights and flags.
+    pub fn open(path: &Path) -> Result<ChannelReader> {
+        let frame = read_columns(&Source::open(path)?)?;
+        Ok(ChannelReader { path: path.into(), weights_from: None, frame })
+    }
+
+    /// Takes the data set `weight` of another file, of the same shape, in place of this file's.
+    pub fn weights_from(mut self, path: &Path) -> ChannelReader {
+        self.weights_from = Some(path.into());
+        self
+    }
+
+    /// Number of channels of the file.
+    pub fn channels(&self) -> usize {
+        self.frame.freq_hz.len()
+    }
+
+    /// The file's table with all its frequencies, its `vis`, `weight` and `flag` without channels.
+    pub fn frame(&self) -> &VisibilityTable {
+        &self.frame
+    }
+
+    /// The table of `channels`.
+    ///
+    /// # Errors
+    /// Those of [`read_visibilities`].
+    pub fn read(&self, channels: Range<usize>) -> Result<VisibilityTable> {
+        let mut table = self.read_frame(channels.clone())?;
+        let source = Source::open(&self.path)?;
+        let vis = source.required("vis")?;
+        source.check_complex(&vis)?;
+        table.vis = source.slab(&vis, "vis", self.shape(), channels)?;
+        let bad = table.vis.iter().zip(&table.flag).filter(|(v, flag)| !**flag && !v.is_finite()).count();
+        if bad > 0 {
+            return Err(source
+                .wrong("vis", format!("{bad} unflagged visibilities that are not finite"), "finite numbers")
+                .hint("set their flag to true"));
+        }
+        Ok(table)
+    }
+
+    /// The table of `channels` with visibilities of 0, which are not read.
+    ///
+    /// # Errors
+    /// Those of [`read_visibilities`].
+    pub fn read_frame(&self, channels: Range<usize>) -> Result<VisibilityTable> {
+        let shape = self.shape();
+        let part = (shape.0, channels.len(), shape.2);
+        let source = Source::open(&self.path)?;
+        let other = self.weights_from.as_deref().map(Source::open).transpose()?;
+        let of_weights = other.as_ref().unwrap_or(&source);
+        let weight = match of_weights.dataset("weight")? {
+            Some(dataset) => of_weights.slab::<f32>(&dataset, "weight", shape, channels.clone())?,
+            None if other.is_some() => return Err(of_weights.missing("weight")),
+            None => Array3::from_elem(part, 1.0),
+        };
+        if let Some(bad) = weight.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
+            return Err(of_weights.wrong("weight", bad, "finite numbers of at least 0"));
+        }
+        Ok(VisibilityTable {
+            freq_hz: self.frame.freq_hz[channels.clone()].to_vec(),
+            vis: Array3::zeros(part),
+            weight,
+            flag: source.flags(shape, channels)?,
+            ..self.frame.clone()
+        })
+    }
+
+    fn shape(&self) -> (usize, usize, usize) {
+        (self.frame.uvw_m.nrows(), self.channels(), self.frame.polarisations.count())
+    }
+}
+
+fn read_columns(source: &Source) -> Result<VisibilityTable> {
     let freq_hz: Vec<f64> = source.column("freq_hz", None)?.ok_or_else(|| source.missing("freq_hz"))?;
     if let Some(bad) = freq_hz.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
         return Err(source.wrong("freq_hz", format!("{bad} Hz"), "positive frequencies"));
@@ -59,7 +136,7 @@ pub fn read_visibility_frame(path: &Path) -> Result<VisibilityTable> {
         return Err(source.wrong("uvw", format!("{bad} coordinates that are not finite"), "metres"));
     }
     let polarisations = source.polarisations(rows, freq_hz.len())?;
-    let shape = (rows, freq_hz.len(), polarisations.count());
+    let none = (rows, 0, polarisations.count());
     let antennas = |name: &str| -> Result<Vec<u32>> {
         let numbers: Vec<i64> = source.column(name, Some(rows))?.unwrap_or_default();
         numbers
@@ -71,19 +148,15 @@ pub fn read_visibility_frame(path: &Path) -> Result<VisibilityTable> {
     if antenna1.len() != antenna2.len() {
         return Err(source.missing(if antenna1.is_empty() { "antenna1" } else { "antenna2" }));
     }
-    let weight = source.cube::<f32>("weight", shape)?.unwrap_or_else(|| Array3::from_elem(shape, 1.0));
-    if let Some(bad) = weight.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
-        return Err(source.wrong("weight", bad, "finite numbers of at least 0"));
-    }
     Ok(VisibilityTable {
         uvw_m,
         time_mjd_utc: source.column("time_mjd_utc", Some(rows))?.unwrap_or_default(),
         antenna1,
         antenna2,
         freq_hz,
-        vis: Array3::zeros(shape),
-        weight,
-        flag: source.flags(shape)?,
+        vis: Array3::zeros(none),
+        weight: Array3::zeros(none),
+        flag: Array3::from_elem(none, false),
         phase_centre: source.phase_centre()?,
         polarisations,
         telescope: source.text("telescope")?.unwrap_or_default(),
@@ -166,12 +239,17 @@ impl<'p> Source<'p> {
 
     /// All values of a data set, converted by the library.
     fn values<T: H5Type>(&self, dataset: &Dataset, name: &str) -> Result<ArrayD<T>> {
+        self.check_size::<T>(dataset, name)?;
+        dataset.read_dyn().map_err(|e| read_failed(self.path, name, &e))
+    }
+
+    fn check_size<T>(&self, dataset: &Dataset, name: &str) -> Result<()> {
         let size = dataset.shape().iter().try_fold(size_of::<T>() as u64, |n, length| n.checked_mul(*length as u64));
         // deflate shrinks by 1032 at the very most: more is a damaged header, not data
         if size.is_none_or(|size| size / 1032 > self.bytes) {
             return Err(self.wrong(name, format!("shape {:?}", dataset.shape()), "no more than the file can hold"));
         }
-        dataset.read_dyn().map_err(|e| read_failed(self.path, name, &e))
+        Ok(())
     }
 
     fn column<T: H5Type>(&self, name: &str, rows: Option<usize>) -> Result<Option<Vec<T>>> {
@@ -190,14 +268,26 @@ impl<'p> Source<'p> {
         Ok(Some(self.values::<T>(&dataset, name)?.into_iter().collect()))
     }
 
-    /// An array of the shape of `vis`; the polarisation axis may be left out where it is 1.
-    fn cube<T: H5Type>(&self, name: &str, shape: (usize, usize, usize)) -> Result<Option<Array3<T>>> {
-        let Some(dataset) = self.dataset(name)? else {
-            return Ok(None);
+    /// Some channels of an array of the shape of `vis`; the polarisation axis may be left out where it is 1.
+    fn slab<T: H5Type>(
+        &self,
+        dataset: &Dataset,
+        name: &str,
+        shape: (usize, usize, usize),
+        channels: Range<usize>,
+    ) -> Result<Array3<T>> {
+        self.check_cube(dataset, name, shape)?;
+        if channels == (0..shape.1) {
+            let values = self.values::<T>(dataset, name)?;
+            return values.into_shape_with_order(shape).map_err(|e| self.wrong(name, e, "the shape of the file"));
+        }
+        self.check_size::<T>(dataset, name)?;
+        let read = if dataset.ndim() == 2 {
+            dataset.read_slice::<T, _, Ix2>(s![.., channels]).map(|values| values.insert_axis(Axis(2)))
+        } else {
+            dataset.read_slice::<T, _, Ix3>(s![.., channels, ..])
         };
-        self.check_cube(&dataset, name, shape)?;
-        let values = self.values::<T>(&dataset, name)?;
-        values.into_shape_with_order(shape).map(Some).map_err(|e| self.wrong(name, e, "the shape of the file"))
+        read.map_err(|e| read_failed(self.path, name, &e))
     }
 
     fn check_cube(&self, dataset: &Dataset, name: &str, shape: (usize, usize, usize)) -> Result<()> {
@@ -214,14 +304,14 @@ impl<'p> Source<'p> {
         ))
     }
 
-    fn flags(&self, shape: (usize, usize, usize)) -> Result<Array3<bool>> {
+    fn flags(&self, shape: (usize, usize, usize), channels: Range<usize>) -> Result<Array3<bool>> {
         let Some(dataset) = self.dataset("flag")? else {
-            return Ok(Array3::from_elem(shape, false));
+            return Ok(Array3::from_elem((shape.0, channels.len(), shape.2), false));
         };
         match self.descriptor(&dataset, "flag")? {
-            TypeDescriptor::Boolean => Ok(self.cube::<bool>("flag", shape)?.unwrap_or_default()),
+            TypeDescriptor::Boolean => self.slab::<bool>(&dataset, "flag", shape, channels),
             TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
-                Ok(self.cube::<i64>("flag", shape)?.unwrap_or_default().mapv(|value| value != 0))
+                Ok(self.slab::<i64>(&dataset, "flag", shape, channels)?.mapv(|value| value != 0))
             }
             other => Err(self.wrong("flag", other, "booleans or integers")),
         }

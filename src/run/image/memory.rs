@@ -1,0 +1,185 @@
+//! How much memory an image may take, and what follows from it.
+
+use crate::error::{Error, Result};
+
+/// What is assumed where the system does not say how much memory is free.
+const UNKNOWN_BYTES: u64 = 8_000_000_000;
+/// Share of the free memory that is used where no limit is given.
+const SHARE: f64 = 0.75;
+
+/// Reads "8GB", "500 MB", "16GiB" to bytes.
+///
+/// # Errors
+/// Anything else, and sizes below 1 MB.
+pub(super) fn parse(text: &str) -> Result<u64> {
+    const UNITS: [(&str, f64); 7] =
+        [("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("MIB", 1048576.0), ("GIB", 1073741824.0), ("B", 1.0)];
+    let wrong = || {
+        Error::input("not an amount of memory")
+            .found(format!("\"{text}\""))
+            .expected("a number and MB, GB, TB, MiB or GiB, as in 8GB; at least 1 MB")
+            .place("--memory")
+    };
+    let upper = text.trim().to_uppercase();
+    let (number, unit) =
+        UNITS.iter().find_map(|(name, size)| upper.strip_suffix(name).map(|n| (n, *size))).ok_or_else(wrong)?;
+    match number.trim().parse::<f64>() {
+        Ok(n) if n.is_finite() && n * unit >= 1e6 => Ok((n * unit) as u64),
+        _ => Err(wrong()),
+    }
+}
+
+/// The limit where none is given: three quarters of what the system has free.
+pub(super) fn default_bytes() -> u64 {
+    let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    });
+    free.map_or(UNKNOWN_BYTES, |kib| (SHARE * 1024.0 * kib as f64) as u64)
+}
+
+/// "12.3 GB".
+pub(super) fn words(bytes: u64) -> String {
+    if bytes >= 1_000_000_000 {
+        format!("{:.1} GB", bytes as f64 / 1e9)
+    } else {
+        format!("{:.0} MB", bytes as f64 / 1e6)
+    }
+}
+
+/// What an imaging run needs, in numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Need {
+    pub rows: u64,
+    /// Polarisation products in the file.
+    pub products: u64,
+    /// Planes of the cube and channels in each.
+    pub planes: u64,
+    pub channels_a_plane: u64,
+    /// Pixels of a plane.
+    pub pixels: u64,
+    /// Stokes parameters.
+    pub stokes: u64,
+    /// With a deconvolver.
+    pub clean: bool,
+    /// With a primary beam.
+    pub beam: bool,
+    /// Weight grids over all channels.
+    pub shared_grids: bool,
+    /// Most planes that threads can work on.
+    pub at_once: u64,
+}
+
+/// How a run goes about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Schedule {
+    /// Planes imaged in parallel.
+    pub parallel: usize,
+    /// Planes whose visibilities are in memory together; a multiple of `parallel` but for the last ones.
+    pub loaded: usize,
+    /// Bytes that it should take.
+    pub bytes: u64,
+}
+
+impl Need {
+    /// Columns of the table, twice (the reader's and that of the channels at hand), and weight grids.
+    fn fixed(&self) -> u64 {
+        // 1.2 x 1.2 / 2 cells of 8 bytes a pixel, at most
+        let grids = if self.shared_grids { 6 * self.pixels * self.stokes } else { 0 };
+        2 * 40 * self.rows + grids
+    }
+
+    /// Visibilities (16), weights (4) and flags (1) of a plane's channels.
+    fn loaded(&self) -> u64 {
+        21 * self.rows * self.products * self.channels_a_plane
+    }
+
+    /// One plane at work.
+    fn at_work(&self) -> u64 {
+        // samples, weights and row numbers 60, plan 28, weighted and sorted copies 48
+        let samples = 136 * self.rows * self.channels_a_plane;
+        // a complex grid of up to 2 x 2 the pixels and the gridder's image: 72; its own weight grid: 6
+        let images = 16 * self.stokes + if self.clean { 24 * self.stokes + 64 } else { 0 } + 8 * u64::from(self.beam);
+        samples + self.pixels * (78 + images)
+    }
+
+    /// As many planes at once as fit into `limit` bytes.
+    ///
+    /// # Errors
+    /// One plane does not fit.
+    pub fn schedule(&self, limit: u64) -> Result<Schedule> {
+        let one = self.loaded() + self.at_work();
+        let room = limit.saturating_sub(self.fixed());
+        if room < one {
+            let error = Error::input("one plane does not fit into the memory that may be used")
+                .found(format!(
+                    "about {} for {} pixels and {} samples",
+                    words(self.fixed() + one),
+                    self.pixels,
+                    self.rows * self.channels_a_plane
+                ))
+                .expected(format!("at most {}", words(limit)))
+                .place("--memory");
+            return Err(if self.channels_a_plane > 1 {
+                error.hint("a smaller --size, more --channels-out, or more --memory")
+            } else {
+                error.hint("a smaller --size or more --memory")
+            });
+        }
+        let parallel = (room / one).min(self.at_once).min(self.planes).max(1);
+        let spare = room - parallel * one;
+        let loaded = parallel + spare / self.loaded().max(1) / parallel * parallel;
+        let loaded = loaded.min(self.planes.next_multiple_of(parallel));
+        let bytes = self.fixed() + parallel * self.at_work() + loaded * self.loaded();
+        Ok(Schedule { parallel: parallel as usize, loaded: loaded as usize, bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read() {
+        for (text, bytes) in [("8GB", 8_000_000_000), ("500 mb", 500_000_000), ("2GiB", 1 << 31), ("1.5MB", 1_500_000)]
+        {
+            assert_eq!(parse(text).unwrap(), bytes);
+        }
+        for text in ["", "8", "GB", "-8GB", "8 XB", "nanGB", "10kB", "infGB"] {
+            assert!(parse(text).unwrap_err().to_string().contains("amount of memory"), "{text}");
+        }
+        assert!(default_bytes() > 1_000_000);
+    }
+
+    const NEED: Need = Need {
+        rows: 1_000_000,
+        products: 1,
+        planes: 100,
+        channels_a_plane: 1,
+        pixels: 1 << 20,
+        stokes: 1,
+        clean: false,
+        beam: false,
+        shared_grids: false,
+        at_once: 4,
+    };
+
+    #[test]
+    fn the_schedule_stays_within_the_limit() {
+        let one = NEED.schedule(400_000_000).unwrap();
+        assert_eq!(one.parallel, 1);
+        for limit in [400_000_000, 600_000_000, 1_000_000_000, 3_000_000_000, 1 << 40] {
+            let s = NEED.schedule(limit).unwrap();
+            assert!(
+                s.bytes <= limit && s.loaded.is_multiple_of(s.parallel) && s.loaded >= s.parallel,
+                "{limit}: {s:?}"
+            );
+            assert!(s.parallel >= one.parallel && s.parallel <= 4 && s.loaded <= 100);
+        }
+        assert_eq!(NEED.schedule(1 << 40).unwrap().loaded, 100);
+        let text = NEED.schedule(100_000_000).unwrap_err().to_string();
+        assert!(text.contains("does not fit") && text.contains("100 MB") && text.contains("--memory"), "{text}");
+        let group = Need { channels_a_plane: 100, planes: 1, ..NEED };
+        assert!(group.schedule(1_000_000_000).unwrap_err().to_string().contains("channels-out"));
+    }
+}

@@ -1,0 +1,439 @@
+//! Planes from the visibility file into the products, a few at a time.
+
+use super::beams::{beams_of, earth_of, telescope_of};
+use super::clean::clean_cards;
+use super::headers::{Facts, fact_cards, has_sigma, method_cards, observation_cards, totals};
+use super::memory::{Need, Schedule, words};
+use super::products::Product;
+use super::{ImageOptions, ImageRequest};
+use crate::error::{Error, Result, Watch};
+use crate::formats::Staged;
+use crate::formats::fits::{Beam, Card, CubeHeader, CubeWriter};
+use crate::formats::visibilities::{ChannelReader, Polarisations, VisibilityTable};
+use crate::imaging::{
+    AT_ONCE, Deconvolver, Density, FeedAngles, NO_BEAM, Noise, Plane, PlaneRequest, PlaneSamples, Samples, Stokes,
+    check_weights, coarse_note, image_plane, nyquist_note,
+};
+use crate::run::Progress;
+use crate::run::headers::{sky_axes, spectral_axis};
+use crate::telescope::beam::StationBeams;
+use crate::units::{DEG_RAD, Dimension, format_quantity};
+use rayon::prelude::*;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// What stays of a plane when its pixels are on the disk.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    freq_hz: f64,
+    beam: Beam,
+    sum_weights: f64,
+    noise: Noise,
+    samples: Samples,
+}
+
+/// A product on its way.
+struct Output {
+    product: Product,
+    /// Index into the request's Stokes parameters.
+    stokes: usize,
+    path: PathBuf,
+    staged: Staged,
+    writer: CubeWriter,
+}
+
+/// One command `image`.
+pub(super) struct Run<'a> {
+    request: &'a ImageRequest,
+    reader: &'a ChannelReader,
+    deconvolver: Option<&'a dyn Deconvolver>,
+    products: Vec<Product>,
+    planes: usize,
+    channels_a_plane: usize,
+    beams: Option<StationBeams>,
+    angles: Option<FeedAngles>,
+    schedule: Schedule,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        request: &'a ImageRequest,
+        reader: &'a ChannelReader,
+        deconvolver: Option<&'a dyn Deconvolver>,
+    ) -> Result<Run<'a>> {
+        let options = &request.options;
+        let frame = reader.frame();
+        let channels = reader.channels();
+        let planes = planes_of(options, channels)?;
+        let products = match &request.products {
+            Some(products) => products.clone(),
+            None if deconvolver.is_some() => {
+                vec![Product::Dirty, Product::Psf, Product::Residual, Product::Model, Product::Image]
+            }
+            None => vec![Product::Dirty, Product::Psf],
+        };
+        if deconvolver.is_none() && products.iter().any(|p| p.needs_clean()) {
+            return Err(Error::input("residual, model and restored images are made by CLEAN")
+                .found("no CLEAN in this request")
+                .expected("dirty, psf, pb, dirty-pb and weights")
+                .place("--products")
+                .hint("--niter 10000 asks for CLEAN"));
+        }
+        let telescope = options.telescope.as_deref();
+        let beams = if products.iter().any(|p| p.needs_beam()) {
+            Some(beams_of(options.beam.as_deref(), telescope, frame)?)
+        } else {
+            if options.beam.is_some() {
+                return Err(Error::input("--beam changes nothing without a product that needs it")
+                    .expected("pb, dirty-pb or image-pb among --products"));
+            }
+            None
+        };
+        let angles = if request.stokes.iter().any(|s| s.needs_angles()) && frame.polarisations == Polarisations::Linear
+        {
+            Some(FeedAngles::new(&telescope_of(telescope, frame)?, frame, earth_of(frame))?)
+        } else {
+            None
+        };
+        let g = request.params.geometry;
+        let need = Need {
+            rows: frame.uvw_m.nrows() as u64,
+            products: frame.polarisations.count() as u64,
+            planes: planes as u64,
+            channels_a_plane: (channels / planes) as u64,
+            pixels: (g.nx * g.ny) as u64,
+            stokes: request.stokes.len() as u64,
+            clean: deconvolver.is_some(),
+            beam: beams.is_some(),
+            shared_grids: options.mf_weighting,
+            at_once: rayon::current_num_threads().clamp(1, AT_ONCE) as u64,
+        };
+        let schedule = need.schedule(request.memory_bytes)?;
+        let channels_a_plane = channels / planes;
+        let run = Run { request, reader, deconvolver, products, planes, channels_a_plane, beams, angles, schedule };
+        run.check_spacing()?;
+        Ok(run)
+    }
+
+    /// Makes and writes everything; the text for standard output.
+    pub(super) fn image(&self, progress: &dyn Progress) -> Result<String> {
+        let stokes = &self.request.stokes;
+        let mut outputs = self.outputs()?;
+        let table = self.table_output()?;
+        let densities = self.densities(progress)?;
+        let request = PlaneRequest {
+            params: self.request.params,
+            stokes,
+            angles: self.angles.as_ref(),
+            densities: &densities,
+            beams: self.beams.as_ref(),
+            deconvolver: self.deconvolver,
+        };
+        let mut kept: Vec<Vec<Kept>> = vec![Vec::with_capacity(self.planes); stokes.len()];
+        let mut sigma = false;
+        let watch = progress.stage("images", self.planes as u64);
+        for first in (0..self.planes).step_by(self.schedule.loaded) {
+            let end = (first + self.schedule.loaded).min(self.planes);
+            watch.check()?;
+            let loaded = self.reader.read(first * self.channels_a_plane..end * self.channels_a_plane)?;
+            sigma |= has_sigma(&loaded);
+            let numbers: Vec<usize> = (first..end).collect();
+            for group in numbers.chunks(self.schedule.parallel) {
+                let made: Vec<Result<Vec<Plane>>> =
+                    group.par_iter().map(|plane| self.plane(&loaded, first, *plane, &request, &watch)).collect();
+                for planes in made {
+                    let planes = planes?;
+                    for output in &mut outputs {
+                        let pixels = output.product.pixels(&planes[output.stokes], self.request.options.pb_limit);
+                        output.writer.append(pixels.mapv(|v| v as f32).view())?;
+                    }
+                    for (plane, kept) in planes.iter().zip(&mut kept) {
+                        plane.notes.iter().for_each(|n| progress.note(n));
+                        kept.push(Kept {
+                            freq_hz: plane.freq_hz,
+                            beam: plane.beam.unwrap_or(NO_BEAM),
+                            sum_weights: plane.sum_weights,
+                            noise: plane.noise,
+                            samples: plane.samples,
+                        });
+                    }
+                }
+            }
+        }
+        self.finish(outputs, table, &kept, sigma, progress)
+    }
+
+    fn plane(
+        &self,
+        loaded: &VisibilityTable,
+        first: usize,
+        plane: usize,
+        request: &PlaneRequest<'_>,
+        watch: &Watch,
+    ) -> Result<Vec<Plane>> {
+        let each = self.channels_a_plane;
+        let at = (plane - first) * each;
+        let made = image_plane(loaded, at..at + each, first * each, plane, request, &watch.quiet())?;
+        watch.advance(1)?;
+        Ok(made)
+    }
+
+    /// Sums of weights over all channels, one grid a Stokes parameter.
+    fn densities(&self, progress: &dyn Progress) -> Result<Vec<Density>> {
+        if !self.request.options.mf_weighting {
+            return Ok(Vec::new());
+        }
+        let params = self.request.params;
+        let watch = progress.stage("weights", self.reader.channels() as u64);
+        let mut densities = vec![Density::new(&params.geometry); self.request.stokes.len()];
+        let step = self.schedule.loaded * self.channels_a_plane;
+        for first in (0..self.reader.channels()).step_by(step) {
+            let end = (first + step).min(self.reader.channels());
+            let loaded = self.reader.read_frame(first..end)?;
+            for channel in 0..end - first {
+                for (stokes, density) in self.request.stokes.iter().zip(&mut densities) {
+                    let angles = self.angles.as_ref();
+                    let range = channel..channel + 1;
+                    let samples = PlaneSamples::of_table(&loaded, range, first, *stokes, angles, &params)?;
+                    density.add(samples.uvw(), samples.natural());
+                }
+                watch.advance(1)?;
+            }
+        }
+        Ok(densities)
+    }
+
+    /// Suffix of a file: none for Stokes I alone.
+    fn suffix(&self, stokes: usize) -> Option<Stokes> {
+        let list = &self.request.stokes;
+        (list.as_slice() != [Stokes::I]).then(|| list[stokes])
+    }
+
+    fn outputs(&self) -> Result<Vec<Output>> {
+        let provisional: Vec<Kept> = (0..self.planes)
+            .map(|p| Kept {
+                freq_hz: self.mean_freq_hz(p),
+                beam: NO_BEAM,
+                sum_weights: 0.0,
+                noise: Noise::default(),
+                samples: Samples::default(),
+            })
+            .collect();
+        let mut outputs = Vec::new();
+        for stokes in 0..self.request.stokes.len() {
+            for product in self.products.iter().copied().filter(|p| *p != Product::Weights) {
+                let path = product.path(&self.request.options.out, self.suffix(stokes));
+                let staged = Staged::new(&path)?;
+                let writer = CubeWriter::create(staged.path(), &self.header(product, stokes, &provisional, true))?;
+                outputs.push(Output { product, stokes, path, staged, writer });
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn table_output(&self) -> Result<Option<(PathBuf, Staged)>> {
+        if !self.products.contains(&Product::Weights) {
+            return Ok(None);
+        }
+        let path = Product::Weights.path(&self.request.options.out, None);
+        let staged = Staged::new(&path)?;
+        Ok(Some((path, staged)))
+    }
+
+    fn mean_freq_hz(&self, plane: usize) -> f64 {
+        let each = self.channels_a_plane;
+        self.reader.frame().freq_hz[plane * each..(plane + 1) * each].iter().sum::<f64>() / each as f64
+    }
+
+    /// Width of a plane: the step from plane to plane; of a single one that of its channels together.
+    fn width_hz(&self) -> f64 {
+        if self.planes > 1 {
+            return (self.mean_freq_hz(self.planes - 1) - self.mean_freq_hz(0)).abs() / (self.planes - 1) as f64;
+        }
+        let frame = self.reader.frame();
+        let step = super::channel_width_hz(frame);
+        let width = if frame.channel_width_hz > 0.0 { frame.channel_width_hz } else { step };
+        (self.channels_a_plane - 1) as f64 * step + width
+    }
+
+    /// Refuses planes that no FITS cube can state, before they are imaged.
+    fn check_spacing(&self) -> Result<()> {
+        let first = self.mean_freq_hz(0);
+        let step = match self.planes {
+            1 => return Ok(()),
+            n => (self.mean_freq_hz(n - 1) - first) / (n - 1) as f64,
+        };
+        let off = |p: usize| (self.mean_freq_hz(p) - first - p as f64 * step).abs();
+        let worst = (0..self.planes).map(off).fold(0.0, f64::max);
+        if !(step != 0.0 && worst <= 1e-3 * step.abs()) {
+            return Err(Error::input("the channels are not equally spaced, as the planes of a FITS cube must be")
+                .found(format!("mean step {step} Hz, up to {worst} Hz off"))
+                .expected("freq_hz in equal steps")
+                .place(self.request.options.visibilities.display())
+                .hint("write the channels into files of their own, and image those; or --channels-out 1"));
+        }
+        Ok(())
+    }
+
+    /// Cards and axes; `sigma`: whether the weights tell the noise.
+    fn header(&self, product: Product, stokes: usize, kept: &[Kept], sigma: bool) -> CubeHeader {
+        let frame = self.reader.frame();
+        let g = self.request.params.geometry;
+        // one plane states the mean by weights; the planes of a cube are equally spaced by definition
+        let freq_hz: Vec<f64> = match kept {
+            [one] => vec![one.freq_hz],
+            _ => (0..self.planes).map(|p| self.mean_freq_hz(p)).collect(),
+        };
+        let samples: Vec<Samples> = kept.iter().map(|k| k.samples).collect();
+        let facts = Facts {
+            samples: totals(&samples),
+            noise_jy: sigma.then(|| kept.iter().map(|k| k.noise.image_jy).fold(0.0, f64::max)),
+            loss: kept.iter().map(|k| k.noise.loss()).fold(0.0, f64::max),
+            sum_weights: kept.iter().map(|k| k.sum_weights).sum(),
+        };
+        let mut cards = observation_cards(frame);
+        cards.extend(method_cards(&self.request.params));
+        if self.request.options.mf_weighting {
+            cards.push(Card::text("WGTCHAN", "all", "uv cells are counted over all channels"));
+        }
+        cards.push(Card::int("NCHANIN", self.channels_a_plane as i64, "channels in each plane"));
+        cards.extend(fact_cards(&facts, &self.request.params, product != Product::Psf && product != Product::Beam));
+        if matches!(product, Product::DirtyPb | Product::ImagePb)
+            && let Some(beams) = &self.beams
+        {
+            cards.push(Card::text("PBCORR", beams.describe(), "divided by the power of"));
+            cards.push(Card::float("PBLIMIT", self.request.options.pb_limit, "0 where the power is lower"));
+        }
+        if product.needs_clean()
+            && let Some(options) = &self.request.clean
+        {
+            cards.extend(clean_cards(options));
+        }
+        if self.request.stokes[stokes].to_string().ends_with('i') {
+            cards.push(Card::text("IMAGPART", "yes", "imaginary part of the complex image"));
+        }
+        CubeHeader {
+            shape: (self.planes, g.ny, g.nx),
+            sky: sky_axes(frame.phase_centre, g.nx, g.ny, g.dm),
+            spectral: spectral_axis(&freq_hz, self.width_hz(), ""),
+            stokes: self.request.stokes[stokes].axis_name().into(),
+            unit: product.unit().into(),
+            beams: kept.iter().map(|k| k.beam).collect(),
+            cards,
+        }
+    }
+
+    fn finish(
+        &self,
+        outputs: Vec<Output>,
+        table: Option<(PathBuf, Staged)>,
+        kept: &[Vec<Kept>],
+        sigma: bool,
+        progress: &dyn Progress,
+    ) -> Result<String> {
+        let samples: Vec<Samples> = kept.iter().flatten().map(|k| k.samples).collect();
+        check_weights(&samples, self.reader.frame().uvw_m.nrows(), self.reader.channels())?;
+        let beams: Vec<Beam> = kept.iter().flatten().map(|k| k.beam).collect();
+        nyquist_note(&samples, &self.request.params).iter().for_each(|n| progress.note(n));
+        coarse_note(&beams, &self.request.params.geometry).iter().for_each(|n| progress.note(n));
+
+        let watch = progress.stage("writing", outputs.len() as u64);
+        let mut paths = Vec::new();
+        for Output { product, stokes, path, staged, writer } in outputs {
+            writer.finish(&self.header(product, stokes, &kept[stokes], sigma))?;
+            staged.commit()?;
+            paths.push(path.display().to_string());
+            watch.advance(1)?;
+        }
+        if let Some((path, staged)) = table {
+            std::fs::write(staged.path(), self.table(kept)).map_err(|e| Error::io("write", &path, e))?;
+            staged.commit()?;
+            paths.push(path.display().to_string());
+        }
+        Ok(self.summary(&paths, kept, sigma))
+    }
+
+    /// One line a plane and Stokes parameter.
+    fn table(&self, kept: &[Vec<Kept>]) -> String {
+        let mut text = String::from(
+            "plane,stokes,freq_hz,sum_weights,noise_jy_beam,natural_noise_jy_beam,sensitivity_loss,\
+             beam_major_deg,beam_minor_deg,beam_angle_deg,used,flagged,beyond_nyquist,outside_uv_range\n",
+        );
+        for (stokes, planes) in self.request.stokes.iter().zip(kept) {
+            for (plane, k) in planes.iter().enumerate() {
+                let (b, s) = (k.beam, k.samples);
+                // writing into a string cannot fail
+                let _ = writeln!(
+                    text,
+                    "{plane},{stokes},{},{:e},{:e},{:e},{:.6},{:e},{:e},{:.4},{},{},{},{}",
+                    k.freq_hz,
+                    k.sum_weights,
+                    k.noise.image_jy,
+                    k.noise.natural_jy,
+                    k.noise.loss(),
+                    b.major_rad / DEG_RAD,
+                    b.minor_rad / DEG_RAD,
+                    b.angle_rad / DEG_RAD,
+                    s.used,
+                    s.flagged,
+                    s.beyond_nyquist,
+                    s.outside_range
+                );
+            }
+        }
+        text
+    }
+
+    fn summary(&self, paths: &[String], kept: &[Vec<Kept>], sigma: bool) -> String {
+        let planes: Vec<&Kept> = kept.iter().flatten().collect();
+        let total = totals(&planes.iter().map(|k| k.samples).collect::<Vec<_>>());
+        let mut text = format!(
+            "{}: {}, {} samples used, {} beyond Nyquist left out",
+            paths.join(", "),
+            match self.channels_a_plane {
+                1 => format!("{} channels", self.planes),
+                each => format!("{} planes of {each} channels", self.planes),
+            },
+            total.used,
+            if self.request.params.keep_beyond_nyquist { 0 } else { total.beyond_nyquist },
+        );
+        if total.outside_range > 0 {
+            let _ = write!(text, ", {} outside the uv range", total.outside_range);
+        }
+        if let Some(b) = planes.iter().map(|k| k.beam).find(|b| b.major_rad > 0.0) {
+            let size = |rad: f64| format_quantity(rad, Dimension::Angle);
+            let _ = write!(text, ", beam {} x {}", size(b.major_rad), size(b.minor_rad));
+        }
+        text.push('\n');
+        let most = |of: fn(&Kept) -> f64| planes.iter().map(|k| of(k)).fold(0.0, f64::max);
+        let noise = match sigma {
+            true => format!(
+                "thermal noise by the weights {}/beam, ",
+                format_quantity(most(|k| k.noise.image_jy), Dimension::FluxDensity)
+            ),
+            false => "noise ".to_string(),
+        };
+        let _ = writeln!(
+            text,
+            "{}: {noise}{:.3} times that of natural weights; about {} of memory",
+            self.request.params.weighting,
+            most(|k| k.noise.loss()),
+            words(self.schedule.bytes)
+        );
+        text
+    }
+}
+
+/// Number of planes; each has equally many channels.
+pub(super) fn planes_of(options: &ImageOptions, channels: usize) -> Result<usize> {
+    let planes = options.channels_out.unwrap_or(channels);
+    if planes > channels || !channels.is_multiple_of(planes) {
+        let divisors: Vec<String> =
+            (1..=channels).filter(|d| channels.is_multiple_of(*d)).map(|d| d.to_string()).collect();
+        return Err(Error::input("the channels cannot be shared out equally")
+            .found(format!("{planes} planes of {channels} channels"))
+            .expected(format!("one of {}", divisors.join(", ")))
+            .place("--channels-out"));
+    }
+    Ok(planes)
+}

@@ -1,9 +1,10 @@
 //! What the headers of the products state, beyond their axes.
 
 use super::params::Settings;
+use super::provenance::frame_card;
 use crate::formats::fits::{Card, SkyAxes, SpectralAxis};
 use crate::sky::cube::SkyCube;
-use crate::time::format_utc;
+use crate::time::{Frame, format_utc};
 use crate::units::RaDec;
 use crate::units::hi::NU0_HZ;
 
@@ -31,7 +32,7 @@ pub(super) fn cube_axes(cube: &SkyCube) -> (SkyAxes, SpectralAxis) {
 /// Who observed what, when, through which beams.
 pub(super) fn observation_cards(settings: &Settings, object: &str, start_mjd_utc: f64, beam: &str) -> Vec<Card> {
     let telescope = &settings.telescope.telescope;
-    vec![
+    let mut cards = vec![
         Card::text("OBJECT", object, "what was observed"),
         Card::text("TELESCOP", telescope.name.clone(), ""),
         Card::text("TELVERS", telescope.version.clone(), "version of the station layout"),
@@ -41,5 +42,9 @@ pub(super) fn observation_cards(settings: &Settings, object: &str, start_mjd_utc
         Card::float("EXPTIME", settings.observation.length_s, "length of the observation, s"),
         Card::text("PBMODEL", beam, "voltage beams that the sky was seen through"),
         Card::text("ORIGIN", program(), ""),
-    ]
+    ];
+    if settings.observation.earth.frame == Frame::Oskar {
+        cards.push(frame_card());
+    }
+    cards
 }

@@ -15,6 +15,7 @@ mod picture;
 mod pixels;
 mod plan;
 pub mod preview;
+mod provenance;
 mod record;
 mod sampling;
 mod skies;

@@ -1,8 +1,8 @@
 //! Sky to visibilities: the second stage of a run, and the command `observe`.
 
 use super::check::{Extent, require_feasible};
-use super::headers::program;
 use super::params::{Method, Settings};
+use super::provenance::provenance;
 use super::sampling::{Sampling, TOO_LOW};
 use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare};
 use super::{Progress, plan};
@@ -87,22 +87,9 @@ pub(super) fn observe(
         let watch = progress.stage("noise", 1);
         add_thermal_noise(&mut table, &noise.sefd_jy, noise.seed, &watch)?;
     }
-    table.provenance = provenance(&beams.describe(), "", &settings.canonical);
+    table.provenance = provenance(settings, &sky.object, &sky.specsys, &beams.describe(), "");
     let sampling = Sampling::of(&table, &low);
     Ok(Observed { notes: sampling.notes(TOO_LOW), table, sampling })
-}
-
-/// What the visibility file says of its origin. The beam stands in a line of its own, from which
-/// [`beam_of`] takes it into the headers of images.
-fn provenance(beam: &str, origin: &str, configuration: &str) -> String {
-    format!("{}\n{BEAM_LINE}{beam}\n{origin}{configuration}", program())
-}
-
-const BEAM_LINE: &str = "primary beam: ";
-
-/// The station beams that the visibilities of a file were predicted with.
-pub(super) fn beam_of(table: &VisibilityTable) -> &str {
-    table.provenance.lines().find_map(|line| line.strip_prefix(BEAM_LINE)).unwrap_or("unknown")
 }
 
 fn predict(
@@ -163,7 +150,8 @@ fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> R
     let flagged = Sampling::flagged_rows(&table);
     predict(&settings, &mut table, &sky, None, progress)?;
     let sampling = Sampling::of(&table, &flagged);
-    table.provenance = provenance("none", &format!("uvw from {}\n", file.display()), &settings.canonical);
+    table.provenance =
+        provenance(&settings, &sky.object, &sky.specsys, "none", &format!("uvw from {}\n", file.display()));
     let mut notes = sky.notes;
     notes.push("predicted onto existing uvw: no beam, no horizon, no noise".into());
     notes.extend(sampling.notes("they are in the file whose uvw is taken, and stay so"));

@@ -146,6 +146,11 @@ fn every_example_passes_the_check() {
                     .unwrap();
                 check(&[file, "--set", &format!("sky.fits={}", cube.display())]).ok()
             }
+            ("cutout.toml", _) => {
+                place.run(&["sky", "galaxies", "--out", "made", "--quiet"]).ok();
+                let made = place.path("made").join("galaxy_0000.hdf5");
+                check(&[file, "--set", &format!("sky.snapshot={}", made.display())]).ok()
+            }
             // their data are not in the repository
             ("tng.toml" | "eor-low.toml", None) => continue,
             _ => check(&[file]).ok(),

@@ -103,7 +103,11 @@ fn selections_without_gas_fields_without_galaxy_and_bands_without_line() {
             &["no gas in the selection", "0 of 1000", "within 2 ckpc/h of (1, 1, 1)", "ckpc/h wide"],
         ),
         (
-            &["sky.centre=1 1 1 ckpc/h", "sky.radius=70 ckpc/h", "image.cell=1 arcsec"],
+            &["sky.centre=1 1 1 ckpc/h", "sky.radius=70 ckpc/h"],
+            &["does not fit into the snapshot's box", "radius 70", "a radius of at most"],
+        ),
+        (
+            &["sky.direction=80 10 deg", "image.cell=1 arcsec"],
             &["outside the field", "centre at pixel", "pixels 0 to 63", "larger image"],
         ),
         (

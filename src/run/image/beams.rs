@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::formats::visibilities::VisibilityTable;
-use crate::run::observe::beam_of;
+use crate::run::provenance::beam_of;
 use crate::telescope::Telescope;
 use crate::telescope::beam::{
     AiryBeam, BeamChoice, CosineTaperBeam, GaussianBeam, Isotropic, StationBeams, VoltageBeam, VoltageGaussianBeam,

@@ -4,7 +4,7 @@ use crate::formats::fits::Card;
 use crate::formats::visibilities::VisibilityTable;
 use crate::imaging::{ImageParams, Method, Samples};
 use crate::run::headers::program;
-use crate::run::observe::beam_of;
+use crate::run::provenance::{beam_of, origin_cards};
 use crate::time::format_utc;
 use crate::units::DEG_RAD;
 
@@ -85,6 +85,7 @@ pub(super) fn observation_cards(table: &VisibilityTable) -> Vec<Card> {
         Card::text("PBMODEL", beam_of(table), "voltage beams that the sky was seen through"),
         Card::text("ORIGIN", program(), ""),
     ];
+    cards.extend(origin_cards(table));
     if let Some(first) = table.time_mjd_utc.first() {
         let start = first - 0.5 * table.integration_time_s / crate::units::DAY_S;
         cards.push(Card::text("DATE-OBS", format_utc(start), "start of the observation"));

@@ -16,6 +16,7 @@ use crate::imaging::{
 };
 use crate::run::Progress;
 use crate::run::headers::{sky_axes, spectral_axis};
+use crate::run::provenance::specsys_of;
 use crate::telescope::beam::StationBeams;
 use crate::units::{DEG_RAD, Dimension, format_quantity};
 use rayon::prelude::*;
@@ -315,7 +316,7 @@ impl<'a> Run<'a> {
         CubeHeader {
             shape: (self.planes, g.ny, g.nx),
             sky: sky_axes(frame.phase_centre, g.nx, g.ny, g.dm),
-            spectral: spectral_axis(&freq_hz, self.width_hz(), ""),
+            spectral: spectral_axis(&freq_hz, self.width_hz(), specsys_of(frame)),
             stokes: self.request.stokes[stokes].axis_name().into(),
             unit: product.unit().into(),
             beams: kept.iter().map(|k| k.beam).collect(),

@@ -18,8 +18,8 @@ const CLEAN: [&str; 6] = ["--niter", "20000", "--threshold", "1mJy", "--gain", "
 /// A folder with visibilities of [`POINTS`], without noise, in f.h5.
 fn two_points() -> Place {
     let place = Place::with_configurations();
-    place.run(&["observe", "small.toml", "--out", "f.h5", "--set", "observation.steps=12"]).ok();
-    let mut table = read_visibilities(&place.path("f.h5")).unwrap();
+    place.run(&["observe", "small.toml", "--out", "observed.h5", "--set", "observation.steps=12"]).ok();
+    let mut table = read_visibilities(&place.path("observed.h5")).unwrap();
     let (uvw, freq) = (table.uvw_m.clone(), table.freq_hz.clone());
     table.vis = Array3::from_shape_fn(table.vis.dim(), |(row, channel, _)| {
         POINTS

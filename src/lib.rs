@@ -17,7 +17,7 @@
 //! | [`sky`] | cosmology, HI physics, galaxies, spectral cubes, component lists |
 //! | [`telescope`] | arrays of stations, presets, voltage beams |
 //! | [`visibilities`] | uvw geometry, prediction, noise |
-//! | [`imaging`] | weights, dirty images, PSFs |
+//! | [`imaging`] | weights, dirty images, PSFs, CLEAN, the fast path without visibilities |
 //! | [`datasets`], [`learn`] | training pairs and models (empty until their release) |
 //! | [`run`], [`cli`] | the commands: typed parameters and work; command-line words |
 //!

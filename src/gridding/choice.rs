@@ -14,6 +14,23 @@ pub(super) struct Extent {
     pub w_max: f64,
 }
 
+impl Extent {
+    /// Of every row of `uvw_m` at every `scale` (wavelengths a metre).
+    pub fn of(uvw_m: &[[f64; 3]], scale: &[f64]) -> Extent {
+        let low = scale.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = scale.iter().copied().fold(0.0, f64::max);
+        let nothing = Extent { u_max: 0.0, v_max: 0.0, w_min: f64::INFINITY, w_max: 0.0 };
+        let metres = uvw_m.iter().fold(nothing, |e, c| Extent {
+            u_max: e.u_max.max(c[0].abs()),
+            v_max: e.v_max.max(c[1].abs()),
+            w_min: e.w_min.min(c[2].abs()),
+            w_max: e.w_max.max(c[2].abs()),
+        });
+        let (u_max, v_max, w_max) = (metres.u_max * high, metres.v_max * high, metres.w_max * high);
+        Extent { u_max, v_max, w_min: (metres.w_min * low).min(w_max), w_max }
+    }
+}
+
 /// What a plan is built from.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Choice {
@@ -30,20 +47,48 @@ pub(super) struct Choice {
     pub n_shift: f64,
 }
 
+impl Choice {
+    /// Half a step below the lowest plane that is held: 0 where visibilities reach below it. A plane at -w is the
+    /// mirror image of that at w (the image is real), so only those at w >= 0 are held.
+    pub fn w_base(&self, extent: &Extent) -> f64 {
+        self.w.as_ref().map_or(0.0, |w| base(extent, w.support, self.w_step))
+    }
+}
+
+fn base(extent: &Extent, support: usize, step: f64) -> f64 {
+    // the millionth keeps rounding from reaching below plane 0
+    (extent.w_min - step * (0.5 * support as f64 - 0.5 + 1e-6)).max(0.0)
+}
+
+/// How many planes are held.
+fn planes_held(extent: &Extent, support: usize, step: f64) -> f64 {
+    let above = (extent.w_max - base(extent, support, step)) / step;
+    (above + 0.5 * support as f64 + 0.5).floor()
+}
+
 /// Part of epsilon that may be spent on kernels; the rest is for positions that are not spread evenly over a cell.
 const KERNEL_SHARE: f64 = 0.7;
 /// Part of epsilon that may be spent on ignoring w.
 const FLAT_SHARE: f64 = 0.1;
+/// A choice this much dearer than the cheapest is taken where it is more accurate: where the FFT is most of the work,
+/// a wider kernel costs next to nothing.
+const SLACK: f64 = 1.05;
 
-/// Chooses for `count` visibilities within `extent`.
+/// Chooses for `count` visibilities within `extent` and arithmetic of relative rounding error `rounding`.
 ///
 /// # Errors
-/// `epsilon` of 0.1 and above, or below what double precision reaches for these phases.
-pub(super) fn choose(geometry: &ImageGeometry, count: usize, extent: &Extent, epsilon: f64) -> Result<Choice> {
+/// `epsilon` of 0.1 and above, or below what this precision reaches for these phases.
+pub(super) fn choose(
+    geometry: &ImageGeometry,
+    count: usize,
+    extent: &Extent,
+    epsilon: f64,
+    rounding: f64,
+) -> Result<Choice> {
     let deepest = n_minus_1(geometry.corner_r2());
     let phase = extent.u_max * geometry.l(0).abs() + extent.v_max * geometry.m(0).abs() + extent.w_max * -deepest;
     // a phase of t turns carries a rounding error of about t 2^-53, in the exact sum as well as here
-    let reach = 2e-13 + 3e-16 * phase;
+    let reach = (2e-13f64).max(16.0 * rounding * f64::from(u8::from(rounding > 1e-10))) + 3e-16 * phase;
     if !(epsilon >= reach && epsilon < 0.1) {
         return Err(Error::input("gridding cannot work to this accuracy")
             .found(format!("epsilon = {epsilon:e}"))
@@ -51,48 +96,71 @@ pub(super) fn choose(geometry: &ImageGeometry, count: usize, extent: &Extent, ep
     }
     let n_shift = 0.5 * deepest;
     let depth = -0.5 * deepest;
-    let w_range = extent.w_max - extent.w_min;
-    let flat = std::f64::consts::PI * w_range * depth < FLAT_SHARE * epsilon;
+    let flat = std::f64::consts::PI * (extent.w_max - extent.w_min) * depth < FLAT_SHARE * epsilon;
     let allowed = (KERNEL_SHARE * epsilon).powi(2);
-    let mut best: Option<(f64, Choice)> = None;
+    let cost = Cost { bytes: if rounding > 1e-10 { 4.0 } else { 8.0 } };
+    let mut all: Vec<(f64, f64, Choice)> = Vec::new();
     for uv in SHAPES.iter().filter(|s| 2.0 * s.error.powi(2) <= allowed) {
         let nu = good_size(geometry.nx as f64 * uv.oversampling);
         let nv = good_size(geometry.ny as f64 * uv.oversampling);
-        let plane = plane_cost(geometry, nu, nv);
+        let plane = cost.plane(geometry, nu, nv);
         if flat {
-            let cost = plane + touch_cost(uv.support) * count as f64;
-            if best.as_ref().is_none_or(|(c, _)| cost < *c) {
-                best = Some((cost, Choice { nu, nv, uv: *uv, w: None, w_step: 1.0, n_shift }));
-            }
+            let choice = Choice { nu, nv, uv: *uv, w: None, w_step: 1.0, n_shift };
+            all.push((plane + cost.visibility(uv.support, 1, 1.0) * count as f64, 2.0 * uv.error.powi(2), choice));
             continue;
         }
         for w in SHAPES.iter().filter(|s| 2.0 * uv.error.powi(2) + s.error.powi(2) <= allowed) {
             let w_step = 0.5 / (w.oversampling * depth);
-            let planes = (w_range / w_step).floor() + w.support as f64;
-            let cost = planes * plane + touch_cost(uv.support) * (count * w.support) as f64;
-            if best.as_ref().is_none_or(|(c, _)| cost < *c) {
-                best = Some((cost, Choice { nu, nv, uv: *uv, w: Some(*w), w_step, n_shift }));
-            }
+            let planes = planes_held(extent, w.support, w_step);
+            let visits = cost.visits(w.support, planes, nu * nv);
+            let total = planes * plane + cost.visibility(uv.support, w.support, visits) * count as f64;
+            let choice = Choice { nu, nv, uv: *uv, w: Some(*w), w_step, n_shift };
+            all.push((total, 2.0 * uv.error.powi(2) + w.error.powi(2), choice));
         }
     }
-    best.map(|(_, choice)| choice).ok_or_else(|| {
+    let cheapest = all.iter().map(|(cost, ..)| *cost).fold(f64::INFINITY, f64::min);
+    let best = all.into_iter().filter(|(cost, ..)| *cost <= SLACK * cheapest).min_by(|a, b| a.1.total_cmp(&b.1));
+    best.map(|(_, _, choice)| choice).ok_or_else(|| {
         Error::input("no gridding kernel is this accurate")
             .found(format!("epsilon = {epsilon:e}"))
             .expected("1e-12 or more")
     })
 }
 
-/// Nanoseconds of one core for one plane: FFTs of the image's rows and of all columns, and the w screen.
-fn plane_cost(geometry: &ImageGeometry, nu: usize, nv: usize) -> f64 {
-    let (nx, ny, nu, nv) = (geometry.nx as f64, geometry.ny as f64, nu as f64, nv as f64);
-    0.4 * (ny * nu * nu.log2() + nu * nv * nv.log2()) + 5.0 * nx * ny
+/// Bytes of the planes that are worked on together, for 4-byte numbers; twice that for 8-byte ones.
+const TOGETHER: usize = 96 << 20;
+
+/// How many of `planes` planes of `cells` cells of numbers of `bytes` bytes are held at once.
+pub(super) fn planes_together(planes: usize, cells: usize, bytes: usize) -> usize {
+    let most = (TOGETHER * bytes / 4 / (2 * bytes * cells)).max(1);
+    // passes of equal size
+    planes.div_ceil(planes.div_ceil(most))
 }
 
-/// Nanoseconds of one core to spread one visibility over one plane.
-fn touch_cost(support: usize) -> f64 {
-    let lanes = (2 * support).next_multiple_of(4) as f64;
-    let kernel_lanes = support.next_multiple_of(4) as f64;
-    10.0 + 0.08 * support as f64 * lanes + 0.12 * kernel_lanes * (support + 4) as f64
+/// Times of one core in nanoseconds, fitted to measurements (docs/gridding.md).
+struct Cost {
+    bytes: f64,
+}
+
+impl Cost {
+    /// One plane: FFTs of the image's rows and of all columns, and the w screen.
+    fn plane(&self, geometry: &ImageGeometry, nu: usize, nv: usize) -> f64 {
+        let (nx, ny, nu, nv) = (geometry.nx as f64, geometry.ny as f64, nu as f64, nv as f64);
+        self.bytes / 4.0 * (2.0 * nu * (ny + nv) + 2.0 * nx * ny)
+    }
+
+    /// How often a visibility is met.
+    fn visits(&self, w_support: usize, planes: f64, cells: usize) -> f64 {
+        let together = planes_together(planes as usize, cells, self.bytes as usize) as f64;
+        if together >= planes { 1.0 } else { 1.0 + (w_support as f64 - 1.0) / together }
+    }
+
+    /// One visibility.
+    fn visibility(&self, support: usize, w_support: usize, visits: f64) -> f64 {
+        let vectors = (2 * support).next_multiple_of(8) as f64 * self.bytes / 32.0;
+        visits * (14.0 + 0.5 * (vectors + 2.0) * (support as f64 + 1.0))
+            + 0.33 * w_support as f64 * support as f64 * vectors
+    }
 }
 
 /// The next even number of the form 2^a 3^b 5^c.
@@ -143,19 +211,19 @@ mod tests {
         let geometry = ImageGeometry { nx: 64, ny: 64, dl: 1e-4, dm: 1e-4 };
         let extent = Extent { u_max: 4e3, v_max: 4e3, w_min: 0.0, w_max: 1e3 };
         for epsilon in [1e-13, 0.0, -1.0, f64::NAN, 0.1, 1.0] {
-            let error = choose(&geometry, 10, &extent, epsilon).unwrap_err().to_string();
+            let error = choose(&geometry, 10, &extent, epsilon, f64::EPSILON).unwrap_err().to_string();
             assert!(error.contains("accuracy"), "{error}");
         }
-        assert!(choose(&geometry, 10, &extent, 1e-12).is_ok());
-        assert!(choose(&geometry, 10, &extent, 0.09).is_ok());
+        assert!(choose(&geometry, 10, &extent, 1e-12, f64::EPSILON).is_ok());
+        assert!(choose(&geometry, 10, &extent, 0.09, f64::EPSILON).is_ok());
     }
 
     #[test]
     fn flat_arrays_need_one_plane() {
         let geometry = ImageGeometry { nx: 64, ny: 64, dl: 1e-4, dm: 1e-4 };
         let mut extent = Extent { u_max: 4e3, v_max: 4e3, w_min: 7e3, w_max: 7e3 };
-        assert!(choose(&geometry, 10, &extent, 1e-9).unwrap().w.is_none());
+        assert!(choose(&geometry, 10, &extent, 1e-9, f64::EPSILON).unwrap().w.is_none());
         extent.w_max = 8e3;
-        assert!(choose(&geometry, 10, &extent, 1e-9).unwrap().w.is_some());
+        assert!(choose(&geometry, 10, &extent, 1e-9, f64::EPSILON).unwrap().w.is_some());
     }
 }

@@ -66,8 +66,17 @@ fn planes_held(extent: &Extent, support: usize, step: f64) -> f64 {
     (above + 0.5 * support as f64 + 0.5).floor()
 }
 
-/// Part of epsilon that may be spent on kernels; the rest is for positions that are not spread evenly over a cell.
-const KERNEL_SHARE: f64 = 0.7;
+/// Part of epsilon that may be spent on kernels, in single and in double precision; the rest is for positions that are
+/// not spread evenly over a cell. In single precision supports 5 to 8 take the same vectors, so accuracy is cheap.
+const KERNEL_SHARE: [f64; 2] = [0.2, 0.7];
+/// Part of epsilon that the w kernel alone may be: its error is largest where most of the image is, in the middle.
+const W_SHARE: [f64; 2] = [0.06, 0.7];
+/// Rounding errors are everywhere in the image, and the correction multiplies them where it is large. The largest
+/// corrections for u and v and for w, in units of epsilon over the rounding error, and what is allowed even so. The sum
+/// over planes cancels where the w correction is large, in the middle and in the corners of the image; there errors
+/// against the exact sum were found to be 8 rounding errors times the correction.
+const STEEPEST_UV: [f64; 2] = [0.04, 24.0];
+const STEEPEST_W: [f64; 2] = [0.005, 4.0];
 /// Part of epsilon that may be spent on ignoring w.
 const FLAT_SHARE: f64 = 0.1;
 /// A choice this much dearer than the cheapest is taken where it is more accurate: where the FFT is most of the work,
@@ -88,7 +97,8 @@ pub(super) fn choose(
     let deepest = n_minus_1(geometry.corner_r2());
     let phase = extent.u_max * geometry.l(0).abs() + extent.v_max * geometry.m(0).abs() + extent.w_max * -deepest;
     // a phase of t turns carries a rounding error of about t 2^-53, in the exact sum as well as here
-    let reach = (2e-13f64).max(16.0 * rounding * f64::from(u8::from(rounding > 1e-10))) + 3e-16 * phase;
+    let arithmetic = if rounding < 1e-10 { 2e-13 } else { 32.0 * rounding };
+    let reach = arithmetic + 3e-16 * phase;
     if !(epsilon >= reach && epsilon < 0.1) {
         return Err(Error::input("gridding cannot work to this accuracy")
             .found(format!("epsilon = {epsilon:e}"))
@@ -97,10 +107,16 @@ pub(super) fn choose(
     let n_shift = 0.5 * deepest;
     let depth = -0.5 * deepest;
     let flat = std::f64::consts::PI * (extent.w_max - extent.w_min) * depth < FLAT_SHARE * epsilon;
-    let allowed = (KERNEL_SHARE * epsilon).powi(2);
-    let cost = Cost { bytes: if rounding > 1e-10 { 4.0 } else { 8.0 } };
+    let double = rounding < 1e-10;
+    let allowed = (KERNEL_SHARE[usize::from(double)] * epsilon).powi(2);
+    let allowed_w = W_SHARE[usize::from(double)] * epsilon;
+    let cost = Cost { bytes: if double { 8.0 } else { 4.0 } };
+    let steepest = |[share, least]: [f64; 2]| (share * epsilon / rounding).max(least);
+    let (steepest_uv, steepest_w) = (steepest(STEEPEST_UV), steepest(STEEPEST_W));
+    let steep: Vec<f64> = SHAPES.iter().map(steepness).collect();
+    let shapes = || SHAPES.iter().zip(&steep);
     let mut all: Vec<(f64, f64, Choice)> = Vec::new();
-    for uv in SHAPES.iter().filter(|s| 2.0 * s.error.powi(2) <= allowed) {
+    for (uv, _) in shapes().filter(|(s, steep)| 2.0 * s.error.powi(2) <= allowed && **steep <= steepest_uv) {
         let nu = good_size(geometry.nx as f64 * uv.oversampling);
         let nv = good_size(geometry.ny as f64 * uv.oversampling);
         let plane = cost.plane(geometry, nu, nv);
@@ -109,7 +125,8 @@ pub(super) fn choose(
             all.push((plane + cost.visibility(uv.support, 1, 1.0) * count as f64, 2.0 * uv.error.powi(2), choice));
             continue;
         }
-        for w in SHAPES.iter().filter(|s| 2.0 * uv.error.powi(2) + s.error.powi(2) <= allowed) {
+        let fits = |s: &Shape| s.error <= allowed_w && 2.0 * uv.error.powi(2) + s.error.powi(2) <= allowed;
+        for (w, _) in shapes().filter(|(s, steep)| fits(s) && **steep <= steepest_w) {
             let w_step = 0.5 / (w.oversampling * depth);
             let planes = planes_held(extent, w.support, w_step);
             let visits = cost.visits(w.support, planes, nu * nv);
@@ -125,6 +142,15 @@ pub(super) fn choose(
             .found(format!("epsilon = {epsilon:e}"))
             .expected("1e-12 or more")
     })
+}
+
+/// How much larger the grid correction of `shape` is at the edge of the image than in its middle: the transform of
+/// exp(b sqrt(1 - z^2)) is close to sinh(s)/s, s^2 = b^2 - (pi support x)^2 (Barnett et al. 2019, eq. 4.3).
+fn steepness(shape: &Shape) -> f64 {
+    let b = shape.beta * shape.support as f64;
+    let edge = std::f64::consts::PI * shape.support as f64 * 0.5 / shape.oversampling;
+    let transform = |s2: f64| if s2 > 0.0 { s2.sqrt().sinh() / s2.sqrt() } else { 1.0 };
+    transform(b * b) / transform(b * b - edge * edge)
 }
 
 /// Bytes of the planes that are worked on together, for 4-byte numbers; twice that for 8-byte ones.
@@ -146,7 +172,7 @@ impl Cost {
     /// One plane: FFTs of the image's rows and of all columns, and the w screen.
     fn plane(&self, geometry: &ImageGeometry, nu: usize, nv: usize) -> f64 {
         let (nx, ny, nu, nv) = (geometry.nx as f64, geometry.ny as f64, nu as f64, nv as f64);
-        self.bytes / 4.0 * (2.0 * nu * (ny + nv) + 2.0 * nx * ny)
+        self.bytes / 4.0 * (1.3 * nu * (ny + nv) + 1.3 * nx * ny)
     }
 
     /// How often a visibility is met.

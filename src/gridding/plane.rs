@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Image rows transformed together: 128 bytes of a grid row in single precision.
 const PANEL: usize = 16;
 
+/// Grid rows copied together: 64 bytes of a line in single precision.
+const ROWS: usize = 8;
+
 /// FFTs of one call.
 pub(super) struct PlaneFft<'a, T: Real> {
     plan: &'a Plan<T>,
@@ -70,6 +73,77 @@ impl<'a, T: Real> PlaneFft<'a, T> {
         part(half, ny, 0).chain(part(0, half, nv - half)).collect()
     }
 
+    /// Copies columns `v0..v0 + count` of `grid` to the lines of a panel, zero where a row is not occupied.
+    fn gather_panel(
+        &self,
+        lines: &mut [Complex<T>],
+        grid: &[Complex<T>],
+        occupied: &[bool],
+        (v0, count): (usize, usize),
+    ) {
+        let (nu, stride, length) = (self.layout.nu, self.layout.stride, self.line_stride());
+        let zero = [T::ZERO_C; PANEL];
+        let row = |u: usize| if occupied[u] { &grid[u * stride + v0..][..count] } else { &zero[..count] };
+        let mut u = 0;
+        while u < nu {
+            if count == PANEL && u + ROWS <= nu {
+                // whole cache lines on both sides
+                let mut rows = [&zero; ROWS];
+                for (j, place) in rows.iter_mut().enumerate() {
+                    prefetch(grid, (u + j + AHEAD) * stride + v0);
+                    if let Ok(row) = row(u + j).try_into() {
+                        *place = row;
+                    }
+                }
+                for k in 0..PANEL {
+                    let to = &mut lines[k * length + u..][..ROWS];
+                    for j in 0..ROWS {
+                        to[j] = rows[j][k];
+                    }
+                }
+                u += ROWS;
+            } else {
+                row(u).iter().enumerate().for_each(|(k, from)| lines[k * length + u] = *from);
+                u += 1;
+            }
+        }
+    }
+
+    /// Copies the lines of a panel to columns `v0..v0 + count` of the occupied rows of `grid`.
+    ///
+    /// # Safety
+    /// Nobody else uses these columns.
+    unsafe fn scatter_panel(
+        &self,
+        lines: &[Complex<T>],
+        grid: &Shared<Complex<T>>,
+        occupied: &[bool],
+        (v0, count): (usize, usize),
+    ) {
+        let (nu, stride, length) = (self.layout.nu, self.layout.stride, self.line_stride());
+        let mut u = 0;
+        while u < nu {
+            let rows = if count == PANEL && u + ROWS <= nu { ROWS } else { 1 };
+            let mut block = [[T::ZERO_C; PANEL]; ROWS];
+            if rows == ROWS {
+                for k in 0..PANEL {
+                    let from = &lines[k * length + u..][..ROWS];
+                    for j in 0..ROWS {
+                        block[j][k] = from[j];
+                    }
+                }
+            } else {
+                (0..count).for_each(|k| block[0][k] = lines[k * length + u]);
+            }
+            for j in (0..rows).filter(|j| occupied[u + j]) {
+                // SAFETY: the caller's promise
+                let to = unsafe { grid.slice((u + j) * stride + v0, count) };
+                to.copy_from_slice(&block[j][..count]);
+            }
+            u += rows;
+        }
+    }
+
     /// Fills the occupied rows of `grid` from `image` (corrected) on the plane at `w`.
     pub fn load_image(&self, image: &Array2<T>, grid: &mut [Complex<T>], occupied: &[bool], w: f64) {
         let (g, n_shift) = (self.plan.geometry, self.plan.choice.n_shift);
@@ -91,13 +165,8 @@ impl<'a, T: Real> PlaneFft<'a, T> {
                     spread_line(line, pixels, &work.screen);
                     self.along_u.process_with_scratch(line, &mut work.scratch);
                 }
-                for u in (0..nu).filter(|u| occupied[*u]) {
-                    // SAFETY: no other panel has these columns
-                    let to = unsafe { shared.slice(u * stride + v0, count) };
-                    for (k, to) in to.iter_mut().enumerate() {
-                        *to = work.lines[k * length + u];
-                    }
-                }
+                // SAFETY: no other panel has these columns
+                unsafe { self.scatter_panel(&work.lines, &shared, occupied, (v0, count)) };
             },
         );
         let blank = g.ny - g.ny / 2..nv - g.ny / 2;
@@ -124,16 +193,7 @@ impl<'a, T: Real> PlaneFft<'a, T> {
         self.panels().into_par_iter().for_each_init(
             || self.work(),
             |work, (y0, count, v0)| {
-                for u in 0..nu {
-                    if occupied[u] {
-                        let from = &grid[u * stride + v0..][..count];
-                        for (k, from) in from.iter().enumerate() {
-                            work.lines[k * length + u] = *from;
-                        }
-                    } else {
-                        (0..count).for_each(|k| work.lines[k * length + u] = T::ZERO_C);
-                    }
-                }
+                self.gather_panel(&mut work.lines, grid, occupied, (v0, count));
                 for (k, line) in work.lines.chunks_exact_mut(length).take(count).enumerate() {
                     let line = &mut line[..nu];
                     self.along_u.process_with_scratch(line, &mut work.scratch);
@@ -145,6 +205,25 @@ impl<'a, T: Real> PlaneFft<'a, T> {
             },
         );
     }
+}
+
+/// Rows between a prefetch and its use.
+const AHEAD: usize = 16;
+
+/// Asks for the panel's part of a row: rows are too far apart for the processor to see the pattern.
+#[inline(always)]
+fn prefetch<T: Real>(grid: &[Complex<T>], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if at + PANEL <= grid.len() {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let start = grid[at..at + PANEL].as_ptr().cast::<i8>();
+        for line in 0..size_of::<Complex<T>>() * PANEL / 64 {
+            // SAFETY: inside the grid
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(64 * line)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (grid, at);
 }
 
 /// How a plan's grids lie in memory.

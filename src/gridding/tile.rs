@@ -264,10 +264,11 @@ fn spread_generic<T: Real, const W: usize, const L: usize, const U: usize, const
                         weighted[i] = row_value[i] * weight;
                     }
                     let block = &mut buffer[image * image_len + slot + at..][..(W - 1) * row_len(W) + L];
-                    for j in 0..W {
-                        let row = &mut block[j * row_len(W)..j * row_len(W) + L];
+                    // the count is not a constant here, or the compiler makes vectors across rows, by scattering
+                    for (row, u) in block.chunks_mut(row_len(W)).zip(&u).take(plan.kernel.support) {
+                        let row = &mut row[..L];
                         for i in 0..L {
-                            row[i] = T::mul_add::<FMA>(u[j], weighted[i], row[i]);
+                            row[i] = T::mul_add::<FMA>(*u, weighted[i], row[i]);
                         }
                     }
                 }
@@ -471,4 +472,92 @@ pub(super) fn rows_for(support: usize, u: usize, u0: isize, nu: usize, mirrored:
 /// Grid row of row `k` of a buffer that starts at row `u0`.
 pub(super) fn grid_row(layout: Layout, u0: isize, k: usize, mirrored: bool) -> usize {
     layout.row(u0, k, mirrored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gridding::ImageGeometry;
+    use crate::gridding::passes::slots;
+    use crate::math::random::Stream;
+
+    fn spread_plain<T: Real, const W: usize, const L: usize, const U: usize>(
+        job: Job<T>,
+        buffer: &mut [T],
+        task: &Task,
+        vis: &[&[Complex<T>]],
+    ) {
+        spread_generic::<T, W, L, U, false>(job, buffer, task, vis);
+    }
+
+    fn interpolate_plain<T: Real, const W: usize, const L: usize, const U: usize>(
+        job: Job<T>,
+        buffer: &[T],
+        task: &Task,
+        vis: &[Shared<Complex<T>>],
+    ) {
+        interpolate_generic::<T, W, L, U, false>(job, buffer, task, vis);
+    }
+
+    /// Both loops with the processor's vectors and without, and one against the other as adjoints.
+    fn check<T: Real>(epsilon: f64, tolerance: f64) -> usize {
+        let g = ImageGeometry { nx: 60, ny: 60, dl: 2e-3, dm: -2e-3 };
+        let mut random = Stream::new(9, [0; 3]);
+        let mut one = |scale: f64| (2.0 * random.uniform() - 1.0) * scale;
+        let uvw: Vec<[f64; 3]> = (0..300).map(|_| [one(240.0), one(240.0), one(300.0)]).collect();
+        let plan = Plan::<T>::of_wavelengths(g, &uvw, epsilon).unwrap();
+        let mut complex = || Complex { re: T::of(one(1.0)), im: T::of(one(1.0)) };
+        let vis: Vec<Complex<T>> = uvw.iter().map(|_| complex()).collect();
+        let slots = slots(&plan, &(0..plan.planes));
+        let job = Job { plan: &plan, slots: &slots, images: 1 };
+        let close = |a: T, b: T| (a.wide() - b.wide()).abs() < tolerance;
+        let (mut left, mut right) = (0.0, 0.0);
+        for task in &plan.tasks(|_| true) {
+            let mut twice = [vec![T::ZERO; job.buffer_len()], vec![T::ZERO; job.buffer_len()]];
+            spread(job, &mut twice[0], task, &[&vis]);
+            for_width!(plan.kernel.support, spread_plain(job, &mut twice[1], task, &[&vis]));
+            assert!(twice[0].iter().zip(&twice[1]).all(|(a, b)| close(*a, *b)), "{}", plan.description());
+            let cells: Vec<T> = twice[0].iter().map(|_| complex().re).collect();
+            let mut read = [vec![T::ZERO_C; vis.len()], vec![T::ZERO_C; vis.len()]];
+            let [a, b] = &mut read;
+            interpolate(job, &cells, task, &[Shared::new(a)]);
+            for_width!(plan.kernel.support, interpolate_plain(job, &cells, task, &[Shared::new(b)]));
+            assert!(a.iter().zip(&*b).all(|(a, b)| close(a.re, b.re) && close(a.im, b.im)), "{}", plan.description());
+            left += cells.iter().zip(&twice[0]).map(|(a, b)| a.wide() * b.wide()).sum::<f64>();
+            right +=
+                a.iter().zip(&vis).map(|(a, b)| a.re.wide() * b.re.wide() + a.im.wide() * b.im.wide()).sum::<f64>();
+        }
+        assert!((left - right).abs() < 1e3 * tolerance, "{left} {right}");
+        plan.kernel.support
+    }
+
+    #[test]
+    fn both_instruction_sets_agree_and_are_adjoint() {
+        let mut supports: Vec<usize> =
+            [5e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12].iter().map(|e| check::<f64>(*e, 1e-12)).collect();
+        supports.dedup();
+        assert!(supports.len() > 4, "{supports:?}");
+        for epsilon in [1e-2, 1e-3, 1e-5] {
+            check::<f32>(epsilon, 1e-4);
+        }
+    }
+
+    #[test]
+    fn mirrored_stretches_count_down() {
+        let cells = |start: isize, mirrored: bool| {
+            let mut all = Vec::new();
+            stretches(start, 7, 5, mirrored, |offset, cell, length| {
+                assert_eq!(offset, all.len());
+                let stretch = cell..cell + length;
+                if mirrored { all.extend(stretch.rev()) } else { all.extend(stretch) }
+            });
+            all
+        };
+        for start in -6..12 {
+            let expected =
+                |sign: isize| (0..7).map(|k| (sign * (start + k)).rem_euclid(5) as usize).collect::<Vec<_>>();
+            assert_eq!(cells(start, false), expected(1));
+            assert_eq!(cells(start, true), expected(-1));
+        }
+    }
 }

@@ -131,28 +131,43 @@ fn fill<T: Real>(
             }
             continue;
         }
+        // tasks of one tile row cover the same grid rows
+        let mut stripes: Vec<(usize, &[Task])> = Vec::new();
+        let mut first = 0;
+        for stripe in wave.chunk_by(|a, b| a.u0 == b.u0) {
+            stripes.push((first, stripe));
+            first += stripe.len();
+        }
+        let sides = if job.plan.mirrored { &[false, true][..] } else { &[false][..] };
+        let mut rows: Vec<usize> = Vec::new();
+        for (_, stripe) in &stripes {
+            for mirrored in sides {
+                rows.extend((0..edge(support)).map(|k| grid_row(layout, stripe[0].u0, k, *mirrored)));
+            }
+        }
+        rows.sort_unstable();
+        rows.dedup();
         let shared = Shared::new(grids);
-        let near = |u: usize, task: &Task| {
-            [false, true].map(|mirrored| {
-                let mut near = false;
-                rows_for(support, u, task.u0, layout.nu, mirrored, |_| near = true);
-                near
-            })
-        };
-        (0..layout.nu).into_par_iter().with_min_len(4).for_each(|u| {
-            for (number, task) in wave.iter().enumerate() {
-                let near = near(u, task);
+        rows.into_par_iter().for_each(|u| {
+            for (first, stripe) in &stripes {
+                let near = [false, true].map(|mirrored| {
+                    let mut near = false;
+                    rows_for(support, u, stripe[0].u0, layout.nu, mirrored, |_| near = true);
+                    near
+                });
                 if near == [false, false] {
                     continue;
                 }
-                for (k, buffer) in parts(number) {
-                    let (start, mirrored) = grid_of(k);
-                    if near[usize::from(mirrored)] {
-                        // SAFETY: this row of every grid is this closure call's alone
-                        let row = unsafe { shared.slice(start + u * layout.stride, layout.nv) };
-                        rows_for(support, u, task.u0, layout.nu, mirrored, |k| {
-                            flush_row(support, buffer, k, row, task.v0, mirrored);
-                        });
+                for (number, task) in stripe.iter().enumerate() {
+                    for (k, buffer) in parts(first + number) {
+                        let (start, mirrored) = grid_of(k);
+                        if near[usize::from(mirrored)] {
+                            // SAFETY: this row of every grid is this closure call's alone
+                            let row = unsafe { shared.slice(start + u * layout.stride, layout.nv) };
+                            rows_for(support, u, task.u0, layout.nu, mirrored, |k| {
+                                flush_row(support, buffer, k, row, task.v0, mirrored);
+                            });
+                        }
                     }
                 }
             }

@@ -67,15 +67,15 @@ fn planes_held(extent: &Extent, support: usize, step: f64) -> f64 {
 }
 
 /// Part of epsilon that may be spent on kernels, in single and in double precision; the rest is for positions that are
-/// not spread evenly over a cell. In single precision supports 5 to 8 take the same vectors, so accuracy is cheap.
-const KERNEL_SHARE: [f64; 2] = [0.2, 0.7];
+/// not spread evenly over a cell. In single precision supports 5 to 8 take the same vectors and the FFT is most of the
+/// work, so accuracy is cheap: the common choice there is as accurate as ducc0's (docs/gridding.md).
+const KERNEL_SHARE: [f64; 2] = [0.06, 0.7];
 /// Part of epsilon that the w kernel alone may be: its error is largest where most of the image is, in the middle.
 const W_SHARE: [f64; 2] = [0.06, 0.7];
-/// Rounding errors are everywhere in the image, and the correction multiplies them where it is large. The largest
-/// corrections for u and v and for w, in units of epsilon over the rounding error, and what is allowed even so. The sum
-/// over planes cancels where the w correction is large, in the middle and in the corners of the image; there errors
-/// against the exact sum were found to be 8 rounding errors times the correction.
-const STEEPEST_UV: [f64; 2] = [0.04, 24.0];
+/// Rounding errors of the transforms are everywhere in the image, and the correction multiplies them: in a corner by
+/// those of u and of v, over the image by about a sixth of their product. How much larger the product may be at a
+/// corner than in the middle, in units of epsilon over the rounding error, and what is allowed even so; the same for w.
+const STEEPEST_UV: [f64; 2] = [0.2, 16.0];
 const STEEPEST_W: [f64; 2] = [0.005, 4.0];
 /// Part of epsilon that may be spent on ignoring w.
 const FLAT_SHARE: f64 = 0.1;
@@ -112,7 +112,7 @@ pub(super) fn choose(
     let allowed_w = W_SHARE[usize::from(double)] * epsilon;
     let cost = Cost { bytes: if double { 8.0 } else { 4.0 } };
     let steepest = |[share, least]: [f64; 2]| (share * epsilon / rounding).max(least);
-    let (steepest_uv, steepest_w) = (steepest(STEEPEST_UV), steepest(STEEPEST_W));
+    let (steepest_uv, steepest_w) = (steepest(STEEPEST_UV).sqrt(), steepest(STEEPEST_W));
     let steep: Vec<f64> = SHAPES.iter().map(steepness).collect();
     let shapes = || SHAPES.iter().zip(&steep);
     let mut all: Vec<(f64, f64, Choice)> = Vec::new();
@@ -154,7 +154,7 @@ fn steepness(shape: &Shape) -> f64 {
 }
 
 /// Bytes of the planes that are worked on together, for 4-byte numbers; twice that for 8-byte ones.
-const TOGETHER: usize = 96 << 20;
+const TOGETHER: usize = 76 << 20;
 
 /// How many of `planes` planes of `cells` cells of numbers of `bytes` bytes are held at once.
 pub(super) fn planes_together(planes: usize, cells: usize, bytes: usize) -> usize {

@@ -261,3 +261,95 @@ fn wide_field_reference_dirty_image() {
         assert!(error < epsilon, "{epsilon:e}: {error:e}");
     }
 }
+
+/// Rows times channels: the same visibilities as a list, in either precision.
+fn channels(g: &ImageGeometry, rows: usize) -> (Array2<f64>, Vec<f64>, Vec<[f64; 3]>) {
+    let freq_hz: Vec<f64> = (0..40).map(|k| 1.3e9 + 2.5e6 * f64::from(k)).collect();
+    let wavelength = 299_792_458.0 / freq_hz[39];
+    let rows = random_uvw(g, rows, 1.0, 900.0, 31);
+    let uvw_m = Array2::from_shape_fn((rows.len(), 3), |(r, k)| rows[r][k] * wavelength);
+    let list = |r: &[f64; 3], f: f64| r.map(|x| x * wavelength * (f / 299_792_458.0));
+    let uvw = rows.iter().flat_map(|r| freq_hz.iter().map(move |f| list(r, *f))).collect();
+    (uvw_m, freq_hz, uvw)
+}
+
+#[test]
+fn rows_times_channels_equal_the_list() {
+    let watch = Watch::silent();
+    for g in [WIDE, ODD] {
+        let (uvw_m, mut freq_hz, uvw) = channels(&g, 60);
+        let (image, vis) = (random_image(&g, 32), random_vis(uvw.len(), 33));
+        let list = Plan::new(g, &uvw, 1e-10).unwrap();
+        let plan = Plan::<f64>::of_channels(g, uvw_m.view(), &freq_hz, 1e-10).unwrap();
+        let error =
+            relative_error(&plan.degrid(image.view(), &watch).unwrap(), &list.degrid(image.view(), &watch).unwrap());
+        assert!(error < 1e-10, "{error:e}");
+        let back = plan.grid(&vis, &watch).unwrap();
+        let error = relative_image_error(&back, &list.grid(&vis, &watch).unwrap());
+        assert!(error < 1e-10, "{error:e}");
+        // channels in any order
+        freq_hz.swap(3, 30);
+        let shuffled = Plan::<f64>::of_channels(g, uvw_m.view(), &freq_hz, 1e-10).unwrap();
+        let got = shuffled.degrid(image.view(), &watch).unwrap();
+        let expected = plan.degrid(image.view(), &watch).unwrap();
+        let error = relative_error(&got[0..3], &expected[0..3]) + relative_error(&got[3..4], &expected[30..31]);
+        assert!(error < 1e-9, "{error:e}");
+    }
+}
+
+#[test]
+fn single_precision_is_as_accurate_as_asked() {
+    let watch = Watch::silent();
+    for g in [NARROW, WIDE, ODD, TINY] {
+        let (uvw_m, freq_hz, uvw) = channels(&g, 40);
+        let (image, vis) = (random_image(&g, 34), random_vis(uvw.len(), 35));
+        let exact = dft::degrid(g, image.view(), &uvw, &watch).unwrap();
+        let exact_image = dft::grid(g, &vis, &uvw, &watch).unwrap();
+        let image = image.mapv(|x| x as f32);
+        let vis: Vec<_> = vis.iter().map(|v| rustfft::num_complex::Complex32::new(v.re as f32, v.im as f32)).collect();
+        for epsilon in [1e-2, 1e-3, 1e-4, 1e-5] {
+            let plan = Plan::<f32>::of_channels(g, uvw_m.view(), &freq_hz, epsilon).unwrap();
+            let got: Vec<Complex64> = plan
+                .degrid(image.view(), &watch)
+                .unwrap()
+                .iter()
+                .map(|v| Complex64::new(v.re.into(), v.im.into()))
+                .collect();
+            let forward = relative_error(&got, &exact);
+            let adjoint = relative_image_error(&plan.grid(&vis, &watch).unwrap().mapv(f64::from), &exact_image);
+            println!("{g:?} f32 {epsilon:e}: {forward:.1e} {adjoint:.1e}, {}", plan.description());
+            assert!(forward < epsilon && adjoint < epsilon, "{g:?} {epsilon:e}: {forward:e} {adjoint:e}");
+        }
+        let refused = Plan::<f32>::of_channels(g, uvw_m.view(), &freq_hz, 1e-7).unwrap_err().to_string();
+        assert!(refused.contains("accuracy"), "{refused}");
+    }
+}
+
+#[test]
+fn many_images_equal_one_at_a_time() {
+    let watch = Watch::silent();
+    let (uvw_m, freq_hz, uvw) = channels(&WIDE, 50);
+    let plan = Plan::<f64>::of_channels(WIDE, uvw_m.view(), &freq_hz, 1e-6).unwrap();
+    let images: Vec<_> = (0..5).map(|k| random_image(&WIDE, 40 + k)).collect();
+    let views: Vec<_> = images.iter().map(|i| i.view()).collect();
+    let vis = plan.degrid_many(&views, &watch).unwrap();
+    let slices: Vec<_> = vis.iter().map(Vec::as_slice).collect();
+    let back = plan.grid_many(&slices, &watch).unwrap();
+    for (k, image) in images.iter().enumerate() {
+        assert!(plan.degrid(image.view(), &watch).unwrap() == vis[k]);
+        assert!(plan.grid(&vis[k], &watch).unwrap() == back[k]);
+    }
+    assert_eq!(vis[0].len(), uvw.len());
+    assert!(plan.degrid_many(&[], &watch).unwrap().is_empty());
+}
+
+#[test]
+fn bad_channels_are_an_error() {
+    let (uvw_m, _, _) = channels(&ODD, 3);
+    let message = |freq: &[f64]| Plan::<f64>::of_channels(ODD, uvw_m.view(), freq, 1e-5).unwrap_err().to_string();
+    assert!(message(&[1e9, 0.0]).contains("channel 1"));
+    assert!(message(&[f64::NAN]).contains("channel 0"));
+    let turned = uvw_m.t();
+    let turned = Plan::<f64>::of_channels(ODD, turned.slice(ndarray::s![.., ..2]), &[1e9], 1e-5).unwrap_err();
+    assert!(turned.to_string().contains("three columns"));
+}

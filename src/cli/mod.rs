@@ -87,6 +87,49 @@ enum Command {
     /// Make galaxies; look into files.
     #[command(subcommand)]
     Sky(SkyWords),
+    /// Time and check the inner stages; standard output is one JSON object.
+    #[command(subcommand)]
+    Bench(BenchWords),
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchWords {
+    /// Image to visibilities and back, with errors against the exact sums.
+    Gridder {
+        /// HDF5 file of uvw[row, 3] in metres, freq[channel] in Hz and, if wanted, vis[row, channel].
+        #[arg(long, value_name = "FILE")]
+        workload: PathBuf,
+        /// Pixels along each side.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=16384))]
+        npix: u16,
+        /// Pixel size in radians.
+        #[arg(long, value_name = "RAD")]
+        pixel_rad: f64,
+        /// Relative accuracy asked for.
+        #[arg(long)]
+        epsilon: f64,
+        /// Arithmetic.
+        #[arg(long, value_enum, default_value = "f64")]
+        precision: run::bench::Precision,
+        /// Images gridded and degridded at once on the one uvw set.
+        #[arg(long, value_name = "B", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        images: u16,
+        /// Repetitions; the medians are printed.
+        #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        reps: u16,
+    },
+    /// One complex FFT of N x N.
+    Fft {
+        /// Cells along each side.
+        #[arg(long, value_name = "N", default_value_t = 4096, value_parser = clap::value_parser!(u16).range(8..=16384))]
+        npix: u16,
+        /// Arithmetic.
+        #[arg(long, value_enum, default_value = "f64")]
+        precision: run::bench::Precision,
+        /// Repetitions; the medians are printed.
+        #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+        reps: u16,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -356,7 +399,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Image(words) => Some(beside(&words.out)),
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(beside),
         Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
-        Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) => None,
+        Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) | Command::Bench(_) => None,
     }
 }
 
@@ -396,6 +439,21 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
         }
         Command::Sky(SkyWords::Galaxies { count, seed, out }) => run::sky::galaxies(count, seed, &out, console),
         Command::Sky(SkyWords::Info { file }) => run::sky::info(&file),
+        Command::Bench(BenchWords::Gridder { workload, npix, pixel_rad, epsilon, precision, images, reps }) => {
+            let request = run::bench::GridderRequest {
+                workload,
+                npix: usize::from(npix),
+                pixel_rad,
+                epsilon,
+                precision,
+                images: usize::from(images),
+                reps: usize::from(reps),
+            };
+            run::bench::gridder(&request, console)
+        }
+        Command::Bench(BenchWords::Fft { npix, precision, reps }) => {
+            run::bench::fft(usize::from(npix), precision, usize::from(reps))
+        }
     }
 }
 

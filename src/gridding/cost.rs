@@ -1,5 +1,5 @@
-use super::ImageGeometry;
-use super::choice::{Extent, choose, plane_cost, touch_cost};
+use super::choice::{Extent, choose, planes_together};
+use super::{ImageGeometry, Real, SINGLE_EPSILON};
 use crate::error::Result;
 
 /// What [`degrid`](super::degrid) or [`grid`](super::grid) needs, by the model that chooses their kernels.
@@ -12,28 +12,30 @@ pub struct Cost {
 }
 
 /// Nanoseconds of one core to sort one visibility into a plan.
-const SORT_NS: f64 = 150.0;
+const SORT_NS: f64 = 60.0;
 
 /// Estimates one call for visibilities at `uvw` (wavelengths).
 ///
 /// # Errors
 /// A bad geometry, `epsilon` out of reach.
 pub fn cost(geometry: ImageGeometry, uvw: &[[f64; 3]], epsilon: f64) -> Result<Cost> {
+    if epsilon >= SINGLE_EPSILON {
+        cost_of::<f32>(geometry, uvw, epsilon)
+    } else {
+        cost_of::<f64>(geometry, uvw, epsilon)
+    }
+}
+
+fn cost_of<T: Real>(geometry: ImageGeometry, uvw: &[[f64; 3]], epsilon: f64) -> Result<Cost> {
     geometry.validate()?;
     if uvw.is_empty() {
         return Ok(Cost { cpu_s: 0.0, bytes: 0.0 });
     }
-    let extent = Extent::of(uvw);
-    let choice = choose(&geometry, uvw.len(), &extent, epsilon)?;
-    let (planes, touched) = match &choice.w {
-        Some(w) => (((extent.w_max - extent.w_min) / choice.w_step).floor() + w.support as f64, w.support as f64),
-        None => (1.0, 1.0),
-    };
-    let (count, nu, nv) = (uvw.len() as f64, choice.nu as f64, choice.nv as f64);
-    let ns = planes * plane_cost(&geometry, choice.nu, choice.nv)
-        + count * (touched * touch_cost(choice.uv.support) + SORT_NS);
-    // grid, rows between the two FFTs, the corrected image; positions, keys and order of the visibilities
-    let bytes =
-        16.0 * nu * nv + 16.0 * nu * geometry.ny as f64 + 8.0 * (geometry.nx * geometry.ny) as f64 + 76.0 * count;
-    Ok(Cost { cpu_s: 1e-9 * ns, bytes })
+    let extent = Extent::of(uvw, &[1.0]);
+    let choice = choose(&geometry, uvw.len(), &extent, epsilon, T::ROUNDING)?;
+    let (count, cells, number) = (uvw.len() as f64, choice.nu * choice.nv, size_of::<T>());
+    let together = planes_together(choice.planes(&extent), cells, number);
+    // grids of a pass, the corrected image; coordinates, and the runs while they are sorted
+    let bytes = number as f64 * (2.0 * (together * cells) as f64 + (geometry.nx * geometry.ny) as f64) + 56.0 * count;
+    Ok(Cost { cpu_s: 1e-9 * (choice.cpu_ns + SORT_NS * count), bytes })
 }

@@ -1,65 +1,89 @@
-//! Image -> visibilities, plane by plane.
+//! Image -> visibilities, pass by pass.
 
-use super::plan::{Plan, Task};
-use super::plane::{PlaneFft, corrected};
-use super::tile::{PlaneKernel, buffer_len, interpolate, load};
+use super::passes::{Passes, slots, touches};
+use super::plan::Plan;
+use super::plane::{PlaneFft, correct};
+use super::real::Real;
+use super::shared::{Shared, zeroes};
+use super::tile::{Job, interpolate, load, plane_len};
 use super::validate_image;
 use crate::error::{Error, Result, Watch};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 use rustfft::FftDirection;
-use rustfft::num_complex::Complex64;
+use rustfft::num_complex::Complex;
 
-impl Plan {
-    /// Visibilities of `image` (shape [y, x]) at the plan's uvw, in the caller's order.
+impl<T: Real> Plan<T> {
+    /// Visibilities of `image` (shape [y, x]) at the plan's uvw, in the caller's order ([row, channel], channels
+    /// fastest).
     ///
     /// # Errors
     /// An image of another shape or with values that are not finite; an interrupt, looked for once a plane.
-    pub fn degrid(&self, image: ArrayView2<f64>, watch: &Watch) -> Result<Vec<Complex64>> {
-        validate_image(&self.geometry, &image)?;
-        if let Some(((y, x), value)) = image.indexed_iter().find(|(_, v)| !v.is_finite()) {
-            return Err(Error::input("the image holds a value that is not a finite number")
-                .found(value)
-                .place(format!("pixel x = {x}, y = {y}")));
-        }
-        let mut sorted = vec![Complex64::ZERO; self.len()];
-        if self.is_empty() {
-            return Ok(sorted);
-        }
-        let image = corrected(self, image);
-        let mut fft = PlaneFft::new(self, FftDirection::Inverse);
-        for plane in 0..self.planes {
-            watch.check()?;
-            let tasks = self.tasks(plane);
-            if tasks.is_empty() {
-                continue;
-            }
-            fft.occupy(&tasks);
-            fft.load_image(&image, self.plane_w(plane));
-            let kernel = PlaneKernel { uv: &self.kernel, w: self.w_kernel.as_ref().map(|k| (k, plane)) };
-            let grid = &fft.grid;
-            split(&mut sorted, &tasks).into_par_iter().zip(&tasks).for_each_init(
-                || vec![0.0; buffer_len(self.kernel.support)],
-                |buffer, (vis, task)| {
-                    load(self.kernel.support, buffer, grid, self.choice.nv, task.u0, task.v0);
-                    interpolate(kernel, buffer, &self.position[task.start..task.end], vis);
-                },
-            );
-        }
-        Ok(self.scatter(&sorted))
+    pub fn degrid(&self, image: ArrayView2<T>, watch: &Watch) -> Result<Vec<Complex<T>>> {
+        Ok(self.degrid_many(&[image], watch)?.pop().unwrap_or_default())
     }
-}
 
-/// The part of `sorted` that each task owns (tasks ascend and do not overlap).
-fn split<'a>(sorted: &'a mut [Complex64], tasks: &[Task]) -> Vec<&'a mut [Complex64]> {
-    let mut rest = sorted;
-    let mut taken = 0;
-    let mut parts = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        let (part, tail) = rest.split_at_mut(task.end - taken);
-        parts.push(&mut part[task.start - taken..]);
-        taken = task.end;
-        rest = tail;
+    /// [`Plan::degrid`] of several images: positions and kernels are computed once for a few of them together.
+    ///
+    /// # Errors
+    /// As [`Plan::degrid`].
+    pub fn degrid_many(&self, images: &[ArrayView2<T>], watch: &Watch) -> Result<Vec<Vec<Complex<T>>>> {
+        for image in images {
+            validate_image(&self.geometry, image)?;
+            if let Some(((y, x), value)) = image.indexed_iter().find(|(_, v)| !v.finite()) {
+                return Err(Error::input("the image holds a value that is not a finite number")
+                    .found(value)
+                    .place(format!("pixel x = {x}, y = {y}")));
+            }
+        }
+        let mut out: Vec<Vec<Complex<T>>> = images.iter().map(|_| zeroes(self.len())).collect();
+        if self.is_empty() || images.is_empty() {
+            return Ok(out);
+        }
+        let fft = PlaneFft::new(self, FftDirection::Inverse);
+        let occupied = self.occupied();
+        let passes = Passes::new(self, images.len());
+        let mut grids = zeroes(passes.images * passes.planes() * passes.cells);
+        for (images, out) in images.chunks(passes.images).zip(out.chunks_mut(passes.images)) {
+            let corrected: Vec<Array2<T>> = images
+                .iter()
+                .map(|image| {
+                    let mut image = image.as_standard_layout().into_owned();
+                    correct(self, &mut image);
+                    image
+                })
+                .collect();
+            let out: Vec<Shared<Complex<T>>> = out.iter_mut().map(|o| Shared::new(o)).collect();
+            for planes in passes.ranges(self.planes) {
+                for (image, grids) in corrected.iter().zip(grids.chunks_mut(passes.planes() * passes.cells)) {
+                    for (plane, grid) in planes.clone().zip(grids.chunks_exact_mut(passes.cells)) {
+                        watch.check()?;
+                        if occupied[plane].contains(&true) {
+                            let w = self.axes.plane_w(plane);
+                            self.transforming(|| fft.load_image(image, grid, &occupied[plane], w));
+                        }
+                    }
+                }
+                let slots = slots(self, &planes);
+                let job = Job { plan: self, slots: &slots, images: images.len() };
+                let support = self.kernel.support;
+                let tasks = self.tasks(|first| touches(self, &slots, first));
+                tasks.par_iter().for_each_init(
+                    || vec![T::ZERO; job.buffer_len()],
+                    |buffer, task| {
+                        let touched = job.touched(task);
+                        for (k, buffer) in buffer.chunks_exact_mut(plane_len(support)).enumerate() {
+                            let (image, slot) = (k / slots.len(), slots[k % slots.len()]);
+                            if touched[k % slots.len()] {
+                                let grid = &grids[(image * passes.planes() + slot.grid) * passes.cells..];
+                                load(support, buffer, grid, fft.layout, (task.u0, task.v0), slot.mirrored);
+                            }
+                        }
+                        interpolate(job, buffer, task, &out);
+                    },
+                );
+            }
+        }
+        Ok(out)
     }
-    parts
 }

@@ -1,7 +1,7 @@
 //! The gridding kernel as it is evaluated (piecewise polynomials) and its Fourier transform (the grid correction).
 
+use super::real::Real;
 use super::shapes::Shape;
-use super::turns::mul_add;
 use crate::math::quadrature::gauss_legendre;
 use std::f64::consts::PI;
 
@@ -13,7 +13,8 @@ const CORRECTION_TERMS: usize = 24;
 /// Values of the kernel on the `support` grid cells about a point.
 ///
 /// The polynomials, not the exponential, are the kernel: the correction is computed from them, so their small
-/// misfit only enters through the aliasing, where the tests see it.
+/// misfit only enters through the aliasing, where the tests see it. They have as many terms as leave that misfit
+/// well below the shape's own error.
 #[derive(Debug, Clone)]
 pub(super) struct Kernel {
     /// Width in grid cells.
@@ -23,6 +24,9 @@ pub(super) struct Kernel {
     /// 1/FT of the kernel.
     pub correction: Correction,
 }
+
+/// Part of a shape's error that its polynomials may add.
+const MISFIT: f64 = 0.1;
 
 impl Kernel {
     /// The kernel of `shape`, its correction good for |x| <= 1/(2 oversampling).
@@ -34,41 +38,67 @@ impl Kernel {
             let inner = (1.0 - z * z).max(0.0).powf(shape.exponent);
             (shape.beta * support as f64 * (inner - 1.0)).exp()
         };
-        let terms = support + 4;
+        let most = support + 4;
+        let series: Vec<Vec<f64>> =
+            (0..support).map(|i| chebyshev_series(most, |t| value(i as f64 - half + 0.5 * (t + 1.0)))).collect();
+        let limit = 0.5 / shape.oversampling;
+        let full = Kernel::of_series(support, &series, most, limit);
+        // the transform at the edge of the image is what errors are relative to
+        let allowed = MISFIT * shape.error / full.correction.at(limit).abs();
+        let misfit = |terms: usize| -> f64 {
+            let tail = |s: &Vec<f64>| s[terms..].iter().map(|c| c * c).sum::<f64>();
+            (0.5 * series.iter().map(tail).sum::<f64>()).sqrt()
+        };
+        match (4..most).find(|terms| misfit(*terms) < allowed) {
+            Some(terms) => Kernel::of_series(support, &series, terms, limit),
+            None => full,
+        }
+    }
+
+    fn of_series(support: usize, series: &[Vec<f64>], terms: usize, limit: f64) -> Kernel {
         let mut coefficients = vec![[0.0; MAX_SUPPORT]; terms];
-        for i in 0..support {
-            let powers = fit_polynomial(terms, |t| value(i as f64 - half + 0.5 * (t + 1.0)));
-            for (k, c) in powers.iter().enumerate() {
+        for (i, series) in series.iter().enumerate() {
+            for (k, c) in powers(&series[..terms]).iter().enumerate() {
                 coefficients[terms - 1 - k][i] = *c;
             }
         }
-        let correction = Correction::new(support, &coefficients, 0.5 / shape.oversampling);
+        let correction = Correction::new(support, &coefficients, limit);
         Kernel { support, coefficients, correction }
-    }
-
-    /// The kernel on all cells, at local coordinate `t` in [-1, 1] (cell i lies at distance i - support/2 + (t+1)/2).
-    #[inline(always)]
-    pub fn evaluate<const FMA: bool, const W: usize>(&self, t: f64) -> [f64; MAX_SUPPORT] {
-        let lanes = W.next_multiple_of(4);
-        let mut sum = [0.0; MAX_SUPPORT];
-        for row in &self.coefficients {
-            for i in 0..lanes {
-                sum[i] = mul_add::<FMA>(sum[i], t, row[i]);
-            }
-        }
-        sum
-    }
-
-    /// The kernel on cell `i` alone.
-    #[inline(always)]
-    pub fn evaluate_cell<const FMA: bool>(&self, t: f64, i: usize) -> f64 {
-        self.coefficients.iter().fold(0.0, |sum, row| mul_add::<FMA>(sum, t, row[i & (MAX_SUPPORT - 1)]))
     }
 }
 
-/// Powers (lowest first) of the polynomial of `terms` terms through `f` at the Chebyshev nodes of [-1, 1].
-fn fit_polynomial(terms: usize, f: impl Fn(f64) -> f64) -> Vec<f64> {
-    let series = chebyshev_series(terms, f);
+/// A kernel's coefficients in the precision of the inner loops, for whole vectors.
+#[derive(Debug, Clone)]
+pub(super) struct Table<T> {
+    /// As [`Kernel::coefficients`].
+    pub single: Vec<[T; MAX_SUPPORT]>,
+    /// Each coefficient twice, for the two parts of complex cells.
+    pub twice: Vec<[T; 2 * MAX_SUPPORT]>,
+}
+
+impl<T: Real> Table<T> {
+    pub fn new(kernel: &Kernel) -> Table<T> {
+        let single = kernel.coefficients.iter().map(|row| row.map(T::of)).collect();
+        let twice = kernel.coefficients.iter().map(|row| std::array::from_fn(|i| T::of(row[i / 2]))).collect();
+        Table { single, twice }
+    }
+}
+
+/// Polynomials of the first N columns of `rows` (N <= M), highest power first, at `t`.
+#[inline(always)]
+pub(super) fn evaluate<T: Real, const FMA: bool, const M: usize, const N: usize>(rows: &[[T; M]], t: T) -> [T; N] {
+    let mut sum = [T::ZERO; N];
+    for row in rows {
+        for i in 0..N {
+            sum[i] = T::mul_add::<FMA>(sum[i], t, row[i]);
+        }
+    }
+    sum
+}
+
+/// Powers (lowest first) of a Chebyshev series.
+fn powers(series: &[f64]) -> Vec<f64> {
+    let terms = series.len();
     // sum c_k T_k -> powers, T_k by its recurrence
     let mut powers = vec![0.0; terms];
     let (mut before, mut this) = (vec![0.0; terms], vec![0.0; terms]);
@@ -120,7 +150,10 @@ impl Correction {
             }
         }
         let transform = |x: f64| samples.iter().map(|(d, v)| v * (2.0 * PI * x * d).cos()).sum::<f64>();
-        let series = chebyshev_series(CORRECTION_TERMS, |y| 1.0 / transform(limit * (0.5 * (y + 1.0)).sqrt()));
+        let mut series = chebyshev_series(CORRECTION_TERMS, |y| 1.0 / transform(limit * (0.5 * (y + 1.0)).sqrt()));
+        while series.len() > 2 && series.last().is_some_and(|c| c.abs() < 1e-17 * series[0].abs()) {
+            series.pop();
+        }
         Correction { limit, series }
     }
 
@@ -128,6 +161,7 @@ impl Correction {
     pub const BLOCK: usize = 8;
 
     /// Replaces every x, |x| <= limit, by the correction there.
+    #[inline(always)]
     pub fn of_block(&self, x: &mut [f64; Correction::BLOCK]) {
         let y = x.map(|x| 2.0 * (x / self.limit).powi(2) - 1.0);
         let (mut b1, mut b2) = ([0.0; Correction::BLOCK], [0.0; Correction::BLOCK]);
@@ -163,7 +197,7 @@ mod tests {
             let correction = kernel.correction.at(x);
             let mut sum = 0.0;
             for (t, w) in nodes.iter().zip(&weights) {
-                let values = kernel.evaluate::<false, 16>(*t);
+                let values = evaluate::<f64, false, 16, 16>(&kernel.coefficients, *t);
                 let (mut re, mut im) = (0.0, 0.0);
                 for i in 0..kernel.support {
                     let d = i as f64 - 0.5 * kernel.support as f64 + 0.5 * (t + 1.0);

@@ -8,7 +8,8 @@
 //! The method is improved w-stacking (Ye, Gull, Tan & Nikolic 2022, MNRAS 510, 4110; Arras et al. 2021, A&A 646, A58):
 //! one kernel spreads each visibility over grid cells in u, v and over planes of constant w; a plane is an FFT of the
 //! image times exp(2 pi i w (n-1)). The grid is periodic, so visibilities beyond its Nyquist limit are exact too
-//! (pixels are points). Results do not depend on the number of threads: every sum has one fixed order.
+//! (pixels are points). The image is real, so only planes at w >= 0 are held: what a visibility owes to a plane at -w
+//! goes to the mirrored place of that at w. Results do not depend on the number of threads: every sum has one fixed order.
 //!
 //! | file | holds |
 //! |---|---|
@@ -17,10 +18,14 @@
 //! | choice | grid size, supports and planes from epsilon, by cost |
 //! | cost | estimates of time and memory |
 //! | plan | visibilities sorted by tile and plane |
+//! | passes | planes and images worked on together |
 //! | tile | inner loops between visibilities and one tile |
 //! | plane | one w plane between image and grid (FFT, w screen) |
-//! | forward, adjoint | the loops over planes |
-//! | turns | exp(2 pi i t) |
+//! | operator | either precision or the exact sum behind one face |
+//! | forward, adjoint | the loops over passes |
+//! | real | single and double precision |
+//! | turns | exp(2 pi i t); one loop for several instruction sets |
+//! | shared | large arrays, written in parts by several threads |
 
 mod adjoint;
 mod choice;
@@ -28,14 +33,21 @@ mod cost;
 pub mod dft;
 mod forward;
 mod kernel;
+mod operator;
+mod passes;
 mod plan;
 mod plane;
+mod real;
 mod shapes;
+mod shared;
 mod tile;
 mod turns;
 
 pub use cost::{Cost, cost};
+pub use operator::{Method, Operator, SINGLE_EPSILON};
 pub use plan::Plan;
+pub use plane::transform_square;
+pub use real::Real;
 
 use crate::error::{Error, Result, Watch};
 use ndarray::{Array2, ArrayView2};
@@ -107,7 +119,7 @@ fn validate_uvw(uvw: &[[f64; 3]]) -> Result<()> {
     }
 }
 
-fn validate_image(geometry: &ImageGeometry, image: &ArrayView2<f64>) -> Result<()> {
+fn validate_image<T>(geometry: &ImageGeometry, image: &ArrayView2<T>) -> Result<()> {
     if image.dim() != (geometry.ny, geometry.nx) {
         return Err(Error::input("the image does not have the shape of its geometry")
             .found(format!("{:?}", image.dim()))
@@ -136,7 +148,7 @@ pub fn degrid(
     epsilon: f64,
     watch: &Watch,
 ) -> Result<Vec<Complex64>> {
-    Plan::new(geometry, uvw, epsilon)?.degrid(image, watch)
+    Operator::new(geometry, uvw, Method::Fft { epsilon })?.degrid(image, watch)
 }
 
 /// Adjoint of [`degrid`]: `image[y,x] = sum_k Re(vis_k exp(-2 pi i (...)))`, not normalised.
@@ -150,5 +162,5 @@ pub fn grid(
     epsilon: f64,
     watch: &Watch,
 ) -> Result<Array2<f64>> {
-    Plan::new(geometry, uvw, epsilon)?.grid(vis, watch)
+    Operator::new(geometry, uvw, Method::Fft { epsilon })?.grid_one(Some(vis), &vec![1.0; vis.len()], watch)
 }

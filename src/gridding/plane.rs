@@ -1,245 +1,367 @@
 //! One w plane between image and grid: w screen, FFTs, and nothing where nothing is.
 //!
-//! The grid is stored [u][v]. The FFT along u only meets the image's rows, the one along v only columns of occupied
-//! tiles; both work on contiguous lines, gathered from the other layout a panel at a time.
+//! The grid is stored [u][v]. The FFT along u only meets the image's rows, the one along v only rows of occupied
+//! tiles; a panel of image rows is transformed in the cache and written to (read from) the grid as whole cache lines.
 
 use super::kernel::Correction;
-use super::plan::{Plan, Task};
-use super::tile::edge;
-use super::turns::{cis, fraction, has_fma};
+use super::plan::Plan;
+use super::real::Real;
+use super::shared::Shared;
+use super::tile::Layout;
+use super::turns::{fraction, with_vectors};
 use super::{ImageGeometry, n_minus_1};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use rayon::prelude::*;
-use rustfft::num_complex::Complex64;
+use rustfft::num_complex::Complex;
 use rustfft::{Fft, FftDirection, FftPlanner};
 use std::sync::Arc;
 
-/// Lines transformed together: 128 bytes of every line they are gathered from.
-const PANEL: usize = 8;
+/// Image rows transformed together: 128 bytes of a grid row in single precision.
+const PANEL: usize = 16;
 
-/// FFTs, work arrays and the per-image factors of one call.
-pub(super) struct PlaneFft<'a> {
-    plan: &'a Plan,
-    along_u: Arc<dyn Fft<f64>>,
-    along_v: Arc<dyn Fft<f64>>,
-    /// Image rows after the FFT along u, [y][u]; only used towards the grid.
-    rows: Vec<Complex64>,
-    row_stride: usize,
-    /// The plane, [u][v].
-    pub grid: Vec<Complex64>,
-    /// Which u rows of the grid belong to an occupied tile.
-    occupied: Vec<bool>,
+/// Grid rows copied together: 64 bytes of a line in single precision.
+const ROWS: usize = 8;
+
+/// FFTs of one call.
+pub(super) struct PlaneFft<'a, T: Real> {
+    plan: &'a Plan<T>,
+    along_u: Arc<dyn Fft<T>>,
+    along_v: Arc<dyn Fft<T>>,
+    pub layout: Layout,
 }
 
-impl<'a> PlaneFft<'a> {
-    /// Work arrays for planes of `plan`, transforming in `direction` (inverse: image to grid).
-    pub fn new(plan: &'a Plan, direction: FftDirection) -> PlaneFft<'a> {
-        let (nu, nv) = (plan.choice.nu, plan.choice.nv);
+/// One thread's work space.
+struct Work<T: Real> {
+    lines: Vec<Complex<T>>,
+    scratch: Vec<Complex<T>>,
+    screen: Vec<Complex<T>>,
+}
+
+impl<'a, T: Real> PlaneFft<'a, T> {
+    /// For planes of `plan`, transforming in `direction` (inverse: image to grid).
+    pub fn new(plan: &'a Plan<T>, direction: FftDirection) -> PlaneFft<'a, T> {
         let mut planner = FftPlanner::new();
-        // lines a power of two apart would share cache sets
-        let row_stride = nu + PANEL;
-        let rows = match direction {
-            FftDirection::Inverse => vec![Complex64::ZERO; plan.geometry.ny * row_stride],
-            FftDirection::Forward => Vec::new(),
-        };
         PlaneFft {
             plan,
-            along_u: planner.plan_fft(nu, direction),
-            along_v: planner.plan_fft(nv, direction),
-            rows,
-            row_stride,
-            grid: vec![Complex64::ZERO; nu * nv],
-            occupied: vec![false; nu],
+            along_u: planner.plan_fft(plan.choice.nu, direction),
+            along_v: planner.plan_fft(plan.choice.nv, direction),
+            layout: layout(plan),
         }
     }
 
-    /// Marks the rows that the tiles of `tasks` cover; the others are skipped by both directions.
-    pub fn occupy(&mut self, tasks: &[Task]) {
-        self.occupied.fill(false);
-        let nu = self.occupied.len();
-        let mut last = None;
-        for task in tasks.iter().filter(|t| last.replace(t.u0) != Some(t.u0)) {
-            for k in 0..edge(self.plan.kernel.support).min(nu) {
-                self.occupied[(task.u0 + k as isize).rem_euclid(nu as isize) as usize] = true;
+    fn work(&self) -> Work<T> {
+        let scratch = self.along_u.get_inplace_scratch_len().max(self.along_v.get_inplace_scratch_len());
+        Work {
+            lines: vec![T::ZERO_C; PANEL * self.line_stride()],
+            scratch: vec![T::ZERO_C; scratch],
+            screen: vec![T::ZERO_C; self.plan.geometry.nx / 2 + 1],
+        }
+    }
+
+    /// Lines a power of two apart would share cache sets.
+    fn line_stride(&self) -> usize {
+        self.layout.nu + 8
+    }
+
+    /// First image row, number of rows and first grid column of each panel; columns of a panel are neighbours.
+    fn panels(&self) -> Vec<(usize, usize, usize)> {
+        let (ny, nv) = (self.plan.geometry.ny, self.layout.nv);
+        let half = ny / 2;
+        let part = |start: usize, end: usize, v: usize| {
+            (start..end).step_by(PANEL).map(move |y| (y, PANEL.min(end - y), v + y - start))
+        };
+        part(half, ny, 0).chain(part(0, half, nv - half)).collect()
+    }
+
+    /// Copies columns `v0..v0 + count` of `grid` to the lines of a panel, zero where a row is not occupied.
+    fn gather_panel(
+        &self,
+        lines: &mut [Complex<T>],
+        grid: &[Complex<T>],
+        occupied: &[bool],
+        (v0, count): (usize, usize),
+    ) {
+        let (nu, stride, length) = (self.layout.nu, self.layout.stride, self.line_stride());
+        let zero = [T::ZERO_C; PANEL];
+        let row = |u: usize| if occupied[u] { &grid[u * stride + v0..][..count] } else { &zero[..count] };
+        let mut u = 0;
+        while u < nu {
+            if count == PANEL && u + ROWS <= nu {
+                // whole cache lines on both sides
+                let mut rows = [&zero; ROWS];
+                for (j, place) in rows.iter_mut().enumerate() {
+                    prefetch(grid, (u + j + AHEAD) * stride + v0);
+                    if let Ok(row) = row(u + j).try_into() {
+                        *place = row;
+                    }
+                }
+                for k in 0..PANEL {
+                    let to = &mut lines[k * length + u..][..ROWS];
+                    for j in 0..ROWS {
+                        to[j] = rows[j][k];
+                    }
+                }
+                u += ROWS;
+            } else {
+                row(u).iter().enumerate().for_each(|(k, from)| lines[k * length + u] = *from);
+                u += 1;
             }
         }
     }
 
-    /// Zeroes the occupied rows of the grid.
-    pub fn clear(&mut self) {
-        let occupied = &self.occupied;
-        self.grid.par_chunks_mut(self.plan.choice.nv).enumerate().filter(|(u, _)| occupied[*u]).for_each(|(_, row)| {
-            row.fill(Complex64::ZERO);
-        });
-    }
-
-    /// Fills the grid's occupied rows from `image` (corrected) on the plane at `w`.
-    pub fn load_image(&mut self, image: &Array2<f64>, w: f64) {
-        let (g, nu, nv) = (self.plan.geometry, self.plan.choice.nu, self.plan.choice.nv);
-        let (along_u, along_v, n_shift) = (&self.along_u, &self.along_v, self.plan.choice.n_shift);
-        self.rows.par_chunks_mut(self.row_stride).enumerate().for_each_init(
-            || (vec![Complex64::ZERO; along_u.get_inplace_scratch_len()], Screen::new(&g, n_shift)),
-            |(scratch, screen), (y, row)| {
-                row.fill(Complex64::ZERO);
-                let pixels = image.row(y);
-                if pixels.iter().all(|p| *p == 0.0) {
-                    return;
-                }
-                screen.set_row(y, w);
-                for (x, value) in pixels.iter().enumerate() {
-                    row[wrapped(x, g.nx, nu)] += screen.at(x) * *value;
-                }
-                along_u.process_with_scratch(&mut row[..nu], scratch);
-            },
-        );
-        let (rows, stride, occupied) = (&self.rows, self.row_stride, &self.occupied);
-        self.grid.par_chunks_mut(PANEL * nv).enumerate().for_each_init(
-            || vec![Complex64::ZERO; along_v.get_inplace_scratch_len()],
-            |scratch, (panel, block)| {
-                let u0 = panel * PANEL;
-                let lines = block.len() / nv;
-                if !occupied[u0..u0 + lines].contains(&true) {
-                    return;
-                }
-                block.fill(Complex64::ZERO);
-                for y in 0..g.ny {
-                    let v = wrapped(y, g.ny, nv);
-                    let source = &rows[y * stride + u0..][..lines];
-                    for (k, value) in source.iter().enumerate() {
-                        block[k * nv + v] += value;
+    /// Copies the lines of a panel to columns `v0..v0 + count` of the occupied rows of `grid`.
+    ///
+    /// # Safety
+    /// Nobody else uses these columns.
+    unsafe fn scatter_panel(
+        &self,
+        lines: &[Complex<T>],
+        grid: &Shared<Complex<T>>,
+        occupied: &[bool],
+        (v0, count): (usize, usize),
+    ) {
+        let (nu, stride, length) = (self.layout.nu, self.layout.stride, self.line_stride());
+        let mut u = 0;
+        while u < nu {
+            let rows = if count == PANEL && u + ROWS <= nu { ROWS } else { 1 };
+            let mut block = [[T::ZERO_C; PANEL]; ROWS];
+            if rows == ROWS {
+                for k in 0..PANEL {
+                    let from = &lines[k * length + u..][..ROWS];
+                    for j in 0..ROWS {
+                        block[j][k] = from[j];
                     }
                 }
-                for (line, _) in block.chunks_exact_mut(nv).zip(&occupied[u0..]).filter(|(_, o)| **o) {
-                    along_v.process_with_scratch(line, scratch);
-                }
-            },
-        );
-    }
-
-    /// Adds the image of the grid's occupied rows, a plane at `w`, to `image` (to be corrected at the end).
-    pub fn add_image(&mut self, image: &mut Array2<f64>, w: f64) {
-        let (g, nu, nv) = (self.plan.geometry, self.plan.choice.nu, self.plan.choice.nv);
-        let (along_u, along_v, n_shift) = (&self.along_u, &self.along_v, self.plan.choice.n_shift);
-        let occupied = &self.occupied;
-        self.grid.par_chunks_mut(nv).enumerate().filter(|(u, _)| occupied[*u]).for_each_init(
-            || vec![Complex64::ZERO; along_v.get_inplace_scratch_len()],
-            |scratch, (_, row)| along_v.process_with_scratch(row, scratch),
-        );
-        let grid = &self.grid;
-        let pixels = image.as_slice_mut().unwrap_or_default();
-        pixels.par_chunks_mut(PANEL * g.nx).enumerate().for_each_init(
-            || {
-                let scratch = vec![Complex64::ZERO; along_u.get_inplace_scratch_len()];
-                (vec![Complex64::ZERO; PANEL * nu], scratch, Screen::new(&g, n_shift))
-            },
-            |(block, scratch, screen), (panel, out)| {
-                let y0 = panel * PANEL;
-                let lines = out.len() / g.nx;
-                let v: [usize; PANEL] = std::array::from_fn(|k| wrapped((y0 + k).min(g.ny - 1), g.ny, nv));
-                for (u, row) in grid.chunks_exact(nv).enumerate() {
-                    for k in 0..lines {
-                        block[k * nu + u] = if occupied[u] { row[v[k]] } else { Complex64::ZERO };
-                    }
-                }
-                for (k, (line, out)) in block.chunks_exact_mut(nu).zip(out.chunks_exact_mut(g.nx)).enumerate() {
-                    along_u.process_with_scratch(line, scratch);
-                    screen.set_row(y0 + k, w);
-                    for (x, pixel) in out.iter_mut().enumerate() {
-                        let (value, screen) = (line[wrapped(x, g.nx, nu)], screen.at(x));
-                        *pixel += value.re * screen.re + value.im * screen.im;
-                    }
-                }
-            },
-        );
-    }
-}
-
-/// Cell of pixel `i` of `n` on an axis of `cells`: pixel n/2 is cell 0, the axis is periodic.
-#[inline(always)]
-fn wrapped(i: usize, n: usize, cells: usize) -> usize {
-    if i >= n / 2 { (i - n / 2) % cells } else { (cells - (n / 2 - i) % cells) % cells }
-}
-
-/// exp(2 pi i w (n - 1 - shift)) along one image row; both halves of the row share their values.
-struct Screen {
-    geometry: ImageGeometry,
-    n_shift: f64,
-    half: Vec<Complex64>,
-}
-
-impl Screen {
-    fn new(geometry: &ImageGeometry, n_shift: f64) -> Screen {
-        Screen { geometry: *geometry, n_shift, half: vec![Complex64::ONE; geometry.nx / 2 + 1] }
-    }
-
-    fn set_row(&mut self, y: usize, w: f64) {
-        if w == 0.0 {
-            return self.half.fill(Complex64::ONE);
+            } else {
+                (0..count).for_each(|k| block[0][k] = lines[k * length + u]);
+            }
+            for j in (0..rows).filter(|j| occupied[u + j]) {
+                // SAFETY: the caller's promise
+                let to = unsafe { grid.slice((u + j) * stride + v0, count) };
+                to.copy_from_slice(&block[j][..count]);
+            }
+            u += rows;
         }
-        let m2 = self.geometry.m(y).powi(2);
-        #[cfg(target_arch = "x86_64")]
-        if has_fma() {
-            // SAFETY: has_fma saw that the processor has AVX2 and FMA
-            return unsafe { screen_fma(&mut self.half, self.geometry.dl, m2, self.n_shift, w) };
-        }
-        screen_generic::<false>(&mut self.half, self.geometry.dl, m2, self.n_shift, w);
     }
 
-    #[inline(always)]
-    fn at(&self, x: usize) -> Complex64 {
-        self.half[x.abs_diff(self.geometry.nx / 2)]
+    /// Fills the occupied rows of `grid` from `image` (corrected) on the plane at `w`.
+    pub fn load_image(&self, image: &Array2<T>, grid: &mut [Complex<T>], occupied: &[bool], w: f64) {
+        let (g, n_shift) = (self.plan.geometry, self.plan.choice.n_shift);
+        let Layout { nu, nv, stride } = self.layout;
+        let shared = Shared::new(grid);
+        let length = self.line_stride();
+        self.panels().into_par_iter().for_each_init(
+            || self.work(),
+            |work, (y0, count, v0)| {
+                for (k, line) in work.lines.chunks_exact_mut(length).take(count).enumerate() {
+                    let line = &mut line[..nu];
+                    let pixels = image.row(y0 + k);
+                    let pixels = pixels.as_slice().unwrap_or_default();
+                    if pixels.iter().all(|p| *p == T::ZERO) {
+                        line.fill(T::ZERO_C);
+                        continue;
+                    }
+                    set_screen(&mut work.screen, g.dl, g.m(y0 + k).powi(2), n_shift, w);
+                    spread_line(line, pixels, &work.screen);
+                    self.along_u.process_with_scratch(line, &mut work.scratch);
+                }
+                // SAFETY: no other panel has these columns
+                unsafe { self.scatter_panel(&work.lines, &shared, occupied, (v0, count)) };
+            },
+        );
+        let blank = g.ny - g.ny / 2..nv - g.ny / 2;
+        grid.par_chunks_exact_mut(stride).enumerate().filter(|(u, _)| occupied[*u]).for_each_init(
+            || vec![T::ZERO_C; self.along_v.get_inplace_scratch_len()],
+            |scratch, (_, row)| {
+                row[blank.clone()].fill(T::ZERO_C);
+                self.along_v.process_with_scratch(&mut row[..nv], scratch);
+            },
+        );
+    }
+
+    /// Adds the image of the occupied rows of `grid`, a plane at `w`, to `image` (to be corrected at the end).
+    pub fn add_image(&self, grid: &mut [Complex<T>], occupied: &[bool], image: &mut Array2<T>, w: f64) {
+        let (g, n_shift) = (self.plan.geometry, self.plan.choice.n_shift);
+        let Layout { nu, nv, stride } = self.layout;
+        grid.par_chunks_exact_mut(stride).enumerate().filter(|(u, _)| occupied[*u]).for_each_init(
+            || vec![T::ZERO_C; self.along_v.get_inplace_scratch_len()],
+            |scratch, (_, row)| self.along_v.process_with_scratch(&mut row[..nv], scratch),
+        );
+        let grid = &*grid;
+        let pixels = Shared::new(image.as_slice_mut().unwrap_or_default());
+        let length = self.line_stride();
+        self.panels().into_par_iter().for_each_init(
+            || self.work(),
+            |work, (y0, count, v0)| {
+                self.gather_panel(&mut work.lines, grid, occupied, (v0, count));
+                for (k, line) in work.lines.chunks_exact_mut(length).take(count).enumerate() {
+                    let line = &mut line[..nu];
+                    self.along_u.process_with_scratch(line, &mut work.scratch);
+                    set_screen(&mut work.screen, g.dl, g.m(y0 + k).powi(2), n_shift, w);
+                    // SAFETY: a row belongs to one panel
+                    let out = unsafe { pixels.slice((y0 + k) * g.nx, g.nx) };
+                    gather_line(line, out, &work.screen);
+                }
+            },
+        );
     }
 }
 
+/// Rows between a prefetch and its use.
+const AHEAD: usize = 16;
+
+/// Asks for the panel's part of a row: rows are too far apart for the processor to see the pattern.
 #[inline(always)]
-fn screen_generic<const FMA: bool>(half: &mut [Complex64], dl: f64, m2: f64, n_shift: f64, w: f64) {
+fn prefetch<T: Real>(grid: &[Complex<T>], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if at + PANEL <= grid.len() {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let start = grid[at..at + PANEL].as_ptr().cast::<i8>();
+        for line in 0..size_of::<Complex<T>>() * PANEL / 64 {
+            // SAFETY: inside the grid
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(64 * line)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (grid, at);
+}
+
+/// How a plan's grids lie in memory.
+pub(super) fn layout<T: Real>(plan: &Plan<T>) -> Layout {
+    // rows a power of two apart would share cache sets
+    Layout { nu: plan.choice.nu, nv: plan.choice.nv, stride: plan.choice.nv + 8 }
+}
+
+/// exp(2 pi i w (n - 1 - shift)) at the middle of an image row and to one side of it; the other is the same.
+#[inline(always)]
+fn set_screen_generic<T: Real, const FMA: bool>(half: &mut [Complex<T>], dl: f64, m2: f64, n_shift: f64, w: f64) {
     for (k, out) in half.iter_mut().enumerate() {
-        let l = k as f64 * dl;
-        let (re, im) = cis::<FMA>(fraction(w * (n_minus_1(l * l + m2) - n_shift)));
-        *out = Complex64 { re, im };
+        let l = k as u32 as f64 * dl;
+        let (re, im) = T::cis::<FMA>(fraction(w * (n_minus_1(l * l + m2) - n_shift)));
+        *out = Complex { re, im };
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn screen_fma(half: &mut [Complex64], dl: f64, m2: f64, n_shift: f64, w: f64) {
-    screen_generic::<true>(half, dl, m2, n_shift, w);
+/// A line of the grid from image pixels times the screen: pixel n/2 is cell 0, the line is periodic.
+#[inline(always)]
+fn spread_line_generic<T: Real, const FMA: bool>(line: &mut [Complex<T>], pixels: &[T], screen: &[Complex<T>]) {
+    let (cells, half) = (line.len(), pixels.len() / 2);
+    let (left, right) = pixels.split_at(half);
+    let (low, rest) = line.split_at_mut(right.len());
+    let (blank, high) = rest.split_at_mut(cells - pixels.len());
+    blank.fill(T::ZERO_C);
+    for ((to, pixel), s) in low.iter_mut().zip(right).zip(screen) {
+        *to = Complex { re: s.re * *pixel, im: s.im * *pixel };
+    }
+    for ((to, pixel), s) in high.iter_mut().zip(left).zip(screen[1..=half].iter().rev()) {
+        *to = Complex { re: s.re * *pixel, im: s.im * *pixel };
+    }
 }
 
-/// `image` times the corrections of the kernels in u, v and w.
-pub(super) fn corrected(plan: &Plan, image: ArrayView2<f64>) -> Array2<f64> {
-    let (g, kernel) = (plan.geometry, &plan.kernel.correction);
-    let axis = |n: usize, cells: usize| -> Vec<f64> {
-        (0..n).map(|i| kernel.at((i as f64 - (n / 2) as f64) / cells as f64)).collect()
-    };
-    let (along_x, along_y) = (axis(g.nx, plan.choice.nu), axis(g.ny, plan.choice.nv));
-    let w = plan.w_kernel.as_ref().map(|k| &k.correction);
-    let mut out = image.as_standard_layout().into_owned();
-    let pixels = out.as_slice_mut().unwrap_or_default();
-    pixels.par_chunks_mut(g.nx).enumerate().for_each_init(
-        || vec![1.0; g.nx / 2 + 1],
-        |depth, (y, row)| {
-            if let Some(correction) = w {
-                depth_correction(correction, plan, g.m(y).powi(2), depth);
-            }
-            for (x, pixel) in row.iter_mut().enumerate() {
-                *pixel *= along_x[x] * along_y[y] * depth[x.abs_diff(g.nx / 2)];
-            }
-        },
-    );
-    out
+/// The adjoint of [`spread_line_generic`], added to the pixels.
+#[inline(always)]
+fn gather_line_generic<T: Real, const FMA: bool>(line: &[Complex<T>], pixels: &mut [T], screen: &[Complex<T>]) {
+    let (cells, half) = (line.len(), pixels.len() / 2);
+    let (left, right) = pixels.split_at_mut(half);
+    for ((value, pixel), s) in line.iter().zip(right).zip(screen) {
+        *pixel += value.re * s.re + value.im * s.im;
+    }
+    for ((value, pixel), s) in line[cells - half..].iter().zip(left).zip(screen[1..=half].iter().rev()) {
+        *pixel += value.re * s.re + value.im * s.im;
+    }
 }
 
 /// The w kernel's correction along half an image row.
-fn depth_correction(correction: &Correction, plan: &Plan, m2: f64, out: &mut [f64]) {
-    let (dl, step, shift) = (plan.geometry.dl, plan.choice.w_step, plan.choice.n_shift);
-    let depth = |k: usize| step * (n_minus_1((k as f64 * dl).powi(2) + m2) - shift);
+#[inline(always)]
+fn depth_correction_generic<const FMA: bool>(
+    correction: &Correction,
+    geometry: &ImageGeometry,
+    (step, shift): (f64, f64),
+    m2: f64,
+    out: &mut [f64],
+) {
     for (block, chunk) in out.chunks_mut(Correction::BLOCK).enumerate() {
         let mut x = [0.0; Correction::BLOCK];
         for (i, value) in x.iter_mut().enumerate().take(chunk.len()) {
-            *value = depth(block * Correction::BLOCK + i);
+            let l = (block * Correction::BLOCK + i) as u32 as f64 * geometry.dl;
+            *value = step * (n_minus_1(l * l + m2) - shift);
         }
         correction.of_block(&mut x);
         chunk.copy_from_slice(&x[..chunk.len()]);
     }
+}
+
+with_vectors! {
+    fn set_screen[T: Real](half: &mut [Complex<T>], dl: f64, m2: f64, n_shift: f64, w: f64) = set_screen_generic[T,]
+}
+
+with_vectors! {
+    fn spread_line[T: Real](line: &mut [Complex<T>], pixels: &[T], screen: &[Complex<T>]) = spread_line_generic[T,]
+}
+
+with_vectors! {
+    fn gather_line[T: Real](line: &[Complex<T>], pixels: &mut [T], screen: &[Complex<T>]) = gather_line_generic[T,]
+}
+
+with_vectors! {
+    fn depth_correction[](
+        correction: &Correction, geometry: &ImageGeometry, w: (f64, f64), m2: f64, out: &mut [f64],
+    ) = depth_correction_generic[]
+}
+
+/// Divides `image` by the Fourier transforms of the kernels.
+pub(super) fn correct<T: Real>(plan: &Plan<T>, image: &mut Array2<T>) {
+    let g = plan.geometry;
+    let axis = |n: usize, cells: usize| -> Vec<f64> {
+        let at = |i: usize| plan.kernel.correction.at((i as f64 - (n / 2) as f64) / cells as f64);
+        (0..n).map(at).collect()
+    };
+    let (along_x, along_y) = (axis(g.nx, plan.choice.nu), axis(g.ny, plan.choice.nv));
+    let pixels = image.as_slice_mut().unwrap_or_default();
+    pixels.par_chunks_mut(g.nx).enumerate().for_each_init(
+        || vec![1.0; g.nx / 2 + 1],
+        |depth, (y, row)| {
+            if let Some(kernel) = &plan.w_kernel {
+                let w = (plan.choice.w_step, plan.choice.n_shift);
+                depth_correction(&kernel.correction, &g, w, g.m(y).powi(2), depth);
+            }
+            let (left, right) = row.split_at_mut(g.nx / 2);
+            let (x_left, x_right) = along_x.split_at(g.nx / 2);
+            for ((pixel, x), d) in right.iter_mut().zip(x_right).zip(&*depth) {
+                *pixel *= T::of(x * along_y[y] * d);
+            }
+            for ((pixel, x), d) in left.iter_mut().rev().zip(x_left.iter().rev()).zip(&depth[1..]) {
+                *pixel *= T::of(x * along_y[y] * d);
+            }
+        },
+    );
+}
+
+/// Forward transform of `n` x `n` complex cells in place, with the lines and panels that planes are transformed with.
+pub fn transform_square<T: Real>(cells: &mut [Complex<T>], n: usize) {
+    let fft = FftPlanner::new().plan_fft(n, FftDirection::Forward);
+    let scratch = || vec![T::ZERO_C; fft.get_inplace_scratch_len()];
+    cells.par_chunks_exact_mut(n).for_each_init(scratch, |scratch, row| fft.process_with_scratch(row, scratch));
+    let shared = Shared::new(cells);
+    let length = n + 8;
+    (0..n.div_ceil(PANEL)).into_par_iter().for_each_init(
+        || (vec![T::ZERO_C; PANEL * length], scratch()),
+        |(lines, scratch), panel| {
+            let first = panel * PANEL;
+            let count = PANEL.min(n - first);
+            for row in 0..n {
+                // SAFETY: no other panel has these columns
+                let from = unsafe { shared.slice(row * n + first, count) };
+                from.iter().enumerate().for_each(|(k, from)| lines[k * length + row] = *from);
+            }
+            for line in lines.chunks_exact_mut(length).take(count) {
+                fft.process_with_scratch(&mut line[..n], scratch);
+            }
+            for row in 0..n {
+                // SAFETY: no other panel has these columns
+                let to = unsafe { shared.slice(row * n + first, count) };
+                to.iter_mut().enumerate().for_each(|(k, to)| *to = lines[k * length + row]);
+            }
+        },
+    );
 }

@@ -1,19 +1,65 @@
 //! exp(2 pi i t) for phases counted in turns, where reducing the argument is exact.
 
+#[cfg(test)]
 use rustfft::num_complex::Complex64;
 use std::f64::consts::TAU;
 
-/// Whether this processor has the vector instructions that the inner loops are compiled for twice.
-pub(super) fn has_fma() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        false
-    }
+/// Vector instructions of this processor, as far as the inner loops are compiled for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub(super) enum Vectors {
+    /// Nothing beyond what every processor of its kind has.
+    Plain,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 F, DQ, BW and VL.
+    Avx512,
 }
+
+/// What this processor has; the standard library looks once.
+pub(super) fn vectors() -> Vectors {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        let wide = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl");
+        return if wide { Vectors::Avx512 } else { Vectors::Avx2 };
+    }
+    Vectors::Plain
+}
+
+/// Whether this processor has AVX2 and FMA.
+pub(super) fn has_fma() -> bool {
+    vectors() != Vectors::Plain
+}
+
+/// Compiles a call of a generic function of `const FMA: bool`, for each set of instructions and calls the best.
+macro_rules! with_vectors {
+    (fn $name:ident[$($generic:tt)*]($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? = $inner:ident[$($pass:tt)*]) => {
+        fn $name<$($generic)*>($($arg: $type),*) $(-> $out)? {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2<$($generic)*>($($arg: $type),*) $(-> $out)? {
+                    $inner::<$($pass)* true>($($arg),*)
+                }
+                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+                fn avx512<$($generic)*>($($arg: $type),*) $(-> $out)? {
+                    $inner::<$($pass)* true>($($arg),*)
+                }
+                match $crate::gridding::turns::vectors() {
+                    // SAFETY: the processor has these instructions
+                    $crate::gridding::turns::Vectors::Avx512 => return unsafe { avx512::<$($pass)*>($($arg),*) },
+                    // SAFETY: the processor has these instructions
+                    $crate::gridding::turns::Vectors::Avx2 => return unsafe { avx2::<$($pass)*>($($arg),*) },
+                    $crate::gridding::turns::Vectors::Plain => {}
+                }
+            }
+            $inner::<$($pass)* false>($($arg),*)
+        }
+    };
+}
+pub(super) use with_vectors;
 
 /// a b + c: one rounding where `FMA` says that the instruction exists, else two (never a slow library call).
 #[inline(always)]
@@ -84,8 +130,33 @@ pub(super) fn cis<const FMA: bool>(t: f64) -> (f64, f64) {
     (f64::from_bits(c.to_bits() ^ sign_c), f64::from_bits(s.to_bits() ^ sign_s))
 }
 
+/// (cos, sin) of 2 pi t to 1e-7: the argument is reduced in double precision, the series are not.
+#[inline(always)]
+pub(super) fn cis_f32<const FMA: bool>(t: f64) -> (f32, f32) {
+    let shifted = mul_add::<FMA>(4.0, t, ROUNDER);
+    let quarter = shifted.to_bits() as u32;
+    let s = mul_add::<FMA>(-0.25, shifted - ROUNDER, t) as f32;
+    let fma = |a: f32, b: f32, c: f64| if FMA { a.mul_add(b, c as f32) } else { a * b + c as f32 };
+    let s2 = s * s;
+    let (mut sin, mut cos) = (SIN[4] as f32, COS[5] as f32);
+    let mut k = 5;
+    while k > 0 {
+        k -= 1;
+        if k < 4 {
+            sin = fma(sin, s2, SIN[k]);
+        }
+        cos = fma(cos, s2, COS[k]);
+    }
+    sin *= s;
+    let (c, s) = if quarter & 1 == 1 { (sin, cos) } else { (cos, sin) };
+    let sign_c = (quarter.wrapping_add(1) & 2) << 30;
+    let sign_s = (quarter & 2) << 30;
+    (f32::from_bits(c.to_bits() ^ sign_c), f32::from_bits(s.to_bits() ^ sign_s))
+}
+
 /// exp(2 pi i t) of one phase.
-pub(super) fn phasor(t: f64) -> Complex64 {
+#[cfg(test)]
+fn phasor(t: f64) -> Complex64 {
     let (re, im) = cis::<false>(t);
     Complex64 { re, im }
 }
@@ -101,6 +172,15 @@ mod tests {
             let (s, c) = (TAU * fraction(t)).sin_cos();
             let p = phasor(t);
             assert!((p.re - c).abs() < 7e-16 && (p.im - s).abs() < 7e-16, "{t}: {p} {c} {s}");
+        }
+    }
+
+    #[test]
+    fn single_precision_equals_double() {
+        for i in -40_000..40_000 {
+            let t = f64::from(i) * 1.9e-4;
+            let ((c, s), p) = (cis_f32::<false>(t), phasor(t));
+            assert!((f64::from(c) - p.re).abs() < 1.5e-7 && (f64::from(s) - p.im).abs() < 1.5e-7, "{t}: {p} {c} {s}");
         }
     }
 

@@ -5,23 +5,13 @@ use super::samples::{PlaneSamples, Samples};
 use super::taper::Taper;
 use super::weights::{Density, Weighting};
 use crate::error::{Result, Watch};
-use crate::gridding::{ImageGeometry, Plan, dft};
+use crate::gridding::{ImageGeometry, Operator};
+
+pub use crate::gridding::Method;
 use ndarray::{Array2, ArrayView2};
 use rustfft::num_complex::Complex64;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// How the sums are evaluated.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Method {
-    /// Gridding, w-stacking and FFT, to this relative accuracy.
-    Fft {
-        /// Relative L2 error asked for.
-        epsilon: f64,
-    },
-    /// The exact sum.
-    Dft,
-}
 
 /// What is made of a set of visibilities.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,9 +66,10 @@ pub fn image_channel(
     params.validate()?;
     let samples = PlaneSamples::of_arrays(uvw, vis, natural, params)?;
     let gridder = PlaneGridder::new(samples, None, *params, None)?;
+    let (dirty, psf) = gridder.dirty_and_psf(watch)?;
     Ok(ChannelImage {
-        dirty: gridder.dirty(watch)?,
-        psf: gridder.psf(watch)?,
+        dirty,
+        psf,
         sum_weights: gridder.sum_weights(),
         noise_jy: gridder.noise().image_jy,
         samples: gridder.samples(),
@@ -111,16 +102,17 @@ pub struct PlaneGridder {
     weights: Vec<f64>,
     sum_weights: f64,
     noise: Noise,
-    plan: Option<Arc<Plan>>,
+    /// None without samples.
+    operator: Option<Arc<Operator>>,
 }
 
 impl PlaneGridder {
     /// Weights the samples, by the sums of `density` where weights count cells and it is given (multi-frequency
     /// weighting), else by their own. As in wsclean the cells count all samples, also those that the range of
-    /// baselines leaves out afterwards. The plan of `like` is taken over where its samples are the same.
+    /// baselines leaves out afterwards. The operator of `like` is taken over where its samples are the same.
     ///
     /// # Errors
-    /// What [`Plan::new`] refuses.
+    /// What [`Operator::new`] refuses.
     pub fn new(
         mut samples: PlaneSamples,
         density: Option<&Density>,
@@ -151,18 +143,16 @@ impl PlaneGridder {
             let variance: f64 = weights.iter().zip(&samples.natural).map(|(w, n)| w * w / n).sum();
             noise = Noise { image_jy: variance.sqrt() / sum_weights, natural_jy: 1.0 / natural_sum.sqrt() };
         }
-        let plan = match params.method {
-            Method::Fft { epsilon } if !weights.is_empty() => Some(match like {
-                Some(PlaneGridder { plan: Some(plan), params: p, samples: s, .. })
-                    if p.method == params.method && p.geometry == params.geometry && s.uvw == samples.uvw =>
-                {
-                    plan.clone()
-                }
-                _ => Arc::new(Plan::new(params.geometry, &samples.uvw, epsilon)?),
-            }),
-            _ => None,
+        let operator = match like {
+            _ if weights.is_empty() => None,
+            Some(PlaneGridder { operator: Some(operator), params: p, samples: s, .. })
+                if p.method == params.method && p.geometry == params.geometry && s.uvw == samples.uvw =>
+            {
+                Some(operator.clone())
+            }
+            _ => Some(Arc::new(Operator::new(params.geometry, &samples.uvw, params.method)?)),
         };
-        Ok(PlaneGridder { params, samples, weights, sum_weights, noise, plan })
+        Ok(PlaneGridder { params, samples, weights, sum_weights, noise, operator })
     }
 
     /// Whether its PSF is that of `other`: equal samples of equal weights, but for a common factor.
@@ -181,15 +171,17 @@ impl PlaneGridder {
     /// # Errors
     /// An interrupt.
     pub fn dirty(&self, watch: &Watch) -> Result<Array2<f64>> {
-        self.image(&self.samples.vis, watch)
+        let [image] = self.images([Some(&self.samples.vis)], watch)?;
+        Ok(image)
     }
 
-    /// The dirty image of V = 1: 1 at pixel (ny/2, nx/2).
+    /// [`PlaneGridder::dirty`], and the dirty image of V = 1, which is 1 at pixel (ny/2, nx/2); made together.
     ///
     /// # Errors
     /// An interrupt.
-    pub fn psf(&self, watch: &Watch) -> Result<Array2<f64>> {
-        self.image(&vec![Complex64::ONE; self.samples.uvw.len()], watch)
+    pub fn dirty_and_psf(&self, watch: &Watch) -> Result<(Array2<f64>, Array2<f64>)> {
+        let [dirty, psf] = self.images([Some(&self.samples.vis), None], watch)?;
+        Ok((dirty, psf))
     }
 
     /// The dirty image of what is left once `model` (Jy per pixel, shape [y, x]) is predicted and taken away: a major
@@ -198,28 +190,24 @@ impl PlaneGridder {
     /// # Errors
     /// A model of another shape or with pixels that are no numbers; an interrupt.
     pub fn residual(&self, model: ArrayView2<f64>, watch: &Watch) -> Result<Array2<f64>> {
-        let mut vis = match &self.plan {
-            Some(plan) => plan.degrid(model, watch)?,
-            None => dft::degrid(self.params.geometry, model, &self.samples.uvw, watch)?,
+        let mut vis = match &self.operator {
+            Some(operator) => operator.degrid(model, watch)?,
+            None => Vec::new(),
         };
         for (predicted, seen) in vis.iter_mut().zip(&self.samples.vis) {
             *predicted = seen - *predicted;
         }
-        self.image(&vis, watch)
+        let [image] = self.images([Some(&vis)], watch)?;
+        Ok(image)
     }
 
-    fn image(&self, vis: &[Complex64], watch: &Watch) -> Result<Array2<f64>> {
+    fn images<const N: usize>(&self, sets: [Option<&[Complex64]>; N], watch: &Watch) -> Result<[Array2<f64>; N]> {
         let g = self.params.geometry;
-        if self.sum_weights == 0.0 {
-            return Ok(Array2::zeros((g.ny, g.nx)));
-        }
-        let weighted: Vec<Complex64> = vis.iter().zip(&self.weights).map(|(v, w)| v * w).collect();
-        let mut image = match &self.plan {
-            Some(plan) => plan.grid(&weighted, watch)?,
-            None => dft::grid(g, &weighted, &self.samples.uvw, watch)?,
+        let mut images = match &self.operator {
+            Some(operator) if self.sum_weights > 0.0 => operator.grid(&sets, &self.weights, watch)?.into_iter(),
+            _ => Vec::new().into_iter(),
         };
-        image /= self.sum_weights;
-        Ok(image)
+        Ok(sets.map(|_| images.next().map_or_else(|| Array2::zeros((g.ny, g.nx)), |image| image / self.sum_weights)))
     }
 
     /// Sum of the imaging weights.

@@ -82,13 +82,13 @@ pub fn image_plane(
         let samples = PlaneSamples::of_table(table, channels.clone(), first_channel, *stokes, request.angles, &params)?;
         let density = request.densities.get(number);
         let gridder = PlaneGridder::new(samples, density, params, last.as_ref()).map_err(|e| e.place(name.clone()))?;
-        let psf = match (&last, planes.last()) {
-            (Some(before), Some(made)) if gridder.same_psf(before) => made.psf.clone(),
-            _ => gridder.psf(watch)?,
+        let (dirty, psf) = match (&last, planes.last()) {
+            (Some(before), Some(made)) if gridder.same_psf(before) => (gridder.dirty(watch)?, made.psf.clone()),
+            _ => gridder.dirty_and_psf(watch)?,
         };
         let mean = table.freq_hz[channels.clone()].iter().sum::<f64>() / channels.len() as f64;
         let mut made = Plane {
-            dirty: gridder.dirty(watch)?,
+            dirty,
             psf,
             beam: None,
             clean: None,

@@ -1,0 +1,28 @@
+//! `skyfringe bench`: one inner stage, timed and checked, as one JSON object.
+
+mod exact;
+mod gridder;
+mod measure;
+mod transform;
+
+pub use gridder::{GridderRequest, gridder};
+pub use transform::fft;
+
+/// Arithmetic of a benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Precision {
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
+impl Precision {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::F64 => "f64",
+        }
+    }
+}

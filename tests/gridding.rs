@@ -6,7 +6,7 @@ use common::{npz, reference_data};
 use ndarray::Array2;
 use rustfft::num_complex::Complex64;
 use skyfringe::error::Watch;
-use skyfringe::gridding::{ImageGeometry, Plan, degrid, dft, grid};
+use skyfringe::gridding::{ImageGeometry, Method, Operator, Plan, degrid, dft, grid};
 use skyfringe::math::random::Stream;
 
 /// Visibilities spread evenly up to `reach` times the grid's Nyquist limit, |w| up to `w_max`.
@@ -122,20 +122,59 @@ fn crowded_positions_are_as_accurate() {
     }
 }
 
+/// <degrid(image), vis> against <image, grid(vis)>, over the product of the norms.
+fn adjointness(image: &Array2<f64>, vis: &[Complex64], predicted: &[Complex64], gridded: &Array2<f64>) -> f64 {
+    let left: f64 = predicted.iter().zip(vis).map(|(a, b)| (a.conj() * b).re).sum();
+    let right = (gridded * image).sum();
+    let norm = |v: &[Complex64]| v.iter().map(|v| v.norm_sqr()).sum::<f64>().sqrt();
+    (left - right).abs() / (norm(predicted) * norm(vis)).max(left.abs())
+}
+
 #[test]
 fn grid_is_the_adjoint_of_degrid() {
     let watch = Watch::silent();
-    for g in [NARROW, WIDE, ODD, TINY] {
-        let uvw = random_uvw(&g, 500, 1.2, 800.0, 8);
+    for (g, w_max) in [NARROW, WIDE, ODD, TINY].into_iter().flat_map(|g| [(g, 800.0), (g, 0.0)]) {
+        let uvw = random_uvw(&g, 500, 1.2, w_max, 8);
         let (image, vis) = (random_image(&g, 9), random_vis(uvw.len(), 10));
         for epsilon in [1e-2, 1e-5, 1e-11] {
-            let predicted = degrid(g, image.view(), &uvw, epsilon, &watch).unwrap();
-            let gridded = grid(g, &vis, &uvw, epsilon, &watch).unwrap();
-            let left: f64 = predicted.iter().zip(&vis).map(|(a, b)| (a.conj() * b).re).sum();
-            let right = (&gridded * &image).sum();
-            let norm = predicted.iter().map(|v| v.norm_sqr()).sum::<f64>().sqrt()
-                * vis.iter().map(|v| v.norm_sqr()).sum::<f64>().sqrt();
-            assert!((left - right).abs() < 1e-12 * norm.max(left.abs()), "{g:?} {epsilon:e}: {left} {right}");
+            let plan = Plan::new(g, &uvw, epsilon).unwrap();
+            let (predicted, gridded) = (plan.degrid(image.view(), &watch).unwrap(), plan.grid(&vis, &watch).unwrap());
+            let off = adjointness(&image, &vis, &predicted, &gridded);
+            assert!(off < 1e-12, "{g:?} w {w_max} {epsilon:e}: {off:e}");
+            // in single precision from 1e-5 on
+            let single = (
+                degrid(g, image.view(), &uvw, epsilon, &watch).unwrap(),
+                grid(g, &vis, &uvw, epsilon, &watch).unwrap(),
+            );
+            let off = adjointness(&image, &vis, &single.0, &single.1);
+            assert!(off < 1e-6, "{g:?} w {w_max} {epsilon:e}, single: {off:e}");
+        }
+    }
+}
+
+#[test]
+fn one_operator_for_every_method() {
+    let watch = Watch::silent();
+    for w_max in [0.0, 500.0] {
+        let uvw = random_uvw(&ODD, 400, 1.0, w_max, 31);
+        let (image, vis) = (random_image(&ODD, 32), random_vis(uvw.len(), 33));
+        let weights: Vec<f64> = (0..uvw.len()).map(|k| 0.5 + (k % 7) as f64).collect();
+        let made = |method| {
+            let operator = Operator::new(ODD, &uvw, method).unwrap();
+            assert_eq!(operator.len(), uvw.len());
+            let images = operator.grid(&[Some(&vis), None], &weights, &watch).unwrap();
+            (operator.degrid(image.view(), &watch).unwrap(), images)
+        };
+        let exact = made(Method::Dft);
+        let weighted: Vec<Complex64> = vis.iter().zip(&weights).map(|(v, w)| v * w).collect();
+        let direct = dft::grid(ODD, &weighted, &uvw, &watch).unwrap();
+        assert!(relative_image_error(&exact.1[0], &direct) < 1e-13);
+        for epsilon in [1e-3, 1e-5, 1e-7] {
+            let got = made(Method::Fft { epsilon });
+            assert!(relative_error(&got.0, &exact.0) < epsilon, "{epsilon:e}");
+            for (got, exact) in got.1.iter().zip(&exact.1) {
+                assert!(relative_image_error(got, exact) < epsilon, "{epsilon:e}");
+            }
         }
     }
 }

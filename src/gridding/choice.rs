@@ -41,6 +41,8 @@ pub(super) struct Choice {
     pub uv: Shape,
     /// Kernel in w; none where one plane is enough.
     pub w: Option<Shape>,
+    /// Whether that one plane is at w = 0, so that its screen is real.
+    pub real: bool,
     /// Wavelengths between planes (1 where there is one plane).
     pub w_step: f64,
     /// Middle of n - 1 over the image: phases are counted from it.
@@ -114,6 +116,7 @@ pub(super) fn choose(
     let n_shift = 0.5 * deepest;
     let depth = -0.5 * deepest;
     let flat = std::f64::consts::PI * (extent.w_max - extent.w_min) * depth < FLAT_SHARE * epsilon;
+    let real = 2.0 * std::f64::consts::PI * extent.w_max * depth < FLAT_SHARE * epsilon;
     let double = rounding < 1e-10;
     let allowed = (KERNEL_SHARE[usize::from(double)] * epsilon).powi(2);
     let allowed_w = W_SHARE[usize::from(double)] * epsilon;
@@ -127,9 +130,10 @@ pub(super) fn choose(
         let nu = good_size(geometry.nx as f64 * uv.oversampling);
         let nv = good_size(geometry.ny as f64 * uv.oversampling);
         let plane = times.plane(geometry, nu, nv);
-        if flat {
+        if flat || real {
+            let plane = if real { 0.5 * plane } else { plane };
             let cpu_ns = plane + times.visibility(uv.support, 1, 1.0) * count as f64;
-            let choice = Choice { nu, nv, uv: *uv, w: None, w_step: 1.0, n_shift, cpu_ns };
+            let choice = Choice { nu, nv, uv: *uv, w: None, real, w_step: 1.0, n_shift, cpu_ns };
             all.push((2.0 * uv.error.powi(2), choice));
             continue;
         }
@@ -139,7 +143,7 @@ pub(super) fn choose(
             let planes = planes_held(extent, w.support, w_step);
             let visits = times.visits(w.support, planes, nu * nv);
             let cpu_ns = planes * plane + times.visibility(uv.support, w.support, visits) * count as f64;
-            let choice = Choice { nu, nv, uv: *uv, w: Some(*w), w_step, n_shift, cpu_ns };
+            let choice = Choice { nu, nv, uv: *uv, w: Some(*w), real: false, w_step, n_shift, cpu_ns };
             all.push((2.0 * uv.error.powi(2) + w.error.powi(2), choice));
         }
     }
@@ -256,8 +260,11 @@ mod tests {
     fn flat_arrays_need_one_plane() {
         let geometry = ImageGeometry { nx: 64, ny: 64, dl: 1e-4, dm: 1e-4 };
         let mut extent = Extent { u_max: 4e3, v_max: 4e3, w_min: 7e3, w_max: 7e3 };
-        assert!(choose(&geometry, 10, &extent, 1e-9, f64::EPSILON).unwrap().w.is_none());
+        let choice = |extent: &Extent| choose(&geometry, 10, extent, 1e-9, f64::EPSILON).unwrap();
+        assert!(choice(&extent).w.is_none() && !choice(&extent).real);
         extent.w_max = 8e3;
-        assert!(choose(&geometry, 10, &extent, 1e-9, f64::EPSILON).unwrap().w.is_some());
+        assert!(choice(&extent).w.is_some());
+        (extent.w_min, extent.w_max) = (0.0, 0.0);
+        assert!(choice(&extent).w.is_none() && choice(&extent).real);
     }
 }

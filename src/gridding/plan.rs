@@ -131,6 +131,13 @@ impl Axes {
     }
 }
 
+/// Whether the conjugate visibility, at -`uvw`, is put on the grid: the one at w >= 0, or at u >= 0 where w does not
+/// matter, so that half of the grid stays empty.
+#[inline(always)]
+pub(super) fn mirrors(uvw: &[f64; 3], real: bool) -> bool {
+    (if real { uvw[0] } else { uvw[2] }).is_sign_negative()
+}
+
 /// Box of the grid that decides on a bucket, and which period of the grid it was in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Place {
@@ -214,7 +221,7 @@ impl<T: Real> Plan<T> {
             per_w: 0.0,
             w_zero: 0.0,
             n_shift: choice.n_shift,
-            plane_zero: 0.5 * (extent.w_min + extent.w_max),
+            plane_zero: if choice.real { 0.0 } else { 0.5 * (extent.w_min + extent.w_max) },
             plane_step: choice.w_step,
             plane_offset: 1,
         };
@@ -243,7 +250,7 @@ impl<T: Real> Plan<T> {
                 .hint("choose a smaller image or a larger epsilon"));
         }
         let place = |c: &[f64; 3], scale: f64| {
-            let s = if c[2].is_sign_negative() { -scale } else { scale };
+            let s = if mirrors(c, choice.real) { -scale } else { scale };
             let at =
                 |x: f64, step: f64, cells: f64| Axes::position::<false>(x, step, cells, margin) as u32 / TILE as u32;
             let (u, v) = (s * c[0], s * c[1]);

@@ -153,17 +153,27 @@ impl<'a, T: Real> PlaneFft<'a, T> {
         self.panels().into_par_iter().for_each_init(
             || self.work(),
             |work, (y0, count, v0)| {
-                for (k, line) in work.lines.chunks_exact_mut(length).take(count).enumerate() {
-                    let line = &mut line[..nu];
-                    let pixels = image.row(y0 + k);
-                    let pixels = pixels.as_slice().unwrap_or_default();
-                    if pixels.iter().all(|p| *p == T::ZERO) {
-                        line.fill(T::ZERO_C);
-                        continue;
+                if self.plan.choice.real {
+                    let mut rows = (y0..y0 + count).map(|y| image.row(y).to_slice().unwrap_or_default());
+                    for pair in work.lines[..count * length].chunks_mut(2 * length) {
+                        let two = [rows.next().unwrap_or_default(), rows.next().unwrap_or_default()];
+                        pack_pixels(&mut pair[..nu], two);
+                        self.along_u.process_with_scratch(&mut pair[..nu], &mut work.scratch);
+                        unpack(pair, length, nu);
                     }
-                    set_screen(&mut work.screen, g.dl, g.m(y0 + k).powi(2), n_shift, w);
-                    spread_line(line, pixels, &work.screen);
-                    self.along_u.process_with_scratch(line, &mut work.scratch);
+                } else {
+                    for (k, line) in work.lines.chunks_exact_mut(length).take(count).enumerate() {
+                        let line = &mut line[..nu];
+                        let pixels = image.row(y0 + k);
+                        let pixels = pixels.as_slice().unwrap_or_default();
+                        if pixels.iter().all(|p| *p == T::ZERO) {
+                            line.fill(T::ZERO_C);
+                            continue;
+                        }
+                        set_screen(&mut work.screen, g.dl, g.m(y0 + k).powi(2), n_shift, w);
+                        spread_line(line, pixels, &work.screen);
+                        self.along_u.process_with_scratch(line, &mut work.scratch);
+                    }
                 }
                 // SAFETY: no other panel has these columns
                 unsafe { self.scatter_panel(&work.lines, &shared, occupied, (v0, count)) };
@@ -194,16 +204,82 @@ impl<'a, T: Real> PlaneFft<'a, T> {
             || self.work(),
             |work, (y0, count, v0)| {
                 self.gather_panel(&mut work.lines, grid, occupied, (v0, count));
-                for (k, line) in work.lines.chunks_exact_mut(length).take(count).enumerate() {
-                    let line = &mut line[..nu];
-                    self.along_u.process_with_scratch(line, &mut work.scratch);
-                    set_screen(&mut work.screen, g.dl, g.m(y0 + k).powi(2), n_shift, w);
-                    // SAFETY: a row belongs to one panel
-                    let out = unsafe { pixels.slice((y0 + k) * g.nx, g.nx) };
-                    gather_line(line, out, &work.screen);
+                // SAFETY: a row belongs to one panel
+                let row = |y: usize| unsafe { pixels.slice(y * g.nx, g.nx) };
+                if self.plan.choice.real {
+                    for (pair, y) in work.lines[..count * length].chunks_mut(2 * length).zip((y0..).step_by(2)) {
+                        pack_lines(pair, length, nu);
+                        self.along_u.process_with_scratch(&mut pair[..nu], &mut work.scratch);
+                        unpack_pixels(&pair[..nu], row(y), |v| v.re);
+                        if y + 1 < y0 + count {
+                            unpack_pixels(&pair[..nu], row(y + 1), |v| v.im);
+                        }
+                    }
+                } else {
+                    for (k, line) in work.lines.chunks_exact_mut(length).take(count).enumerate() {
+                        let line = &mut line[..nu];
+                        self.along_u.process_with_scratch(line, &mut work.scratch);
+                        set_screen(&mut work.screen, g.dl, g.m(y0 + k).powi(2), n_shift, w);
+                        gather_line(line, row(y0 + k), &work.screen);
+                    }
                 }
             },
         );
+    }
+}
+
+/// Two rows of real pixels as one complex line: pixel n/2 is cell 0, the line is periodic.
+fn pack_pixels<T: Real>(line: &mut [Complex<T>], [first, second]: [&[T]; 2]) {
+    line.fill(T::ZERO_C);
+    let (cells, half) = (line.len(), first.len() / 2);
+    let mut set = |pixels: &[T], part: fn(&mut Complex<T>) -> &mut T| {
+        let (left, right) = pixels.split_at(half.min(pixels.len()));
+        line[cells - left.len()..].iter_mut().zip(left).for_each(|(to, pixel)| *part(to) = *pixel);
+        line.iter_mut().zip(right).for_each(|(to, pixel)| *part(to) = *pixel);
+    };
+    set(first, |c| &mut c.re);
+    set(second, |c| &mut c.im);
+}
+
+/// Adds one part of a line to a row of pixels; the adjoint of [`pack_pixels`].
+fn unpack_pixels<T: Real>(line: &[Complex<T>], pixels: &mut [T], part: impl Fn(&Complex<T>) -> T) {
+    let (left, right) = pixels.split_at_mut(pixels.len() / 2);
+    let cells = line[line.len() - left.len()..].iter();
+    left.iter_mut().zip(cells).for_each(|(pixel, value)| *pixel += part(value));
+    right.iter_mut().zip(line).for_each(|(pixel, value)| *pixel += part(value));
+}
+
+/// The transforms X and Y of two real lines from that of x + i y, which is X + i Y: lines are `length` apart,
+/// `nu` cells of each count. A single line keeps X.
+fn unpack<T: Real>(pair: &mut [Complex<T>], length: usize, nu: usize) {
+    let (first, second) = pair.split_at_mut(length);
+    let half = T::of(0.5);
+    for u in 0..=nu / 2 {
+        let opposite = (nu - u) % nu;
+        let (a, b) = (first[u], first[opposite].conj());
+        let (x, iy) = ((a + b) * half, (a - b) * half);
+        let y = Complex { re: iy.im, im: -iy.re };
+        (first[u], first[opposite]) = (x, x.conj());
+        if !second.is_empty() {
+            (second[u], second[opposite]) = (y, y.conj());
+        }
+    }
+}
+
+/// The adjoint of [`unpack`]: X + i Y in the first line, X and Y being the Hermitian parts of the two lines, whose
+/// transforms are the real parts of theirs.
+fn pack_lines<T: Real>(pair: &mut [Complex<T>], length: usize, nu: usize) {
+    let (first, second) = pair.split_at_mut(length);
+    let half = T::of(0.5);
+    let hermitian = |line: &[Complex<T>], u: usize, opposite: usize| match line.get(u) {
+        Some(value) => (*value + line[opposite].conj()) * half,
+        None => T::ZERO_C,
+    };
+    for u in 0..=nu / 2 {
+        let opposite = (nu - u) % nu;
+        let (x, y) = (hermitian(first, u, opposite), hermitian(second, u, opposite));
+        first[u] = Complex { re: x.re - y.im, im: x.im + y.re };
+        first[opposite] = Complex { re: x.re + y.im, im: y.re - x.im };
     }
 }
 

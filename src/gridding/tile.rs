@@ -2,7 +2,7 @@
 //! plane of the pass. The u and v kernels of a visibility are evaluated once for all planes and images of a pass.
 
 use super::kernel::{MAX_SUPPORT, evaluate};
-use super::plan::{Axes, Piece, Plan, Run, Task};
+use super::plan::{Axes, Piece, Plan, Run, Task, mirrors};
 use super::real::Real;
 use super::shared::Shared;
 use super::turns::{fraction, with_vectors};
@@ -69,9 +69,9 @@ struct Chunk<T> {
     count: usize,
     /// Number in the caller's order.
     index: [usize; CHUNK],
-    /// u, v, w in wavelengths, mirrored to w >= 0.
+    /// u, v, w in wavelengths, of the conjugate where [`mirrors`] says so.
     uvw: [[f64; CHUNK]; 3],
-    /// -1 where mirrored.
+    /// -1 for the conjugate.
     sign: [T; CHUNK],
     /// First number in a plane of the buffer.
     at: [u32; CHUNK],
@@ -98,7 +98,7 @@ impl<T: Real> Chunk<T> {
     fn push(&mut self, plan: &Plan<T>, row: usize, channel: usize) {
         let c = &plan.uvw_m[row];
         let scale = plan.scale[channel];
-        let mirrored = c[2].is_sign_negative();
+        let mirrored = mirrors(c, plan.choice.real);
         let s = if mirrored { -scale } else { scale };
         let k = self.count;
         for axis in 0..3 {

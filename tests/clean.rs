@@ -1,22 +1,21 @@
 //! CLEAN on skies that are known.
 
 use ndarray::{Array2, Array3, Axis, s};
-use rustfft::num_complex::Complex64;
 use skyfringe::error::Watch;
 use skyfringe::formats::fits::Beam;
 use skyfringe::formats::visibilities::{Polarisations, Precision, VisibilityTable, write_visibilities};
-use skyfringe::gridding::{ImageGeometry, Plan};
+use skyfringe::gridding::ImageGeometry;
 use skyfringe::imaging::beam_fit::fit_beam;
 use skyfringe::imaging::clean::{
-    Algorithm, CleanOptions, Cleaned, GriddedVisibilities, Measurement, PsfConvolution, ScaleShape, StopReason, clean,
-    clean_cube, clean_joint, mad_noise,
+    Algorithm, CleanOptions, Cleaned, Measurement, PsfConvolution, ScaleShape, StopReason, clean, clean_cube,
+    clean_joint, mad_noise,
 };
-use skyfringe::imaging::{Weighting, imaging_weights};
+use skyfringe::imaging::{ImageParams, Method, PlaneGridder, PlaneSamples, Stokes, Taper, Weighting};
 use skyfringe::math::random::Stream;
 use skyfringe::sky::cube::SkyCube;
 use skyfringe::telescope::Telescope;
 use skyfringe::time::{EarthOrientation, Frame};
-use skyfringe::units::{C_M_S, RaDec};
+use skyfringe::units::RaDec;
 use skyfringe::visibilities::{Track, add_thermal_noise, new_table, predict_by_grid};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -84,35 +83,29 @@ fn observe(sky: &Array2<f64>, sefd_jy: f64) -> VisibilityTable {
     table
 }
 
-/// A table's one channel, weighted, with its plan.
+/// A table's one channel, weighted.
 struct Observed {
-    plan: Plan,
-    vis: Vec<Complex64>,
-    weights: Vec<f64>,
+    gridder: PlaneGridder,
     /// Thermal noise that the weights predict, Jy/beam.
     noise_jy: f64,
 }
 
 impl Observed {
     fn new(table: &VisibilityTable, weighting: Weighting) -> Observed {
-        let scale = table.freq_hz[0] / C_M_S;
-        let rows: Vec<usize> = (0..table.uvw_m.nrows()).filter(|&r| !table.flag[[r, 0, 0]]).collect();
-        let uvw: Vec<[f64; 3]> = rows.iter().map(|&r| [0, 1, 2].map(|i| table.uvw_m[[r, i]] * scale)).collect();
-        let vis = rows.iter().map(|&r| table.vis[[r, 0, 0]]).collect();
-        let natural: Vec<f64> = rows.iter().map(|&r| f64::from(table.weight[[r, 0, 0]])).collect();
-        let weights = imaging_weights(weighting, &geometry(), &uvw, &natural);
-        let variance: f64 = weights.iter().zip(&natural).map(|(w, n)| w * w / n).sum();
-        let noise_jy = variance.sqrt() / weights.iter().sum::<f64>();
-        Observed { plan: Plan::new(geometry(), &uvw, EPSILON).unwrap(), vis, weights, noise_jy }
-    }
-
-    fn measurement(&self) -> GriddedVisibilities<'_> {
-        GriddedVisibilities::new(&self.plan, &self.vis, &self.weights).unwrap()
+        let params = ImageParams {
+            geometry: geometry(),
+            weighting,
+            taper: Taper::default(),
+            method: Method::Fft { epsilon: EPSILON },
+            keep_beyond_nyquist: false,
+        };
+        let samples = PlaneSamples::of_table(table, 0..1, 0, Stokes::I, None, &params).unwrap();
+        let gridder = PlaneGridder::new(samples, None, params, None).unwrap();
+        Observed { noise_jy: gridder.noise().image_jy, gridder }
     }
 
     fn images(&self) -> (Array2<f64>, Array2<f64>) {
-        let m = self.measurement();
-        (m.dirty(&Watch::silent()).unwrap(), m.psf(&Watch::silent()).unwrap())
+        self.gridder.dirty_and_psf(&Watch::silent()).unwrap()
     }
 }
 
@@ -165,8 +158,7 @@ fn points_come_back_to_one_percent_and_leave_thermal_noise() {
         let observed = Observed::new(&table, weighting);
         let (dirty, psf) = observed.images();
         let beam = fit_beam(psf.view(), &geometry()).unwrap();
-        let measurement = observed.measurement();
-        let cleaned = clean(dirty.view(), psf.view(), &deep(algorithm), &measurement, &Watch::silent()).unwrap();
+        let cleaned = clean(dirty.view(), psf.view(), &deep(algorithm), &observed.gridder, &Watch::silent()).unwrap();
         let excess = rms(&cleaned.residual) / observed.noise_jy;
         eprintln!(
             "{weighting} {algorithm}: {} components, {} major cycles, residual rms / thermal {excess:.4}, {}",
@@ -189,10 +181,9 @@ fn an_extended_disc_comes_back_to_three_percent() {
         let observed = Observed::new(&table, weighting);
         let (dirty, psf) = observed.images();
         let beam = fit_beam(psf.view(), &geometry()).unwrap();
-        let measurement = observed.measurement();
         for scale_shape in [ScaleShape::TaperedQuadratic, ScaleShape::Gaussian] {
             let options = CleanOptions { scale_shape, ..deep(Algorithm::Multiscale) };
-            let cleaned = clean(dirty.view(), psf.view(), &options, &measurement, &Watch::silent()).unwrap();
+            let cleaned = clean(dirty.view(), psf.view(), &options, &observed.gridder, &Watch::silent()).unwrap();
             let excess = rms(&cleaned.residual) / observed.noise_jy;
             let flux = disc_flux(&cleaned.model);
             eprintln!(
@@ -527,10 +518,6 @@ fn bad_input_is_refused() {
     for weights in [&[1.0, 1.0][..], &[0.0; 4], &[1.0, f64::NAN, 1.0, 1.0], &[1.0, -1.0, 1.0, 1.0]] {
         assert!(clean_joint(cube_dirty.view(), cube_psf.view(), weights, &good, &list, &quiet).is_err());
     }
-    let plan = Plan::new(geometry(), &[[1.0, 2.0, 3.0]], EPSILON).unwrap();
-    assert!(GriddedVisibilities::new(&plan, &[], &[]).is_err());
-    assert!(GriddedVisibilities::new(&plan, &[Complex64::ONE], &[0.0]).is_err());
-    assert!(GriddedVisibilities::new(&plan, &[Complex64::ONE], &[f64::NAN]).is_err());
 
     let stopped = Watch::stopped_by(Arc::new(AtomicBool::new(true)));
     assert!(clean(dirty.view(), psf.view(), &good, &measurement, &stopped).unwrap_err().is_interrupt());
@@ -550,10 +537,9 @@ fn files_for_the_comparison_with_wsclean() {
         let bytes: Vec<u8> = image.iter().flat_map(|v| v.to_le_bytes()).collect();
         std::fs::write(out.join(name), bytes).unwrap();
     };
-    let measurement = observed.measurement();
     let start = std::time::Instant::now();
     let options = deep(Algorithm::Multiscale);
-    let cleaned = clean(dirty.view(), psf.view(), &options, &measurement, &Watch::silent()).unwrap();
+    let cleaned = clean(dirty.view(), psf.view(), &options, &observed.gridder, &Watch::silent()).unwrap();
     eprintln!("{:?}, {} major cycles, {}, {:.2?}", cleaned.scales, cleaned.major_cycles, cleaned.stop, start.elapsed());
     eprintln!("thermal {:.4e} Jy/beam, {:?}", observed.noise_jy, fit_beam(psf.view(), &geometry()).unwrap());
     for (name, image) in [

@@ -8,7 +8,7 @@
 //!
 //! [`clean`] works on one image, [`clean_cube`] on the planes of a cube by themselves, [`clean_joint`] on planes with
 //! common component positions. Exact residuals come from a [`Measurement`]: visibilities and their gridding plan
-//! ([`GriddedVisibilities`]), or a PSF alone ([`PsfConvolution`]). Results do not depend on the number of threads.
+//! ([`PlaneGridder`](super::PlaneGridder)), or a PSF alone ([`PsfConvolution`]). Results do not depend on the number of threads.
 //!
 //! Images are [y, x] in Jy per beam, PSFs have their peak of 1 at pixel (ny/2, nx/2) of their own shape, models are
 //! Jy per pixel.
@@ -36,7 +36,7 @@ mod patch;
 mod scales;
 
 pub use cube::{clean_cube, clean_joint};
-pub use measurement::{GriddedVisibilities, Measurement, PsfConvolution};
+pub use measurement::{Measurement, PsfConvolution};
 pub use noise::mad_noise;
 pub use scales::ScaleShape;
 

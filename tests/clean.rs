@@ -5,7 +5,7 @@ use skyfringe::error::Watch;
 use skyfringe::formats::fits::Beam;
 use skyfringe::formats::visibilities::{Polarisations, Precision, VisibilityTable, write_visibilities};
 use skyfringe::gridding::ImageGeometry;
-use skyfringe::imaging::beam_fit::fit_beam;
+use skyfringe::imaging::beam_fit::{BeamFit, fit_beam};
 use skyfringe::imaging::clean::{
     Algorithm, CleanOptions, Cleaned, Measurement, PsfConvolution, ScaleShape, StopReason, clean, clean_cube,
     clean_joint, mad_noise,
@@ -157,7 +157,7 @@ fn points_come_back_to_one_percent_and_leave_thermal_noise() {
     ] {
         let observed = Observed::new(&table, weighting);
         let (dirty, psf) = observed.images();
-        let beam = fit_beam(psf.view(), &geometry()).unwrap();
+        let beam = fit_beam(psf.view(), &geometry(), BeamFit::default()).unwrap();
         let cleaned = clean(dirty.view(), psf.view(), &deep(algorithm), &observed.gridder, &Watch::silent()).unwrap();
         let excess = rms(&cleaned.residual) / observed.noise_jy;
         eprintln!(
@@ -180,7 +180,7 @@ fn an_extended_disc_comes_back_to_three_percent() {
     for weighting in [Weighting::Briggs(0.0), Weighting::Natural] {
         let observed = Observed::new(&table, weighting);
         let (dirty, psf) = observed.images();
-        let beam = fit_beam(psf.view(), &geometry()).unwrap();
+        let beam = fit_beam(psf.view(), &geometry(), BeamFit::default()).unwrap();
         for scale_shape in [ScaleShape::TaperedQuadratic, ScaleShape::Gaussian] {
             let options = CleanOptions { scale_shape, ..deep(Algorithm::Multiscale) };
             let cleaned = clean(dirty.view(), psf.view(), &options, &observed.gridder, &Watch::silent()).unwrap();
@@ -541,7 +541,11 @@ fn files_for_the_comparison_with_wsclean() {
     let options = deep(Algorithm::Multiscale);
     let cleaned = clean(dirty.view(), psf.view(), &options, &observed.gridder, &Watch::silent()).unwrap();
     eprintln!("{:?}, {} major cycles, {}, {:.2?}", cleaned.scales, cleaned.major_cycles, cleaned.stop, start.elapsed());
-    eprintln!("thermal {:.4e} Jy/beam, {:?}", observed.noise_jy, fit_beam(psf.view(), &geometry()).unwrap());
+    eprintln!(
+        "thermal {:.4e} Jy/beam, {:?}",
+        observed.noise_jy,
+        fit_beam(psf.view(), &geometry(), BeamFit::default()).unwrap()
+    );
     for (name, image) in [
         ("sky", &sky(true)),
         ("dirty", &dirty),

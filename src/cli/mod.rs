@@ -164,8 +164,8 @@ struct ImageWords {
     /// Planes of the cubes; 1 is multi-frequency synthesis [default: one a channel].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     channels_out: Option<u32>,
-    /// Comma-separated, of dirty, psf, residual, model, image, pb, dirty-pb, image-pb and weights [default: dirty,psf,
-    /// with --niter residual,model,image too].
+    /// Comma-separated, of dirty, psf, residual, model, image, pb, dirty-pb, image-pb, line, continuum and weights
+    /// [default: dirty,psf; with --niter residual,model,image, with --continuum-in image line,continuum, too].
     #[arg(long, value_name = "LIST")]
     products: Option<String>,
     /// I, IQUV, or a list of XX, XY, YX, YY; one file each.
@@ -178,8 +178,18 @@ struct ImageWords {
     /// Corrected images are 0 where the power beam is lower.
     #[arg(long, value_name = "NUMBER", default_value_t = 0.05, allow_hyphen_values = true)]
     pb_limit: f64,
+    /// How beams are fitted to PSFs: wsclean (as wsclean 3.1.0 does), box (all pixels of a box, as its manual says) or
+    /// casa (main lobe above 0.35).
+    #[arg(long, value_name = "WORD", default_value = "wsclean")]
+    beam_fit: String,
+    /// Beam of all planes in place of fitted ones: FWHM of major and minor axis, position angle, as in 30asec 20asec 45deg.
+    #[arg(long, num_args = 3, value_names = ["MAJOR", "MINOR", "ANGLE"], allow_hyphen_values = true,
+          conflicts_with = "beam_fit")]
+    beam_shape: Option<Vec<String>>,
     #[command(flatten)]
     clean: CleanArgs,
+    #[command(flatten)]
+    continuum: ContinuumArgs,
     /// Telescope for parallactic angles and diameters [default: the one that the visibility file names].
     #[arg(long, value_name = "NAME")]
     telescope: Option<String>,
@@ -239,6 +249,24 @@ struct CleanArgs {
     /// CLEAN: no negative components.
     #[arg(long)]
     no_negative: bool,
+    /// CLEAN: components of all planes at common positions, found in their mean; holds all planes in memory.
+    #[arg(long)]
+    join_channels: bool,
+}
+
+/// Subtraction of the continuum.
+#[derive(Debug, Args)]
+struct ContinuumArgs {
+    /// Continuum: subtract the one through these channels without line: numbers from 0, ends included, or frequencies,
+    /// as in 0-10,50-63 or 1.412GHz-1.413GHz.
+    #[arg(long, value_name = "LIST")]
+    line_free: Option<String>,
+    /// Continuum: order of its polynomial in frequency, 0 to 9 [default: 1].
+    #[arg(long, value_name = "N")]
+    continuum_order: Option<usize>,
+    /// Continuum: fitted in `uv`, before imaging, or in `image`: products line and continuum [default: uv].
+    #[arg(long, value_name = "PLACE")]
+    continuum_in: Option<String>,
 }
 
 impl From<CleanArgs> for run::image::CleanWords {
@@ -256,6 +284,7 @@ impl From<CleanArgs> for run::image::CleanWords {
             scales: w.scales,
             hogbom: w.hogbom,
             no_negative: w.no_negative,
+            join_channels: w.join_channels,
         }
     }
 }
@@ -277,7 +306,14 @@ impl From<ImageWords> for run::image::ImageOptions {
             stokes: w.stokes,
             beam: w.beam,
             pb_limit: w.pb_limit,
+            beam_fit: w.beam_fit,
+            beam_shape: w.beam_shape.and_then(|words| words.try_into().ok()),
             clean: w.clean.into(),
+            continuum: run::image::ContinuumWords {
+                line_free: w.continuum.line_free,
+                order: w.continuum.continuum_order,
+                place: w.continuum.continuum_in,
+            },
             telescope: w.telescope,
             epsilon: (!w.dft).then_some(w.epsilon),
             keep_beyond_nyquist: w.keep_beyond_nyquist,

@@ -1,7 +1,8 @@
 //! Dirty and PSF cubes of a visibility table in memory, and the checks that every route shares.
 
+use super::beam_fit::BeamSource;
 use super::dirty::ImageParams;
-use super::plane::{Plane, PlaneRequest, image_plane};
+use super::plane::{Plane, PlaneChannels, PlaneRequest, image_plane};
 use super::samples::Samples;
 use super::stokes::Stokes;
 use crate::error::{Error, Result, Watch};
@@ -63,6 +64,7 @@ pub fn make_images(table: &VisibilityTable, params: &ImageParams, watch: &Watch)
         angles: None,
         densities: &[],
         beams: None,
+        clean_beam: BeamSource::default(),
         deconvolver: None,
     };
     let numbers: Vec<usize> = (0..channels).collect();
@@ -70,7 +72,8 @@ pub fn make_images(table: &VisibilityTable, params: &ImageParams, watch: &Watch)
         let made: Vec<Result<Vec<Plane>>> = group
             .par_iter()
             .map(|&c| {
-                let planes = image_plane(table, c..c + 1, 0, c, &request, &watch.quiet())?;
+                let one = PlaneChannels { table, channels: c..c + 1, first_channel: 0, plane: c };
+                let planes = image_plane(&one, &request, &watch.quiet())?;
                 watch.advance(1)?;
                 Ok(planes)
             })

@@ -34,7 +34,7 @@ mod weights;
 pub(crate) use cube::AT_ONCE;
 pub use cube::{Images, NO_BEAM, check_table, check_weights, coarse_note, make_images, nyquist_note};
 pub use dirty::{ChannelImage, ImageParams, Method, Noise, PlaneGridder, image_channel};
-pub use plane::{Plane, PlaneRequest, image_plane};
+pub use plane::{Plane, PlaneChannels, PlaneRequest, PreparedPlane, deconvolve, image_plane, prepare_plane};
 pub use primary_beam::{BeamTerm, correct, effective_power};
 pub use restore::{Deconvolved, Deconvolver, DirtyPlane, restore};
 pub use samples::{PlaneSamples, Samples};

@@ -1,6 +1,6 @@
 //! Everything that is made of one plane: dirty image, PSF, beam, deconvolved images, primary beam.
 
-use super::beam_fit::fit_beam;
+use super::beam_fit::{BeamSource, fit_beam};
 use super::dirty::{ImageParams, Noise, PlaneGridder};
 use super::primary_beam::effective_power;
 use super::restore::{Deconvolved, Deconvolver, DirtyPlane, restore};
@@ -27,6 +27,8 @@ pub struct PlaneRequest<'a> {
     pub densities: &'a [Density],
     /// Beams of the stations, for the primary beam of each plane.
     pub beams: Option<&'a StationBeams>,
+    /// What the beam of a plane is.
+    pub clean_beam: BeamSource,
     /// CLEAN.
     pub deconvolver: Option<&'a dyn Deconvolver>,
 }
@@ -38,7 +40,7 @@ pub struct Plane {
     pub dirty: Array2<f64>,
     /// PSF, peak 1; zero where no sample has weight.
     pub psf: Array2<f64>,
-    /// Gaussian fitted to the PSF.
+    /// Gaussian that stands for the PSF: fitted to it, or given.
     pub beam: Option<Beam>,
     /// Model and residual, where there was a deconvolver, a beam and a sample.
     pub clean: Option<Deconvolved>,
@@ -58,36 +60,58 @@ pub struct Plane {
     pub notes: Vec<String>,
 }
 
-/// Images of `channels` of `table` together, one [`Plane`] a Stokes parameter. `first_channel` is the number of the
-/// table's channel 0 and `plane` that of the plane, for words.
-///
-/// # Errors
-/// Those of [`PlaneSamples::of_table`], [`PlaneGridder`], the deconvolver; an interrupt.
-pub fn image_plane(
-    table: &VisibilityTable,
-    channels: Range<usize>,
-    first_channel: usize,
-    plane: usize,
-    request: &PlaneRequest<'_>,
-    watch: &Watch,
-) -> Result<Vec<Plane>> {
-    let name = match (first_channel + channels.start, first_channel + channels.end) {
-        (first, end) if end == first + 1 => format!("channel {first}"),
-        (first, end) => format!("channels {first} to {}", end - 1),
-    };
-    let mut planes: Vec<Plane> = Vec::with_capacity(request.stokes.len());
-    let mut last: Option<PlaneGridder> = None;
-    for (number, stokes) in request.stokes.iter().enumerate() {
-        let params = request.params;
-        let samples = PlaneSamples::of_table(table, channels.clone(), first_channel, *stokes, request.angles, &params)?;
+/// A plane that is not yet deconvolved, with what measures a model's residual.
+#[derive(Debug)]
+pub struct PreparedPlane {
+    /// Its images.
+    pub plane: Plane,
+    /// Its number in the cube.
+    pub number: usize,
+    gridder: PlaneGridder,
+}
+
+/// Channels of a table that make one plane.
+#[derive(Debug, Clone)]
+pub struct PlaneChannels<'a> {
+    /// The table; it may hold a part of the file's channels.
+    pub table: &'a VisibilityTable,
+    /// The plane's channels in it.
+    pub channels: Range<usize>,
+    /// Number of the table's channel 0 in the file, for words.
+    pub first_channel: usize,
+    /// Number of the plane in the cube.
+    pub plane: usize,
+}
+
+impl PlaneChannels<'_> {
+    fn name(&self) -> String {
+        match (self.first_channel + self.channels.start, self.first_channel + self.channels.end) {
+            (first, end) if end == first + 1 => format!("channel {first}"),
+            (first, end) => format!("channels {first} to {}", end - 1),
+        }
+    }
+
+    /// The request's Stokes parameter of this number; `before` is the one made before it.
+    fn prepare(
+        &self,
+        number: usize,
+        before: Option<(&PlaneGridder, &Plane)>,
+        request: &PlaneRequest<'_>,
+        watch: &Watch,
+    ) -> Result<PreparedPlane> {
+        let (name, params, stokes) = (self.name(), request.params, request.stokes[number]);
+        let channels = self.channels.clone();
+        let samples =
+            PlaneSamples::of_table(self.table, channels, self.first_channel, stokes, request.angles, &params)?;
         let density = request.densities.get(number);
-        let gridder = PlaneGridder::new(samples, density, params, last.as_ref()).map_err(|e| e.place(name.clone()))?;
-        let (dirty, psf) = match (&last, planes.last()) {
-            (Some(before), Some(made)) if gridder.same_psf(before) => (gridder.dirty(watch)?, made.psf.clone()),
+        let gridder =
+            PlaneGridder::new(samples, density, params, before.map(|b| b.0)).map_err(|e| e.place(name.clone()))?;
+        let (dirty, psf) = match before {
+            Some((other, made)) if gridder.same_psf(other) => (gridder.dirty(watch)?, made.psf.clone()),
             _ => gridder.dirty_and_psf(watch)?,
         };
-        let mean = table.freq_hz[channels.clone()].iter().sum::<f64>() / channels.len() as f64;
-        let mut made = Plane {
+        let mean = self.table.freq_hz[self.channels.clone()].iter().sum::<f64>() / self.channels.len() as f64;
+        let mut plane = Plane {
             dirty,
             psf,
             beam: None,
@@ -100,50 +124,92 @@ pub fn image_plane(
             samples: gridder.samples(),
             notes: Vec::new(),
         };
-        if made.sum_weights > 0.0 {
-            match fit_beam(made.psf.view(), &params.geometry) {
-                Ok(beam) => made.beam = Some(beam),
-                Err(error) => made.notes.push(format!("{name}: no beam fitted; {error}")),
+        if plane.sum_weights > 0.0 {
+            match request.clean_beam {
+                BeamSource::Given(beam) => plane.beam = Some(beam),
+                BeamSource::Fit(fit) => match fit_beam(plane.psf.view(), &params.geometry, fit) {
+                    Ok(beam) => plane.beam = Some(beam),
+                    Err(error) => plane.notes.push(format!("{name}: no beam fitted; {error}")),
+                },
             }
-            deconvolve(&mut made, &gridder, plane, request, watch)?;
             if let Some(beams) = request.beams {
-                made.power = Some(power(table, &gridder, beams, &params)?);
+                plane.power = Some(power(self.table, &gridder, beams, &params)?);
             }
         } else {
-            made.notes.push(format!("{name}: no sample has weight, its planes are zero"));
+            plane.notes.push(format!("{name}: no sample has weight, its planes are zero"));
         }
-        planes.push(made);
+        Ok(PreparedPlane { plane, number: self.plane, gridder })
+    }
+}
+
+/// The images of a plane, one [`Plane`] a Stokes parameter, deconvolved by itself where the request says how.
+///
+/// # Errors
+/// Those of [`PlaneSamples::of_table`], [`PlaneGridder`], the deconvolver; an interrupt.
+pub fn image_plane(channels: &PlaneChannels<'_>, request: &PlaneRequest<'_>, watch: &Watch) -> Result<Vec<Plane>> {
+    let mut planes: Vec<Plane> = Vec::with_capacity(request.stokes.len());
+    let mut last: Option<PlaneGridder> = None;
+    for number in 0..request.stokes.len() {
+        let mut made = [channels.prepare(number, last.as_ref().zip(planes.last()), request, watch)?];
+        deconvolve(&mut made, request, watch)?;
+        let [PreparedPlane { plane, gridder, .. }] = made;
+        planes.push(plane);
         last = Some(gridder);
     }
     Ok(planes)
 }
 
-fn deconvolve(
-    made: &mut Plane,
-    gridder: &PlaneGridder,
-    plane: usize,
+/// As [`image_plane`], not deconvolved: for [`deconvolve`] with other planes.
+///
+/// # Errors
+/// As [`image_plane`].
+pub fn prepare_plane(
+    channels: &PlaneChannels<'_>,
     request: &PlaneRequest<'_>,
     watch: &Watch,
-) -> Result<()> {
-    let (Some(deconvolver), Some(beam)) = (request.deconvolver, made.beam) else {
+) -> Result<Vec<PreparedPlane>> {
+    let mut made: Vec<PreparedPlane> = Vec::with_capacity(request.stokes.len());
+    for number in 0..request.stokes.len() {
+        let next = channels.prepare(number, made.last().map(|m| (&m.gridder, &m.plane)), request, watch)?;
+        made.push(next);
+    }
+    Ok(made)
+}
+
+/// Deconvolves planes of one Stokes parameter as the request's deconvolver does it: jointly, if that is its way. Planes
+/// without a beam or a sample are left as they are.
+///
+/// # Errors
+/// Those of the deconvolver; an interrupt.
+pub fn deconvolve(planes: &mut [PreparedPlane], request: &PlaneRequest<'_>, watch: &Watch) -> Result<()> {
+    let Some(deconvolver) = request.deconvolver else {
         return Ok(());
     };
     let geometry = request.params.geometry;
-    let clean = deconvolver.deconvolve(
-        &DirtyPlane {
-            geometry,
-            dirty: made.dirty.view(),
-            psf: made.psf.view(),
-            beam,
-            noise_jy: made.noise.image_jy,
-            gridder,
-            plane,
-        },
-        watch,
-    )?;
-    made.restored = Some(restore(clean.model.view(), clean.residual.view(), &beam, &geometry)?);
-    made.notes.extend(clean.notes.iter().cloned());
-    made.clean = Some(clean);
+    let dirty: Vec<DirtyPlane<'_>> = planes
+        .iter()
+        .filter_map(|p| {
+            Some(DirtyPlane {
+                geometry,
+                dirty: p.plane.dirty.view(),
+                psf: p.plane.psf.view(),
+                beam: p.plane.beam?,
+                noise_jy: p.plane.noise.image_jy,
+                gridder: &p.gridder,
+                plane: p.number,
+            })
+        })
+        .collect();
+    if dirty.is_empty() {
+        return Ok(());
+    }
+    let made = deconvolver.deconvolve_together(&dirty, watch)?;
+    for (p, clean) in planes.iter_mut().filter(|p| p.plane.beam.is_some()).zip(made) {
+        let Some(beam) = p.plane.beam else { continue };
+        p.plane.restored = Some(restore(clean.model.view(), clean.residual.view(), &beam, &geometry)?);
+        p.plane.notes.extend(clean.notes.iter().cloned());
+        p.plane.clean = Some(clean);
+    }
     Ok(())
 }
 

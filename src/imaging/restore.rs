@@ -20,7 +20,7 @@ pub struct DirtyPlane<'a> {
     pub dirty: ArrayView2<'a, f64>,
     /// PSF, peak 1 at pixel (ny/2, nx/2).
     pub psf: ArrayView2<'a, f64>,
-    /// Gaussian fitted to the PSF.
+    /// Gaussian that stands for the PSF.
     pub beam: Beam,
     /// Thermal noise by the weights, Jy per beam.
     pub noise_jy: f64,
@@ -41,13 +41,26 @@ pub struct Deconvolved {
     pub notes: Vec<String>,
 }
 
-/// A way to deconvolve one plane; planes are given to it in parallel.
+/// A way to deconvolve planes; they are given to it in parallel, or all together.
 pub trait Deconvolver: Sync {
     /// Model and residual of `plane`.
     ///
     /// # Errors
     /// As the implementation says; an interrupt.
     fn deconvolve(&self, plane: &DirtyPlane<'_>, watch: &Watch) -> Result<Deconvolved>;
+
+    /// Whether it wants all planes of a cube together.
+    fn joins(&self) -> bool {
+        false
+    }
+
+    /// The planes of one Stokes parameter, in order.
+    ///
+    /// # Errors
+    /// As [`Deconvolver::deconvolve`].
+    fn deconvolve_together(&self, planes: &[DirtyPlane<'_>], watch: &Watch) -> Result<Vec<Deconvolved>> {
+        planes.iter().map(|plane| self.deconvolve(plane, watch)).collect()
+    }
 }
 
 /// Below this share of the peak the beam counts as zero: less than the rounding of a sum of doubles.

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result, Watch};
 use crate::formats::fits::{Card, read_cube};
-use crate::imaging::clean::{Algorithm, CleanOptions, StopReason, clean};
+use crate::imaging::clean::{Algorithm, CleanOptions, Cleaned, Measurement, StopReason, clean, clean_joint};
 use crate::imaging::{Deconvolved, Deconvolver, DirtyPlane};
 use crate::units::{Dimension, parse_quantity};
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Array3, ArrayView2, Axis};
 use std::path::{Path, PathBuf};
 
 /// The words for CLEAN as they were given; nothing is cleaned with `niter` 0.
@@ -35,6 +35,8 @@ pub struct CleanWords {
     pub hogbom: bool,
     /// No negative components.
     pub no_negative: bool,
+    /// Components of all planes at common positions.
+    pub join_channels: bool,
 }
 
 impl CleanWords {
@@ -95,22 +97,26 @@ fn scales(text: &str) -> Result<Vec<f64>> {
     text.split(',').map(size).collect()
 }
 
-/// CLEAN of every plane by itself.
+/// CLEAN of every plane by itself, or of all with common positions.
 #[derive(Debug)]
 pub(super) struct Cleaner {
     options: CleanOptions,
-    /// One plane for all, or one a plane.
+    joint: bool,
+    /// One plane for all, or (not jointly) one a plane.
     mask: Option<Array3<bool>>,
 }
 
 impl Cleaner {
-    /// `mask` is a FITS file; `shape` that of the cube to clean, [plane, y, x].
+    /// `shape` is that of the cube to clean, [plane, y, x].
     ///
     /// # Errors
     /// A mask that cannot be read, of another shape, or without a pixel.
-    pub(super) fn new(options: CleanOptions, mask: Option<&Path>, shape: (usize, usize, usize)) -> Result<Cleaner> {
-        let mask = mask.map(|path| read_mask(path, shape).map_err(|e| e.place("--mask"))).transpose()?;
-        Ok(Cleaner { options, mask })
+    pub(super) fn new(options: CleanOptions, words: &CleanWords, shape: (usize, usize, usize)) -> Result<Cleaner> {
+        let joint = words.join_channels;
+        // common positions have one mask
+        let shape = if joint { (1, shape.1, shape.2) } else { shape };
+        let mask = words.mask.as_ref().map(|path| read_mask(path, shape).map_err(|e| e.place("--mask"))).transpose()?;
+        Ok(Cleaner { options, joint, mask })
     }
 }
 
@@ -120,7 +126,10 @@ fn read_mask(path: &Path, shape: (usize, usize, usize)) -> Result<Array3<bool>> 
     if (ny, nx) != (shape.1, shape.2) || (planes != 1 && planes != shape.0) {
         return Err(Error::input("the mask does not have the shape of the images")
             .found(format!("{planes} planes of {nx} x {ny} pixels in {}", path.display()))
-            .expected(format!("1 or {} planes of {} x {} pixels", shape.0, shape.2, shape.1)));
+            .expected(match shape.0 {
+                1 => format!("1 plane of {} x {} pixels", shape.2, shape.1),
+                n => format!("1 or {n} planes of {} x {} pixels", shape.2, shape.1),
+            }));
     }
     if !mask.iter().any(|m| *m) {
         return Err(Error::input("the mask allows no pixel")
@@ -146,23 +155,53 @@ impl Deconvolver for Cleaner {
         let options = CleanOptions { mask, ..self.options.clone() };
         let made = clean(plane.dirty, plane.psf, &options, plane.gridder, watch)
             .map_err(|e| e.place(format!("plane {}", plane.plane)))?;
-        let mut notes = made.notes;
-        if made.stop == StopReason::MajorCycles {
-            notes.push(format!("CLEAN did all its {} major cycles; --nmiter allows more", made.major_cycles));
+        Ok(deconvolved(made, plane.plane))
+    }
+
+    fn joins(&self) -> bool {
+        self.joint
+    }
+
+    fn deconvolve_together(&self, planes: &[DirtyPlane<'_>], watch: &Watch) -> Result<Vec<Deconvolved>> {
+        if !self.joint {
+            return planes.iter().map(|plane| self.deconvolve(plane, watch)).collect();
         }
-        let notes = notes.into_iter().map(|note| format!("plane {}: {note}", plane.plane)).collect();
-        Ok(Deconvolved { model: made.model, residual: made.residual, notes })
+        let (dirty, psf) = (stacked(planes.iter().map(|p| p.dirty))?, stacked(planes.iter().map(|p| p.psf))?);
+        let weights: Vec<f64> = planes.iter().map(|p| p.noise_jy.powi(-2)).collect();
+        let measurements: Vec<&dyn Measurement> = planes.iter().map(|p| p.gridder as &dyn Measurement).collect();
+        let mask = self.mask.as_ref().map(|m| m.index_axis(Axis(0), 0).to_owned());
+        let options = CleanOptions { mask, ..self.options.clone() };
+        let made = clean_joint(dirty.view(), psf.view(), &weights, &options, &measurements, watch)?;
+        Ok(made.into_iter().zip(planes).map(|(cleaned, plane)| deconvolved(cleaned, plane.plane)).collect())
     }
 }
 
+/// Planes as a cube, [plane, y, x].
+fn stacked<'a>(planes: impl Iterator<Item = ArrayView2<'a, f64>>) -> Result<Array3<f64>> {
+    let planes: Vec<_> = planes.collect();
+    ndarray::stack(Axis(0), &planes).map_err(|e| Error::input(format!("the planes to clean jointly differ: {e}")))
+}
+
+fn deconvolved(made: Cleaned, plane: usize) -> Deconvolved {
+    let mut notes = made.notes;
+    if made.stop == StopReason::MajorCycles {
+        notes.push(format!("CLEAN did all its {} major cycles; --nmiter allows more", made.major_cycles));
+    }
+    let notes = notes.into_iter().map(|note| format!("plane {plane}: {note}")).collect();
+    Deconvolved { model: made.model, residual: made.residual, notes }
+}
+
 /// How the model was made.
-pub(super) fn clean_cards(options: &CleanOptions) -> Vec<Card> {
+pub(super) fn clean_cards(options: &CleanOptions, joint: bool) -> Vec<Card> {
     let mut cards = vec![
         Card::text("CLEANALG", options.algorithm.to_string(), "algorithm of CLEAN"),
         Card::int("NITER", options.niter as i64, "most components of a plane"),
         Card::float("GAIN", options.gain, "share of a peak that a component takes"),
         Card::float("MGAIN", options.major_gain, "share of the peak that a major cycle takes"),
     ];
+    if joint {
+        cards.push(Card::text("CLEANJNT", "channels", "components of all planes at common positions"));
+    }
     let limits = [
         ("THRESH", options.threshold_jy, "[Jy/beam] peak to stop at"),
         ("AUTOTHR", options.auto_threshold_sigma, "peak to stop at, in noise of the residual"),

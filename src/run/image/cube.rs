@@ -1,10 +1,11 @@
 //! The imaging stage of a run: all channels in memory.
 
-use super::headers::{Facts, fact_cards, has_sigma, method_cards, totals};
+use super::headers::{Facts, beam_card, fact_cards, has_sigma, method_cards, totals};
 use crate::error::Result;
 use crate::formats::Staged;
 use crate::formats::fits::{Card, FitsCube, write_cube};
 use crate::formats::visibilities::VisibilityTable;
+use crate::imaging::beam_fit::BeamSource;
 use crate::imaging::{ImageParams, Images, Method, Samples, make_images};
 use crate::run::Progress;
 use crate::run::headers::{sky_axes, spectral_axis};
@@ -72,6 +73,7 @@ impl CubeAxes<'_> {
         };
         let mut cards = cards.to_vec();
         cards.extend(method_cards(params));
+        cards.push(beam_card(BeamSource::default()));
         cards.extend(fact_cards(&facts, params, product == StageProduct::Dirty));
         FitsCube {
             data: data.mapv(|v| v as f32),

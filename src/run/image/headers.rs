@@ -2,6 +2,7 @@
 
 use crate::formats::fits::Card;
 use crate::formats::visibilities::VisibilityTable;
+use crate::imaging::beam_fit::BeamSource;
 use crate::imaging::{ImageParams, Method, Samples};
 use crate::run::headers::program;
 use crate::run::provenance::{beam_of, origin_cards};
@@ -51,6 +52,14 @@ pub(in crate::run) fn method_cards(params: &ImageParams) -> Vec<Card> {
         Method::Dft => cards.push(Card::text("IMAGER", "DFT", "exact sums")),
     }
     cards
+}
+
+/// How the beams were found.
+pub(in crate::run) fn beam_card(source: BeamSource) -> Card {
+    match source {
+        BeamSource::Fit(fit) => Card::text("BEAMFIT", fit.to_string(), "beams are fitted to PSFs as this program does"),
+        BeamSource::Given(_) => Card::text("BEAMFIT", "given", "the beam is the user's, not the PSF's"),
+    }
 }
 
 /// Whether weights are 1/sigma^2: where nothing is known of sigma, all of them are 1.

@@ -66,6 +66,12 @@ pub(super) struct Need {
     pub beam: bool,
     /// Weight grids over all channels.
     pub shared_grids: bool,
+    /// All visibilities are held: continuum in the uv plane.
+    pub whole: bool,
+    /// All planes are held with their samples: joint CLEAN.
+    pub joined: bool,
+    /// A cube and its continuum are held: continuum in the image.
+    pub cube: bool,
     /// Most planes that threads can work on.
     pub at_once: u64,
 }
@@ -86,7 +92,15 @@ impl Need {
     fn fixed(&self) -> u64 {
         // 1.2 x 1.2 / 2 cells of 8 bytes a pixel, at most
         let grids = if self.shared_grids { 6 * self.pixels * self.stokes } else { 0 };
-        2 * 40 * self.rows + grids
+        // the cube, its continuum, and the latter's planes while they are subtracted
+        let cube = if self.cube { 24 * self.pixels * self.stokes * self.planes } else { 0 };
+        2 * 40 * self.rows + grids + cube + if self.joined { self.planes * self.held() } else { 0 }
+    }
+
+    /// One plane that waits for the others: samples as in `at_work`, one plan each Stokes parameter; dirty image and
+    /// PSF, their copies in the cube to clean, and what CLEAN keeps.
+    fn held(&self) -> u64 {
+        self.stokes * (136 * self.rows * self.channels_a_plane + 120 * self.pixels)
     }
 
     /// Visibilities (16), weights (4) and flags (1) of a plane's channels.
@@ -106,30 +120,42 @@ impl Need {
     /// As many planes at once as fit into `limit` bytes.
     ///
     /// # Errors
-    /// One plane does not fit.
+    /// One plane, or what must be held together, does not fit.
     pub fn schedule(&self, limit: u64) -> Result<Schedule> {
-        let one = self.loaded() + self.at_work();
-        let room = limit.saturating_sub(self.fixed());
-        if room < one {
-            let error = Error::input("one plane does not fit into the memory that may be used")
-                .found(format!(
-                    "about {} for {} pixels and {} samples",
-                    words(self.fixed() + one),
-                    self.pixels,
-                    self.rows * self.channels_a_plane
-                ))
-                .expected(format!("at most {}", words(limit)))
-                .place("--memory");
-            return Err(if self.channels_a_plane > 1 {
-                error.hint("a smaller --size, more --channels-out, or more --memory")
-            } else {
-                error.hint("a smaller --size or more --memory")
+        let together = if self.joined || self.whole { self.planes } else { 1 };
+        let least = self.fixed() + together * self.loaded() + self.at_work();
+        if limit < least {
+            let error = Error::input(match (self.joined, self.whole, self.cube) {
+                (true, ..) => "the planes that are cleaned jointly do not fit into the memory that may be used",
+                (_, true, _) => "all visibilities, for their continuum, do not fit into the memory that may be used",
+                (.., true) => "the cube, for its continuum, does not fit into the memory that may be used",
+                _ => "one plane does not fit into the memory that may be used",
+            })
+            .found(format!(
+                "about {} for {} pixels and {} samples",
+                words(least),
+                self.pixels * if self.joined || self.cube { self.planes } else { 1 },
+                self.rows * self.channels_a_plane * together
+            ))
+            .expected(format!("at most {}", words(limit)))
+            .place("--memory");
+            return Err(match (self.joined, self.whole || self.cube) {
+                (true, _) => error.hint("a smaller --size, fewer --channels-out, or no --join-channels"),
+                (_, true) => error.hint("a smaller --size, the other --continuum-in, or more --memory"),
+                _ if self.channels_a_plane > 1 => error.hint("a smaller --size, more --channels-out, or more --memory"),
+                _ => error.hint("a smaller --size or more --memory"),
             });
         }
+        let one = self.at_work() + if together == 1 { self.loaded() } else { 0 };
+        let room = limit - self.fixed() - if together == 1 { 0 } else { together * self.loaded() };
         let parallel = (room / one).min(self.at_once).min(self.planes).max(1);
-        let spare = room - parallel * one;
-        let loaded = parallel + spare / self.loaded().max(1) / parallel * parallel;
-        let loaded = loaded.min(self.planes.next_multiple_of(parallel));
+        let loaded = if together == 1 {
+            let spare = room - parallel * one;
+            let loaded = parallel + spare / self.loaded().max(1) / parallel * parallel;
+            loaded.min(self.planes.next_multiple_of(parallel))
+        } else {
+            self.planes
+        };
         let bytes = self.fixed() + parallel * self.at_work() + loaded * self.loaded();
         Ok(Schedule { parallel: parallel as usize, loaded: loaded as usize, bytes })
     }
@@ -161,6 +187,9 @@ mod tests {
         clean: false,
         beam: false,
         shared_grids: false,
+        whole: false,
+        joined: false,
+        cube: false,
         at_once: 4,
     };
 
@@ -181,5 +210,22 @@ mod tests {
         assert!(text.contains("does not fit") && text.contains("100 MB") && text.contains("--memory"), "{text}");
         let group = Need { channels_a_plane: 100, planes: 1, ..NEED };
         assert!(group.schedule(1_000_000_000).unwrap_err().to_string().contains("channels-out"));
+    }
+
+    #[test]
+    fn what_is_held_together_is_counted() {
+        let whole = Need { whole: true, ..NEED };
+        let s = whole.schedule(1 << 40).unwrap();
+        assert_eq!((s.loaded, s.parallel), (100, 4));
+        assert!(s.bytes > 2_100_000_000);
+        for (need, says) in [
+            (whole, "all visibilities"),
+            (Need { joined: true, clean: true, ..NEED }, "cleaned jointly"),
+            (Need { cube: true, ..NEED }, "the cube"),
+        ] {
+            let text = need.schedule(1_000_000_000).unwrap_err().to_string();
+            assert!(text.contains(says), "{text}");
+            assert!(need.schedule(1 << 40).unwrap().bytes > NEED.schedule(1 << 40).unwrap().bytes - 1, "{says}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod beams;
 mod clean;
+mod continuum;
 mod cube;
 mod headers;
 mod memory;
@@ -9,14 +10,17 @@ mod products;
 mod stream;
 
 pub use clean::CleanWords;
+pub use continuum::ContinuumWords;
 pub(super) use cube::{CubeAxes, StageProduct, image_table, params_of, write_product};
 pub(super) use headers::totals;
 pub use products::Product;
 
 use super::Progress;
 use crate::error::{Error, Result};
+use crate::formats::fits::Beam;
 use crate::formats::visibilities::{ChannelReader, VisibilityTable};
 use crate::gridding::ImageGeometry;
+use crate::imaging::beam_fit::{BeamFit, BeamSource};
 use crate::imaging::clean::CleanOptions;
 use crate::imaging::{Deconvolver, ImageParams, Method, Stokes, Taper, Weighting};
 use crate::units::{Dimension, parse_quantity};
@@ -53,8 +57,14 @@ pub struct ImageOptions {
     pub beam: Option<String>,
     /// Power below which corrected images are 0.
     pub pb_limit: f64,
+    /// How beams are fitted, as [`BeamFit::parse`] reads it.
+    pub beam_fit: String,
+    /// The beam of all planes in place of fitted ones: major axis, minor axis, position angle, with units.
+    pub beam_shape: Option<[String; 3]>,
     /// CLEAN.
     pub clean: CleanWords,
+    /// Subtraction of the continuum.
+    pub continuum: ContinuumWords,
     /// Telescope, where the file does not name it.
     pub telescope: Option<String>,
     /// Relative accuracy of gridding; `None` asks for exact sums.
@@ -85,7 +95,10 @@ impl ImageOptions {
             stokes: "I".into(),
             beam: None,
             pb_limit: 0.05,
+            beam_fit: BeamFit::default().to_string(),
+            beam_shape: None,
             clean: CleanWords::default(),
+            continuum: ContinuumWords::default(),
             telescope: None,
             epsilon: Some(1e-5),
             keep_beyond_nyquist: false,
@@ -106,6 +119,8 @@ pub struct ImageRequest {
     memory_bytes: u64,
     /// CLEAN without its mask, where it is asked for.
     clean: Option<CleanOptions>,
+    clean_beam: BeamSource,
+    continuum: Option<continuum::Continuum>,
 }
 
 impl ImageRequest {
@@ -165,6 +180,11 @@ impl ImageRequest {
         Ok(ImageRequest {
             params,
             clean: options.clean.options()?,
+            clean_beam: match &options.beam_shape {
+                Some(shape) => BeamSource::Given(beam_shape(shape).map_err(|e| e.place("--beam-shape"))?),
+                None => BeamSource::Fit(BeamFit::parse(&options.beam_fit).map_err(|e| e.place("--beam-fit"))?),
+            },
+            continuum: options.continuum.checked()?,
             stokes: Stokes::parse_list(&options.stokes).map_err(|e| e.place("--stokes"))?,
             products: options.products.as_deref().map(Product::parse_list).transpose()?,
             memory_bytes: match &options.memory {
@@ -188,7 +208,7 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
     let reader = ChannelReader::open(&request.options.visibilities)?;
     let planes = stream::planes_of(&request.options, reader.channels())?;
     let size = request.options.size;
-    let cleaner = clean::Cleaner::new(options.clone(), request.options.clean.mask.as_deref(), (planes, size, size))?;
+    let cleaner = clean::Cleaner::new(options.clone(), &request.options.clean, (planes, size, size))?;
     run_with(request, Some(&cleaner), progress)
 }
 
@@ -210,6 +230,18 @@ pub fn run_with(
         reader = reader.weights_from(other);
     }
     stream::Run::new(request, &reader, deconvolver)?.image(progress)
+}
+
+fn beam_shape(words: &[String; 3]) -> Result<Beam> {
+    let [major, minor, angle] = words.each_ref().map(|text| parse_quantity(text, Dimension::Angle));
+    let beam = Beam { major_rad: major?, minor_rad: minor?, angle_rad: angle? };
+    if beam.minor_rad > 0.0 && beam.major_rad >= beam.minor_rad {
+        Ok(beam)
+    } else {
+        Err(Error::input("not the shape of a beam")
+            .found(words.join(" "))
+            .expected("major axis, minor axis (FWHM, the larger first) and position angle, as in 30asec 20asec 45deg"))
+    }
 }
 
 /// Width of the channels: their step, which is their width in files without gaps; of a single one its width, or 1 Hz

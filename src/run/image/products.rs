@@ -25,13 +25,17 @@ pub enum Product {
     DirtyPb,
     /// Restored image over the power beam.
     ImagePb,
+    /// Dirty or, after CLEAN, restored cube without its continuum.
+    Line,
+    /// The continuum that was subtracted for it.
+    Continuum,
     /// Table of weights, noise and beams, one line a plane.
     Weights,
 }
 
-use Product::{Beam, Dirty, DirtyPb, Image, ImagePb, Model, Psf, Residual, Weights};
+use Product::{Beam, Continuum, Dirty, DirtyPb, Image, ImagePb, Line, Model, Psf, Residual, Weights};
 
-const NAMES: [(Product, &str); 9] = [
+const NAMES: [(Product, &str); 11] = [
     (Dirty, "dirty"),
     (Psf, "psf"),
     (Residual, "residual"),
@@ -40,6 +44,8 @@ const NAMES: [(Product, &str); 9] = [
     (Beam, "pb"),
     (DirtyPb, "dirty-pb"),
     (ImagePb, "image-pb"),
+    (Line, "line"),
+    (Continuum, "continuum"),
     (Weights, "weights"),
 ];
 
@@ -72,6 +78,16 @@ impl Product {
         matches!(self, Residual | Model | Image | ImagePb)
     }
 
+    /// Whether it is made of all planes together, by subtraction of the continuum in the image.
+    pub fn needs_continuum(self) -> bool {
+        matches!(self, Line | Continuum)
+    }
+
+    /// Whether the sky's visibilities are in it.
+    pub(super) fn is_of_visibilities(self) -> bool {
+        !matches!(self, Psf | Beam | Weights)
+    }
+
     /// Whether it needs the beams of the stations.
     pub fn needs_beam(self) -> bool {
         matches!(self, Beam | DirtyPb | ImagePb)
@@ -97,7 +113,7 @@ impl Product {
         }
     }
 
-    /// Its pixels; zero where a plane has none.
+    /// Its pixels; zero where a plane has none, and for products that are not made of one plane.
     pub(super) fn pixels(self, plane: &Plane, pb_limit: f64) -> Cow<'_, Array2<f64>> {
         let or_zero = |image: Option<&'_ Array2<f64>>| -> Array2<f64> {
             image.cloned().unwrap_or_else(|| Array2::zeros(plane.dirty.dim()))
@@ -115,7 +131,7 @@ impl Product {
             Beam => Cow::Owned(or_zero(plane.power.as_ref())),
             DirtyPb => Cow::Owned(corrected(Some(&plane.dirty))),
             ImagePb => Cow::Owned(corrected(plane.restored.as_ref())),
-            Weights => Cow::Owned(Array2::zeros((0, 0))),
+            Line | Continuum | Weights => Cow::Owned(or_zero(None)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::beams::{beams_of, earth_of, telescope_of};
 use super::clean::clean_cards;
-use super::headers::{Facts, fact_cards, has_sigma, method_cards, observation_cards, totals};
+use super::continuum::{LineCube, Place, subtract_in_uv};
+use super::headers::{Facts, beam_card, fact_cards, has_sigma, method_cards, observation_cards, totals};
 use super::memory::{Need, Schedule, words};
 use super::products::Product;
 use super::{ImageOptions, ImageRequest};
@@ -10,9 +11,11 @@ use crate::error::{Error, Result, Watch};
 use crate::formats::Staged;
 use crate::formats::fits::{Beam, Card, CubeHeader, CubeWriter};
 use crate::formats::visibilities::{ChannelReader, Polarisations, VisibilityTable};
+use crate::imaging::continuum::ContinuumFit;
 use crate::imaging::{
-    AT_ONCE, Deconvolver, Density, FeedAngles, NO_BEAM, Noise, Plane, PlaneRequest, PlaneSamples, Samples, Stokes,
-    check_weights, coarse_note, image_plane, nyquist_note,
+    AT_ONCE, Deconvolver, Density, FeedAngles, NO_BEAM, Noise, Plane, PlaneChannels, PlaneRequest, PlaneSamples,
+    PreparedPlane, Samples, Stokes, check_table, check_weights, coarse_note, deconvolve, image_plane, nyquist_note,
+    prepare_plane,
 };
 use crate::run::Progress;
 use crate::run::headers::{sky_axes, spectral_axis};
@@ -53,7 +56,25 @@ pub(super) struct Run<'a> {
     channels_a_plane: usize,
     beams: Option<StationBeams>,
     angles: Option<FeedAngles>,
+    continuum: Option<ContinuumFit>,
     schedule: Schedule,
+}
+
+/// Visibilities in memory: channels from `first_channel` of the file on.
+#[derive(Clone, Copy)]
+struct Loaded<'a> {
+    table: &'a VisibilityTable,
+    first_channel: usize,
+}
+
+/// What came of all planes.
+struct Made {
+    /// Of each Stokes parameter and plane.
+    kept: Vec<Vec<Kept>>,
+    /// Whether the weights tell the noise.
+    sigma: bool,
+    /// By how much subtraction of the continuum raises the noise of a channel, at most.
+    rise: Option<f64>,
 }
 
 impl<'a> Run<'a> {
@@ -66,13 +87,27 @@ impl<'a> Run<'a> {
         let frame = reader.frame();
         let channels = reader.channels();
         let planes = planes_of(options, channels)?;
+        let in_image = request.continuum.as_ref().is_some_and(|c| c.place == Place::Image);
         let products = match &request.products {
             Some(products) => products.clone(),
-            None if deconvolver.is_some() => {
-                vec![Product::Dirty, Product::Psf, Product::Residual, Product::Model, Product::Image]
+            None => {
+                let mut usual = vec![Product::Dirty, Product::Psf];
+                if deconvolver.is_some() {
+                    usual.extend([Product::Residual, Product::Model, Product::Image]);
+                }
+                if in_image {
+                    usual.extend([Product::Line, Product::Continuum]);
+                }
+                usual
             }
-            None => vec![Product::Dirty, Product::Psf],
         };
+        if in_image != products.iter().any(|p| p.needs_continuum()) {
+            return Err(Error::input("line and continuum cubes are made by subtraction of the continuum in the image")
+                .found(if in_image { "neither among --products" } else { "no such subtraction in this request" })
+                .expected("--continuum-in image with --line-free, and line or continuum among --products")
+                .place("--products")
+                .hint("with --continuum-in uv the dirty image itself is without continuum"));
+        }
         if deconvolver.is_none() && products.iter().any(|p| p.needs_clean()) {
             return Err(Error::input("residual, model and restored images are made by CLEAN")
                 .found("no CLEAN in this request")
@@ -107,11 +142,27 @@ impl<'a> Run<'a> {
             clean: deconvolver.is_some(),
             beam: beams.is_some(),
             shared_grids: options.mf_weighting,
+            whole: request.continuum.is_some() && !in_image,
+            joined: deconvolver.is_some_and(|d| d.joins()),
+            cube: in_image,
             at_once: rayon::current_num_threads().clamp(1, AT_ONCE) as u64,
         };
-        let schedule = need.schedule(request.memory_bytes)?;
         let channels_a_plane = channels / planes;
-        let run = Run { request, reader, deconvolver, products, planes, channels_a_plane, beams, angles, schedule };
+        let each = if in_image { channels_a_plane } else { 1 };
+        let continuum = request.continuum.as_ref().map(|c| c.fit(&frame.freq_hz, each)).transpose()?;
+        let schedule = need.schedule(request.memory_bytes)?;
+        let run = Run {
+            request,
+            reader,
+            deconvolver,
+            products,
+            planes,
+            channels_a_plane,
+            beams,
+            angles,
+            continuum,
+            schedule,
+        };
         run.check_spacing()?;
         Ok(run)
     }
@@ -121,66 +172,178 @@ impl<'a> Run<'a> {
         let stokes = &self.request.stokes;
         let mut outputs = self.outputs()?;
         let table = self.table_output()?;
-        let densities = self.densities(progress)?;
+        let mut made = Made { kept: vec![Vec::with_capacity(self.planes); stokes.len()], sigma: false, rise: None };
+        let whole = self.without_continuum(&mut made, progress)?;
+        let densities = self.densities(whole.as_ref(), progress)?;
         let request = PlaneRequest {
             params: self.request.params,
             stokes,
             angles: self.angles.as_ref(),
             densities: &densities,
             beams: self.beams.as_ref(),
+            clean_beam: self.request.clean_beam,
             deconvolver: self.deconvolver,
         };
-        let mut kept: Vec<Vec<Kept>> = vec![Vec::with_capacity(self.planes); stokes.len()];
-        let mut sigma = false;
+        let mut cubes = self.line_cubes();
         let watch = progress.stage("images", self.planes as u64);
         for first in (0..self.planes).step_by(self.schedule.loaded) {
             let end = (first + self.schedule.loaded).min(self.planes);
             watch.check()?;
-            let loaded = self.reader.read(first * self.channels_a_plane..end * self.channels_a_plane)?;
-            sigma |= has_sigma(&loaded);
+            let each = self.channels_a_plane;
+            let read = match &whole {
+                Some(_) => None,
+                None => Some(self.reader.read(first * each..end * each)?),
+            };
+            let Some(table) = read.as_ref().or(whole.as_ref()) else { continue };
+            let loaded = Loaded { table, first_channel: if whole.is_some() { 0 } else { first * each } };
+            made.sigma |= has_sigma(table);
             let numbers: Vec<usize> = (first..end).collect();
+            if self.deconvolver.is_some_and(|d| d.joins()) {
+                for planes in self.joined(loaded, &numbers, &request, &watch)? {
+                    self.take(planes, &mut outputs, &mut made, &mut cubes, progress)?;
+                }
+                continue;
+            }
             for group in numbers.chunks(self.schedule.parallel) {
-                let made: Vec<Result<Vec<Plane>>> =
-                    group.par_iter().map(|plane| self.plane(&loaded, first, *plane, &request, &watch)).collect();
-                for planes in made {
-                    let planes = planes?;
-                    for output in &mut outputs {
-                        let pixels = output.product.pixels(&planes[output.stokes], self.request.options.pb_limit);
-                        output.writer.append(pixels.mapv(|v| v as f32).view())?;
-                    }
-                    for (plane, kept) in planes.iter().zip(&mut kept) {
-                        plane.notes.iter().for_each(|n| progress.note(n));
-                        kept.push(Kept {
-                            freq_hz: plane.freq_hz,
-                            beam: plane.beam.unwrap_or(NO_BEAM),
-                            sum_weights: plane.sum_weights,
-                            noise: plane.noise,
-                            samples: plane.samples,
-                        });
-                    }
+                let planes: Vec<Result<Vec<Plane>>> = group
+                    .par_iter()
+                    .map(|plane| {
+                        let planes = image_plane(&self.channels(loaded, *plane), &request, &watch.quiet())?;
+                        watch.advance(1)?;
+                        Ok(planes)
+                    })
+                    .collect();
+                for planes in planes {
+                    self.take(planes?, &mut outputs, &mut made, &mut cubes, progress)?;
                 }
             }
         }
-        self.finish(outputs, table, &kept, sigma, progress)
+        self.subtract(cubes, &mut outputs, &mut made, progress)?;
+        self.finish(outputs, table, &made, progress)
     }
 
-    fn plane(
+    fn channels<'t>(&self, loaded: Loaded<'t>, plane: usize) -> PlaneChannels<'t> {
+        let at = plane * self.channels_a_plane - loaded.first_channel;
+        PlaneChannels {
+            table: loaded.table,
+            channels: at..at + self.channels_a_plane,
+            first_channel: loaded.first_channel,
+            plane,
+        }
+    }
+
+    /// Planes that are deconvolved together: all of the cube.
+    fn joined(
         &self,
-        loaded: &VisibilityTable,
-        first: usize,
-        plane: usize,
+        loaded: Loaded<'_>,
+        numbers: &[usize],
         request: &PlaneRequest<'_>,
         watch: &Watch,
-    ) -> Result<Vec<Plane>> {
-        let each = self.channels_a_plane;
-        let at = (plane - first) * each;
-        let made = image_plane(loaded, at..at + each, first * each, plane, request, &watch.quiet())?;
-        watch.advance(1)?;
-        Ok(made)
+    ) -> Result<Vec<Vec<Plane>>> {
+        let mut by_stokes: Vec<Vec<PreparedPlane>> = self.request.stokes.iter().map(|_| Vec::new()).collect();
+        for group in numbers.chunks(self.schedule.parallel) {
+            let made: Vec<Result<Vec<PreparedPlane>>> = group
+                .par_iter()
+                .map(|plane| {
+                    let planes = prepare_plane(&self.channels(loaded, *plane), request, &watch.quiet())?;
+                    watch.advance(1)?;
+                    Ok(planes)
+                })
+                .collect();
+            for planes in made {
+                by_stokes.iter_mut().zip(planes?).for_each(|(list, plane)| list.push(plane));
+            }
+        }
+        let mut cube: Vec<Vec<Plane>> = numbers.iter().map(|_| Vec::new()).collect();
+        for mut planes in by_stokes {
+            deconvolve(&mut planes, request, &watch.quiet())?;
+            cube.iter_mut().zip(planes).for_each(|(list, made)| list.push(made.plane));
+        }
+        Ok(cube)
+    }
+
+    /// Appends a plane, one image a Stokes parameter, to the products.
+    fn take(
+        &self,
+        planes: Vec<Plane>,
+        outputs: &mut [Output],
+        made: &mut Made,
+        cubes: &mut [LineCube],
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        for output in outputs.iter_mut().filter(|o| !o.product.needs_continuum()) {
+            let pixels = output.product.pixels(&planes[output.stokes], self.request.options.pb_limit);
+            output.writer.append(pixels.mapv(|v| v as f32).view())?;
+        }
+        for (cube, (plane, kept)) in cubes.iter_mut().zip(planes.iter().zip(&made.kept)) {
+            cube.keep(kept.len(), plane, self.deconvolver.is_some());
+        }
+        for (plane, kept) in planes.iter().zip(&mut made.kept) {
+            plane.notes.iter().for_each(|n| progress.note(n));
+            kept.push(Kept {
+                freq_hz: plane.freq_hz,
+                beam: plane.beam.unwrap_or(NO_BEAM),
+                sum_weights: plane.sum_weights,
+                noise: plane.noise,
+                samples: plane.samples,
+            });
+        }
+        Ok(())
+    }
+
+    /// All visibilities without their continuum, where it is subtracted in the uv plane.
+    fn without_continuum(&self, made: &mut Made, progress: &dyn Progress) -> Result<Option<VisibilityTable>> {
+        let Some(fit) = self.continuum.as_ref().filter(|_| !self.in_image()) else {
+            return Ok(None);
+        };
+        let mut table = self.reader.read(0..self.reader.channels())?;
+        check_table(&table)?;
+        let watch = progress.stage("continuum", table.uvw_m.nrows() as u64);
+        let (note, rise) = subtract_in_uv(fit, &mut table, &watch)?;
+        note.iter().for_each(|n| progress.note(n));
+        made.rise = rise;
+        Ok(Some(table))
+    }
+
+    /// Whether the continuum is subtracted in the image.
+    fn in_image(&self) -> bool {
+        self.request.continuum.as_ref().is_some_and(|c| c.place == Place::Image)
+    }
+
+    /// One a Stokes parameter, where the continuum is subtracted in the image.
+    fn line_cubes(&self) -> Vec<LineCube> {
+        let g = self.request.params.geometry;
+        let count = if self.in_image() { self.request.stokes.len() } else { 0 };
+        (0..count).map(|_| LineCube::new((self.planes, g.ny, g.nx))).collect()
+    }
+
+    /// Fits and subtracts the continuum of the cubes, and writes them.
+    fn subtract(
+        &self,
+        cubes: Vec<LineCube>,
+        outputs: &mut [Output],
+        made: &mut Made,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let Some(fit) = self.continuum.as_ref().filter(|_| !cubes.is_empty()) else {
+            return Ok(());
+        };
+        let watch = progress.stage("continuum", (self.planes * cubes.len()) as u64);
+        for (stokes, cube) in cubes.into_iter().enumerate() {
+            let parts = cube.subtract(fit, &watch)?;
+            made.rise = made.rise.into_iter().chain(parts.rise).reduce(f64::max);
+            for output in outputs.iter_mut().filter(|o| o.stokes == stokes && o.product.needs_continuum()) {
+                let cube = if output.product == Product::Line { &parts.line } else { &parts.continuum };
+                for plane in cube.outer_iter() {
+                    output.writer.append(plane.mapv(|v| v as f32).view())?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Sums of weights over all channels, one grid a Stokes parameter.
-    fn densities(&self, progress: &dyn Progress) -> Result<Vec<Density>> {
+    fn densities(&self, whole: Option<&VisibilityTable>, progress: &dyn Progress) -> Result<Vec<Density>> {
         if !self.request.options.mf_weighting {
             return Ok(Vec::new());
         }
@@ -190,12 +353,15 @@ impl<'a> Run<'a> {
         let step = self.schedule.loaded * self.channels_a_plane;
         for first in (0..self.reader.channels()).step_by(step) {
             let end = (first + step).min(self.reader.channels());
-            let loaded = self.reader.read_frame(first..end)?;
-            for channel in 0..end - first {
+            let read = if whole.is_some() { None } else { Some(self.reader.read_frame(first..end)?) };
+            let Some(loaded) = read.as_ref().or(whole) else { continue };
+            // the channel that is the table's first
+            let zero = if whole.is_some() { 0 } else { first };
+            for channel in first - zero..end - zero {
                 for (stokes, density) in self.request.stokes.iter().zip(&mut densities) {
                     let angles = self.angles.as_ref();
                     let range = channel..channel + 1;
-                    let samples = PlaneSamples::of_table(&loaded, range, first, *stokes, angles, &params)?;
+                    let samples = PlaneSamples::of_table(loaded, range, zero, *stokes, angles, &params)?;
                     density.add(samples.uvw(), samples.natural());
                 }
                 watch.advance(1)?;
@@ -225,7 +391,15 @@ impl<'a> Run<'a> {
             for product in self.products.iter().copied().filter(|p| *p != Product::Weights) {
                 let path = product.path(&self.request.options.out, self.suffix(stokes));
                 let staged = Staged::new(&path)?;
-                let writer = CubeWriter::create(staged.path(), &self.header(product, stokes, &provisional, true))?;
+                let writer = CubeWriter::create(
+                    staged.path(),
+                    &self.header(
+                        product,
+                        stokes,
+                        &provisional,
+                        &Made { kept: Vec::new(), sigma: true, rise: Some(1.0) },
+                    ),
+                )?;
                 outputs.push(Output { product, stokes, path, staged, writer });
             }
         }
@@ -276,8 +450,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Cards and axes; `sigma`: whether the weights tell the noise.
-    fn header(&self, product: Product, stokes: usize, kept: &[Kept], sigma: bool) -> CubeHeader {
+    /// Cards and axes; `kept` holds the planes of this Stokes parameter.
+    fn header(&self, product: Product, stokes: usize, kept: &[Kept], made: &Made) -> CubeHeader {
         let frame = self.reader.frame();
         let g = self.request.params.geometry;
         // one plane states the mean by weights; the planes of a cube are equally spaced by definition
@@ -288,12 +462,13 @@ impl<'a> Run<'a> {
         let samples: Vec<Samples> = kept.iter().map(|k| k.samples).collect();
         let facts = Facts {
             samples: totals(&samples),
-            noise_jy: sigma.then(|| kept.iter().map(|k| k.noise.image_jy).fold(0.0, f64::max)),
+            noise_jy: made.sigma.then(|| kept.iter().map(|k| k.noise.image_jy).fold(0.0, f64::max)),
             loss: kept.iter().map(|k| k.noise.loss()).fold(0.0, f64::max),
             sum_weights: kept.iter().map(|k| k.sum_weights).sum(),
         };
         let mut cards = observation_cards(frame);
         cards.extend(method_cards(&self.request.params));
+        cards.push(beam_card(self.request.clean_beam));
         if self.request.options.mf_weighting {
             cards.push(Card::text("WGTCHAN", "all", "uv cells are counted over all channels"));
         }
@@ -308,7 +483,13 @@ impl<'a> Run<'a> {
         if product.needs_clean()
             && let Some(options) = &self.request.clean
         {
-            cards.extend(clean_cards(options));
+            cards.extend(clean_cards(options, self.request.options.clean.join_channels));
+        }
+        let without = if self.in_image() { product == Product::Line } else { product.is_of_visibilities() };
+        if let (Some(words), Some(fit)) = (&self.request.continuum, &self.continuum)
+            && (without || product == Product::Continuum)
+        {
+            cards.extend(words.cards(fit, made.rise.filter(|_| without)));
         }
         if self.request.stokes[stokes].to_string().ends_with('i') {
             cards.push(Card::text("IMAGPART", "yes", "imaginary part of the complex image"));
@@ -328,10 +509,10 @@ impl<'a> Run<'a> {
         &self,
         outputs: Vec<Output>,
         table: Option<(PathBuf, Staged)>,
-        kept: &[Vec<Kept>],
-        sigma: bool,
+        made: &Made,
         progress: &dyn Progress,
     ) -> Result<String> {
+        let kept = &made.kept;
         let samples: Vec<Samples> = kept.iter().flatten().map(|k| k.samples).collect();
         check_weights(&samples, self.reader.frame().uvw_m.nrows(), self.reader.channels())?;
         let beams: Vec<Beam> = kept.iter().flatten().map(|k| k.beam).collect();
@@ -341,7 +522,7 @@ impl<'a> Run<'a> {
         let watch = progress.stage("writing", outputs.len() as u64);
         let mut paths = Vec::new();
         for Output { product, stokes, path, staged, writer } in outputs {
-            writer.finish(&self.header(product, stokes, &kept[stokes], sigma))?;
+            writer.finish(&self.header(product, stokes, &kept[stokes], made))?;
             staged.commit()?;
             paths.push(path.display().to_string());
             watch.advance(1)?;
@@ -351,7 +532,7 @@ impl<'a> Run<'a> {
             staged.commit()?;
             paths.push(path.display().to_string());
         }
-        Ok(self.summary(&paths, kept, sigma))
+        Ok(self.summary(&paths, kept, made.sigma))
     }
 
     /// One line a plane and Stokes parameter.

@@ -210,7 +210,8 @@ impl PlaneGridder {
 
     fn image(&self, vis: &[Complex64], watch: &Watch) -> Result<Array2<f64>> {
         let g = self.params.geometry;
-        if self.sum_weights == 0.0 {
+        // nothing measured is nothing seen: tables of the fast path have no visibilities
+        if self.sum_weights == 0.0 || vis.iter().all(|v| *v == Complex64::ZERO) {
             return Ok(Array2::zeros((g.ny, g.nx)));
         }
         let weighted: Vec<Complex64> = vis.iter().zip(&self.weights).map(|(v, w)| v * w).collect();

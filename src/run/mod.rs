@@ -3,6 +3,7 @@
 //! [`crate::cli`] turns words into calls of these functions; each returns the text that belongs on
 //! standard output. Progress and remarks go through [`Progress`].
 
+pub mod bench;
 pub mod chain;
 mod check;
 mod estimate;
@@ -17,6 +18,7 @@ mod plan;
 pub mod preview;
 mod provenance;
 mod record;
+mod route;
 mod sampling;
 mod skies;
 pub mod sky;

@@ -1,0 +1,6 @@
+//! `skyfringe bench`: one inner stage, timed and checked, as one JSON object.
+
+mod fast;
+mod measure;
+
+pub use fast::{FastRequest, fast};

@@ -223,13 +223,13 @@ impl PsfReport {
     /// For the header of the dirty image.
     pub(in crate::run) fn cards(&self) -> Vec<Card> {
         let mut cards = vec![
-            Card::float("PSFBOUND", self.bound.total, "bound of the error of the signal over its peak"),
+            Card::float("PSFBOUND", self.bound.total, "bound of the signal's error over peak"),
             Card::float("PSFEPS", self.epsilon, "bound asked for"),
             Card::int("PSFNODES", self.w_nodes as i64, "nodes in w; 1: w is ignored"),
             Card::int("PSFCLASS", self.classes as i64, "kinds of baselines with PSFs of their own"),
         ];
         if let Some(error) = self.noise_error {
-            cards.push(Card::float("NOISECOV", error, "error of the noise's covariance over variance"));
+            cards.push(Card::float("NOISECOV", error, "error of noise covariance over variance"));
         }
         cards
     }

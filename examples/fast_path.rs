@@ -37,7 +37,9 @@ fn main() -> Result<()> {
         keep_beyond_nyquist: false,
     };
     let station = Some((instants.as_slice(), &beams));
-    let plan = match FastPlan::choose(&table, station, &params, geometry, &FastRequest::default(), &watch)? {
+    // the largest disc covers some hundred beams: the bound grows with summed flux over peak
+    let request = FastRequest { flux_over_peak: 500.0, ..FastRequest::default() };
+    let plan = match FastPlan::choose(&table, station, &params, geometry, &request, &watch)? {
         Route::Fast(plan) => plan,
         Route::Visibilities(reason) => {
             println!("visibilities are needed: {reason}");

@@ -161,19 +161,25 @@ fn by_psf(
     let (plan, made) = loop {
         let watch = progress.stage("PSFs", channels);
         let station = Some((instants.as_slice(), &beams));
-        let plan = match FastPlan::choose(&table, station, &params, cube.geometry(), &request, &watch)? {
-            fast::Route::Fast(plan) => plan,
-            fast::Route::Visibilities(reason) => return Ok(Err(reason)),
-        };
-        let made = plan.dirty(cube, &progress.stage("dirty cube", channels))?;
-        let flux = made.bound.flux_over_peak;
-        match plan.refusal(&made.bound) {
-            None => break (plan, made),
-            // more emission than was planned for: once more with what there is, the peak known to epsilon
-            Some(_) if request.flux_over_peak == default_flux && flux.is_finite() && flux > default_flux => {
-                request.flux_over_peak = 1.01 * flux;
+        let mut flux = 0.0;
+        let reason = match FastPlan::choose(&table, station, &params, cube.geometry(), &request, &watch)? {
+            fast::Route::Visibilities(reason) => reason,
+            fast::Route::Fast(plan) => {
+                let made = plan.dirty(cube, &progress.stage("dirty cube", channels))?;
+                flux = made.bound.flux_over_peak;
+                match plan.refusal(&made.bound) {
+                    None => break (plan, made),
+                    Some(reason) => reason,
+                }
             }
-            Some(reason) => return Ok(Err(reason)),
+        };
+        // again for as much emission as there is, whose peak is known to epsilon; then with less rounding
+        if request.flux_over_peak == default_flux && flux.is_finite() && flux > default_flux {
+            request.flux_over_peak = 1.01 * flux;
+        } else if !request.is_double() {
+            request.double = Some(true);
+        } else {
+            return Ok(Err(reason));
         }
     };
     let mut dirty = made.dirty;

@@ -88,7 +88,8 @@ impl Default for FastRequest {
 }
 
 impl FastRequest {
-    fn is_double(&self) -> bool {
+    /// Whether spectra and transforms are of double precision.
+    pub fn is_double(&self) -> bool {
         self.double.unwrap_or(self.epsilon < 1e-5)
     }
 }

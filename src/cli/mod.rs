@@ -118,6 +118,39 @@ enum BenchWords {
         #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         reps: u16,
     },
+    /// A galaxy without visibilities (image.method = "psf") against the visibility route.
+    Fast {
+        /// Array of `telescope list`.
+        #[arg(long, value_name = "NAME", default_value = "ska-mid-aa4")]
+        telescope: String,
+        /// Pixels along each side.
+        #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(8..=4096))]
+        npix: u16,
+        /// Pixel size with its unit.
+        #[arg(long, value_name = "ANGLE", default_value = "2asec", allow_hyphen_values = true)]
+        cell: String,
+        /// Channels of the cube.
+        #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+        channels: u16,
+        /// Length of the observation with its unit.
+        #[arg(long, value_name = "TIME", default_value = "4h", allow_hyphen_values = true)]
+        length: String,
+        /// Time steps.
+        #[arg(long, value_name = "N", default_value_t = 240, value_parser = clap::value_parser!(u16).range(1..))]
+        steps: u16,
+        /// natural, uniform, radial or briggs:ROBUST.
+        #[arg(long, value_name = "WORD", default_value = "briggs:0")]
+        weight: String,
+        /// Error bound asked of the fast path, and accuracy of the visibility route's gridding.
+        #[arg(long, value_name = "NUMBER", default_value = "1e-3", allow_hyphen_values = true)]
+        epsilon: f64,
+        /// Channels on which the visibility route is timed, to be scaled to all.
+        #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+        visibility_channels: u16,
+        /// Repetitions of the fast path; the medians are printed.
+        #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+        reps: u16,
+    },
     /// One complex FFT of N x N.
     Fft {
         /// Cells along each side.
@@ -489,6 +522,32 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
         }
         Command::Bench(BenchWords::Fft { npix, precision, reps }) => {
             run::bench::fft(usize::from(npix), precision, usize::from(reps))
+        }
+        Command::Bench(BenchWords::Fast {
+            telescope,
+            npix,
+            cell,
+            channels,
+            length,
+            steps,
+            weight,
+            epsilon,
+            visibility_channels,
+            reps,
+        }) => {
+            let request = run::bench::FastRequest {
+                telescope,
+                npix: usize::from(npix),
+                cell,
+                channels: usize::from(channels),
+                length,
+                steps: usize::from(steps),
+                weight,
+                epsilon,
+                visibility_channels: usize::from(visibility_channels),
+                reps: usize::from(reps),
+            };
+            run::bench::fast(&request, console)
         }
     }
 }

@@ -203,11 +203,18 @@ impl PlaneGridder {
 
     fn images<const N: usize>(&self, sets: [Option<&[Complex64]>; N], watch: &Watch) -> Result<[Array2<f64>; N]> {
         let g = self.params.geometry;
-        let mut images = match &self.operator {
-            Some(operator) if self.sum_weights > 0.0 => operator.grid(&sets, &self.weights, watch)?.into_iter(),
+        // nothing measured is nothing seen: tables of the fast path have no visibilities
+        let seen = |set: &Option<&[Complex64]>| set.is_none_or(|vis| vis.iter().any(|v| *v != Complex64::ZERO));
+        let wanted: Vec<_> = sets.into_iter().filter(|set| self.sum_weights > 0.0 && seen(set)).collect();
+        let mut made = match &self.operator {
+            Some(operator) if !wanted.is_empty() => operator.grid(&wanted, &self.weights, watch)?.into_iter(),
             _ => Vec::new().into_iter(),
         };
-        Ok(sets.map(|_| images.next().map_or_else(|| Array2::zeros((g.ny, g.nx)), |image| image / self.sum_weights)))
+        let blank = || Array2::zeros((g.ny, g.nx));
+        Ok(sets.map(|set| match seen(&set) {
+            true => made.next().map_or_else(blank, |image| image / self.sum_weights),
+            false => blank(),
+        }))
     }
 
     /// Sum of the imaging weights.

@@ -1,12 +1,14 @@
-//! The command `run`: sky -> visibilities -> images -> preview and record.
+//! The command `run`: sky -> visibilities -> images -> preview and record. With `image.method = "psf"` the dirty cube is
+//! made without visibilities ([`super::route`]).
 
 use super::check::{Extent, require_feasible};
 use super::headers::{observation_cards, program};
-use super::image::{CubeAxes, StageProduct, image_table, params_of, totals, write_product};
+use super::image::{CubeAxes, StageProduct, image_table, params_of, square, totals, write_product};
 use super::observe::{observe, write};
-use super::params::{Settings, SkySource};
+use super::params::{RouteChoice, Settings, SkySource};
 use super::picture;
 use super::record::{Record, sha256_file};
+use super::route::{self, Route};
 use super::sampling::{Sampling, TOO_LOW};
 use super::skies::{PreparedSky, SkyContent, prepare};
 use super::sky::make_folder;
@@ -14,6 +16,7 @@ use super::sky_files::{SKY, SKY_KINEMATIC, SKY_TB, write_sky};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
+use crate::formats::fits::Card;
 use crate::formats::visibilities::{Precision, VisibilityTable, read_visibilities};
 use crate::imaging::Images;
 use crate::telescope::beam::StationBeams;
@@ -25,6 +28,8 @@ use std::path::Path;
 use std::time::Instant as Clock;
 
 const VISIBILITIES: &str = "visibilities.h5";
+/// The fact of the record that says why "auto" predicted visibilities.
+const ROUTE_REASON: &str = "visibilities_because";
 
 /// Runs the whole chain into `out`.
 ///
@@ -38,7 +43,9 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     let _folder = make_folder(out)?;
     // an unwritable folder or a product that is no file shows now, not after the computing
     for name in [SKY, SKY_TB, SKY_KINEMATIC, VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
-        drop(Staged::new(&out.join(name))?);
+        if name != VISIBILITIES || settings.image.route != RouteChoice::Psf {
+            drop(Staged::new(&out.join(name))?);
+        }
     }
     telescope.notes.iter().for_each(|n| progress.note(n));
 
@@ -50,28 +57,60 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
 
     let clock = Clock::now();
     let sky = prepare(settings, &track, None, progress)?;
-    require_feasible(settings, &usable, &sky, Extent::Run)?;
+    require_feasible(settings, &track, &usable, &sky, Extent::Run)?;
     drop(usable);
     sky.notes.iter().for_each(|n| {
         progress.note(n);
         record.note(n);
     });
+    let prepared_s = clock.elapsed().as_secs_f64();
+
+    let clock = Clock::now();
+    let kept = earlier.filter(|e| e.holds(out, VISIBILITIES));
+    let route = match &kept {
+        // it was chosen by the interrupted run
+        Some(earlier) => Route::Visibilities(earlier.text(ROUTE_REASON).map(str::to_string)),
+        None => route::choose(settings, &track, &sky, progress)?,
+    };
+    let by_psf = match &route {
+        Route::Visibilities(reason) => {
+            if let Some(reason) = reason {
+                record.fact(ROUTE_REASON, json!(reason));
+            }
+            None
+        }
+        Route::Psf(made) => {
+            record.seconds("dirty", clock.elapsed().as_secs_f64());
+            record.fact("psf", made.report.facts());
+            made.report.notes().iter().for_each(|n| {
+                progress.note(n);
+                record.note(n);
+            });
+            if out.join(VISIBILITIES).exists() {
+                progress.note("visibilities.h5 in this folder is of an earlier run");
+            }
+            Some(made.report)
+        }
+    };
+    let (route_words, route_cards) = (route.words(), route.cards());
+
+    let clock = Clock::now();
     let mut products = write_sky(&sky, settings, out, progress)?;
     for name in &products {
         record.product(out, name)?;
     }
-    record.seconds("sky", clock.elapsed().as_secs_f64());
+    record.seconds("sky", prepared_s + clock.elapsed().as_secs_f64());
 
     let clock = Clock::now();
-    let kept = earlier.filter(|e| e.holds(out, VISIBILITIES));
-    let (table, sampling) = match &kept {
-        Some(_) => {
+    let (table, sampling, dirty) = match (route, &kept) {
+        (Route::Psf(made), _) => (made.table, made.sampling, Some(made.dirty)),
+        (Route::Visibilities(_), Some(_)) => {
             progress.note("visibilities.h5 is kept from the interrupted run");
             let table = read_visibilities(&out.join(VISIBILITIES))?;
             let sampling = Sampling::of(&table, &Sampling::low_rows(settings, &track)?);
-            (table, sampling)
+            (table, sampling, None)
         }
-        None => {
+        (Route::Visibilities(_), None) => {
             let observed = observe(settings, &track, &sky, progress)?;
             let mut table = observed.table;
             write(&table, settings, Staged::new(&out.join(VISIBILITIES))?, progress)?;
@@ -79,19 +118,24 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
             if settings.precision == Precision::Single {
                 table.vis.mapv_inplace(|v| Complex64::new(f64::from(v.re as f32), f64::from(v.im as f32)));
             }
-            (table, observed.sampling)
+            (table, observed.sampling, None)
         }
     };
     sampling.notes(TOO_LOW).iter().for_each(|n| {
         progress.note(n);
         record.note(n);
     });
-    record.product(out, VISIBILITIES)?;
-    record.seconds("visibilities", clock.elapsed().as_secs_f64());
+    if by_psf.is_none() {
+        record.product(out, VISIBILITIES)?;
+        record.seconds("visibilities", clock.elapsed().as_secs_f64());
+    }
 
     let clock = Clock::now();
-    let params = params_of(settings, sky.pixels);
-    let images = image_table(&table, &params, progress)?;
+    let params = params_of(settings, square(sky.pixels.size, sky.pixels.cell_rad));
+    let mut images = image_table(&table, &params, progress)?;
+    if let Some(dirty) = dirty {
+        images.dirty = dirty;
+    }
     images.notes.iter().for_each(|n| {
         progress.note(n);
         record.note(n);
@@ -103,9 +147,10 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     if let Some(noise) = &settings.noise
         && let Some(seed) = noise.seed
     {
-        cards.push(crate::formats::fits::Card::int("SEED", seed as i64, "seed of the thermal noise"));
+        cards.push(Card::int("SEED", seed as i64, "seed of the thermal noise"));
     }
-    let axes = CubeAxes { table: &table, specsys: &sky.specsys, left_out: &sampling.channels };
+    cards.extend(route_cards);
+    let axes = CubeAxes { table: &table, specsys: &sky.specsys, left_out: &sampling.channels, by_psf: by_psf.as_ref() };
     for (name, product) in [("dirty.fits", StageProduct::Dirty), ("psf.fits", StageProduct::Psf)] {
         write_product(&out.join(name), &axes.cube(&images, product, &params, &cards))?;
         record.product(out, name)?;
@@ -113,7 +158,8 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     }
     record.seconds("images", clock.elapsed().as_secs_f64());
 
-    let facts = facts(settings, &track, &sky, &table, &images, &beams);
+    let mut facts = facts(settings, &track, &sky, &table, &images, &beams);
+    facts.extend(route_words.map(|words| ("route".to_string(), words)));
     picture::draw(&sky, &table, &images, &params, &facts, &title(&sky, settings)).save(&out.join("preview.png"))?;
     record.product(out, "preview.png")?;
     watch.advance(1)?;
@@ -126,7 +172,8 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     record.fact("noise_seed", json!(settings.noise.as_ref().and_then(|n| n.seed)));
     record.complete()?;
 
-    products.extend([VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"]);
+    products.extend(by_psf.is_none().then_some(VISIBILITIES));
+    products.extend(["dirty.fits", "psf.fits", "preview.png", "run.json"]);
     let mut text = format!("{}: {}\n", out.display(), products.join(", "));
     for (name, value) in facts {
         text.push_str(&format!("{name:>14}  {value}\n"));

@@ -1,8 +1,10 @@
 //! `--check`: what a configuration would do and need, without doing it.
 
 use super::estimate::{Needs, Size, machine_memory, needs};
+use super::image::square;
 use super::params::{Method, PixelChoice, Settings, SkySource};
 use super::plan::UsableRows;
+use super::route::{self, Foreseen};
 use super::skies::{
     DEFAULT_CHANNELS, PreparedSky, SkyContent, built_in, extent_kpc, galaxy_params, galaxy_pixels, placed, prepare,
 };
@@ -38,7 +40,8 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
     let sky = look(settings, &track)?;
     let products = settings.observation.polarisations.count();
     let images = extent == Extent::Run;
-    let Needs { cpu_s, wall_s, memory, disk } = needs_of(settings, &usable, &sky, images)?;
+    let foreseen = foresee(settings, &track, &sky, extent)?;
+    let Needs { cpu_s, wall_s, memory, disk } = needs_of(settings, &usable, &sky, images, &foreseen)?;
 
     let mut text = String::new();
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:>14}  {value}\n"));
@@ -58,6 +61,17 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
         let cell = format_quantity(sky.cell_rad, Dimension::Angle);
         line("images", format!("{at_most}{0} x {0} pixels of {cell} x {1} channels", sky.side, sky.channels));
     }
+    match &foreseen {
+        Foreseen::Visibilities(None) => {}
+        Foreseen::Visibilities(Some(reason)) => line("route", format!("visibilities: {reason}")),
+        Foreseen::Psf(f) => line(
+            "route",
+            format!(
+                "PSFs, no visibilities: {} kinds of baselines, {} nodes in w (the bound is known with the sky)",
+                f.classes, f.w_nodes
+            ),
+        ),
+    }
     let here = machine_memory().map_or(String::new(), |m| format!(" of the {} of this machine", bytes(m)));
     line("memory", format!("{at_most}about {}{here}", bytes(memory)));
     line("disk", format!("{at_most}about {}", bytes(disk)));
@@ -71,11 +85,12 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
 /// coarse for every baseline. Before anything is written.
 pub(super) fn require_feasible(
     settings: &Settings,
+    track: &Track,
     usable: &UsableRows,
     sky: &PreparedSky,
     extent: Extent,
 ) -> Result<()> {
-    require_memory(settings, usable, sky, extent)?;
+    require_memory(settings, track, usable, sky, extent)?;
     require_short_baselines(settings, usable, sky, extent)
 }
 
@@ -103,9 +118,16 @@ fn require_short_baselines(settings: &Settings, usable: &UsableRows, sky: &Prepa
 }
 
 /// An error where the run would not fit into memory, now that its sky is known: the system would end it without a word.
-fn require_memory(settings: &Settings, usable: &UsableRows, sky: &PreparedSky, extent: Extent) -> Result<()> {
+fn require_memory(
+    settings: &Settings,
+    track: &Track,
+    usable: &UsableRows,
+    sky: &PreparedSky,
+    extent: Extent,
+) -> Result<()> {
     let look = prepared(sky, "");
-    let memory = needs_of(settings, usable, &look, extent == Extent::Run)?.memory;
+    let foreseen = foresee(settings, track, &look, extent)?;
+    let memory = needs_of(settings, usable, &look, extent == Extent::Run, &foreseen)?.memory;
     match machine_memory() {
         // the estimate may be wrong by a third
         Some(here) if memory > 1.5 * here => Err(Error::input("this needs far more memory than there is")
@@ -122,7 +144,16 @@ fn require_memory(settings: &Settings, usable: &UsableRows, sky: &PreparedSky, e
     }
 }
 
-fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool) -> Result<Needs> {
+/// The way to the dirty cube; `observe` makes visibilities whatever the images want.
+fn foresee(settings: &Settings, track: &Track, sky: &Look, extent: Extent) -> Result<Foreseen> {
+    if extent == Extent::Observe {
+        return Ok(Foreseen::Visibilities(None));
+    }
+    let (of_sky, of_image) = (square(sky.sky_side, sky.sky_cell_rad), square(sky.side, sky.cell_rad));
+    route::foresee(settings, track, of_sky, of_image, sky.freq_hz)
+}
+
+fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool, foreseen: &Foreseen) -> Result<Needs> {
     let size = Size {
         rows: &usable.rows,
         all_rows: usable.report.rows,
@@ -143,6 +174,10 @@ fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool) 
         prediction_epsilon: settings.prediction.epsilon,
         image_epsilon: settings.image.epsilon,
         keep_beyond_nyquist: settings.prediction.keep_beyond_nyquist,
+        by_psf: match foreseen {
+            Foreseen::Visibilities(_) => None,
+            Foreseen::Psf(foresight) => Some(*foresight),
+        },
     };
     let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
     needs(&size, &beams, images, rayon::current_num_threads())
@@ -173,6 +208,8 @@ struct Look {
     sky_side: usize,
     side: usize,
     cell_rad: f64,
+    /// Pixel size of the sky; that of the images where it is a list.
+    sky_cell_rad: f64,
     /// Whether the pixels may still become fewer.
     at_most: bool,
 }
@@ -198,6 +235,7 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
                 sky_side: pixels.size,
                 side: pixels.size,
                 cell_rad: pixels.cell_rad,
+                sky_cell_rad: pixels.cell_rad,
                 at_most: false,
             })
         }
@@ -224,6 +262,7 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
                 sky_side: pixels.size,
                 side: pixels.size,
                 cell_rad: pixels.cell_rad,
+                sky_cell_rad: pixels.cell_rad,
                 at_most: !given,
             })
         }
@@ -236,13 +275,14 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
 
 /// What is known of a sky that is made, from the file `name`.
 fn prepared(sky: &PreparedSky, name: &str) -> Look {
-    let (words, sky_side, sources) = match &sky.content {
+    let (words, sky_side, sky_cell_rad, sources) = match &sky.content {
         SkyContent::Cube { cube, .. } => {
             let (channels, ny, nx) = cube.flux_jy.dim();
-            (format!("FITS {name}, {nx} x {ny} pixels, {channels} channels"), nx.max(ny), None)
+            (format!("FITS {name}, {nx} x {ny} pixels, {channels} channels"), nx.max(ny), cube.cell_rad, None)
         }
         SkyContent::Components(list) => {
-            (format!("components {name}, {} sources", list.len()), sky.pixels.size, Some(list.len()))
+            let words = format!("components {name}, {} sources", list.len());
+            (words, sky.pixels.size, sky.pixels.cell_rad, Some(list.len()))
         }
     };
     Look {
@@ -255,6 +295,7 @@ fn prepared(sky: &PreparedSky, name: &str) -> Look {
         sky_side,
         side: sky.pixels.size,
         cell_rad: sky.pixels.cell_rad,
+        sky_cell_rad,
         at_most: false,
     }
 }

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::formats::visibilities::Precision;
 use crate::gridding::{ImageGeometry, cost};
+use crate::imaging::fast::Foresight;
 use crate::telescope::beam::StationBeams;
 use crate::units::C_M_S;
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub(super) struct Size<'a> {
     pub prediction_epsilon: f64,
     pub image_epsilon: f64,
     pub keep_beyond_nyquist: bool,
+    /// One channel of the way without visibilities, where that is taken.
+    pub by_psf: Option<Foresight>,
 }
 
 /// What a run needs.
@@ -78,7 +81,9 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
     let samples = (size.all_rows * size.channels * size.products) as f64;
     let sky = (size.sky_side * size.sky_side * size.channels) as f64;
     let image = (size.image_side * size.image_side * size.channels) as f64;
-    let table_bytes = size.all_rows as f64 * 40.0 + samples * 21.0;
+    // visibilities that nobody writes take no memory
+    let sample_bytes = if size.by_psf.is_some() { 5.0 } else { 21.0 };
+    let table_bytes = size.all_rows as f64 * 40.0 + samples * sample_bytes;
     // gas cells leave their cube twice: in the products and as the sky
     let sky_bytes = sky * if size.cells > 0 { 16.0 } else { 8.0 };
 
@@ -90,13 +95,17 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
     }
     let mut peak = size.cells as f64 * CELL_BYTES + sky_bytes;
     let used = usable(size);
-    match size.direct_sources {
-        Some(sources) => {
+    match (size.by_psf, size.direct_sources) {
+        (Some(f), _) => {
+            cpu_s += channels * (f.plan_cpu_s + f.image_cpu_s);
+            peak = peak.max(sky_bytes + table_bytes + channels * f.bytes + f.work_bytes + 8.0 * image);
+        }
+        (None, Some(sources)) => {
             let each = if size.products == 4 { DIRECT_LINEAR_S } else { DIRECT_S };
             cpu_s += each * channels * size.rows.len() as f64 * sources as f64;
             peak = peak.max(sky_bytes + table_bytes);
         }
-        None => {
+        (None, None) => {
             let mut groups: BTreeMap<[usize; 2], Vec<[f64; 3]>> = BTreeMap::new();
             for (uvw, stations) in &used {
                 let mut classes = stations.map(|s| beams.class_of[s as usize]);
@@ -112,25 +121,28 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
             peak = peak.max(sky_bytes + table_bytes + most);
         }
     }
-    if size.noise {
-        cpu_s += samples * NOISE_S;
-    }
-    serial_s += samples * WRITE_SAMPLE_S;
     let value = match size.precision {
         Precision::Single => 8.0,
         Precision::Double => 16.0,
     };
-    let mut disk = size.all_rows as f64 * 40.0 + samples * (value + 5.0);
+    let mut disk = 0.0;
+    if size.by_psf.is_none() {
+        cpu_s += if size.noise { samples * NOISE_S } else { 0.0 };
+        serial_s += samples * WRITE_SAMPLE_S;
+        disk += size.all_rows as f64 * 40.0 + samples * (value + 5.0);
+    }
 
     if images {
         let plane = (size.image_side * size.image_side) as f64;
         serial_s += WRITE_PIXEL_S * (sky + 2.0 * image) + PREVIEW_S + PREVIEW_PIXEL_S * plane;
         let uvw: Vec<[f64; 3]> = used.iter().map(|u| u.0).collect();
         let one = cost(square(size.image_side, size.cell_rad), &uvw, size.image_epsilon)?;
-        cpu_s += channels * (2.0 * one.cpu_s + WEIGH_S * size.rows.len() as f64);
+        // of nothing but the PSF where there are no visibilities
+        let gridded = if size.by_psf.is_some() { 1.0 } else { 2.0 };
+        cpu_s += channels * (gridded * one.cpu_s + WEIGH_S * size.rows.len() as f64);
         let at_once = size.channels.min(threads.clamp(1, 8)) as f64;
         let each = one.bytes + 160.0 * size.rows.len() as f64 + 16.0 * image / channels;
-        let cubes = 16.0 * image;
+        let cubes = if size.by_psf.is_some() { 24.0 } else { 16.0 } * image;
         peak = peak.max(sky_bytes + table_bytes + cubes + at_once * each);
         peak = peak.max(sky_bytes + table_bytes + cubes + 4.0 * image + PREVIEW_BYTES);
         disk += 4.0 * (sky + 2.0 * image) + 0.5e6;

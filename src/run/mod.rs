@@ -18,6 +18,7 @@ mod plan;
 pub mod preview;
 mod provenance;
 mod record;
+mod route;
 mod sampling;
 mod skies;
 pub mod sky;

@@ -33,7 +33,7 @@ pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &
             let track = plan::track(&settings.observation, &settings.telescope.telescope)?;
             let usable = plan::require_up(settings, &track)?;
             let sky = prepare(settings, &track, None, progress)?;
-            require_feasible(settings, &usable, &sky, Extent::Observe)?;
+            require_feasible(settings, &track, &usable, &sky, Extent::Observe)?;
             drop(usable);
             sky.notes.iter().for_each(|n| progress.note(n));
             observe(settings, &track, &sky, progress)?
@@ -64,6 +64,20 @@ pub(super) fn write(
     staged.commit()
 }
 
+/// The table of a configuration before anything is predicted, and its time steps.
+pub(super) fn empty_table(
+    settings: &Settings,
+    track: &Track,
+    freq_hz: &[f64],
+    channel_width_hz: f64,
+) -> Result<(VisibilityTable, Vec<Instant>)> {
+    let (telescope, observation) = (&settings.telescope.telescope, &settings.observation);
+    let lowest_rad = plan::min_elevation_rad(observation, telescope);
+    let (table, instants, _) =
+        new_table(telescope, track, freq_hz, channel_width_hz, observation.polarisations, lowest_rad)?;
+    Ok((table, instants))
+}
+
 /// Predicts `sky` on the track and adds noise.
 pub(super) fn observe(
     settings: &Settings,
@@ -71,16 +85,8 @@ pub(super) fn observe(
     sky: &PreparedSky,
     progress: &dyn Progress,
 ) -> Result<Observed> {
-    let telescope = &settings.telescope.telescope;
-    let (mut table, instants, _) = new_table(
-        telescope,
-        track,
-        &sky.freq_hz,
-        sky.channel_width_hz,
-        settings.observation.polarisations,
-        plan::min_elevation_rad(&settings.observation, telescope),
-    )?;
-    let beams = StationBeams::new(telescope, settings.telescope.beam);
+    let (mut table, instants) = empty_table(settings, track, &sky.freq_hz, sky.channel_width_hz)?;
+    let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
     let low = Sampling::flagged_rows(&table);
     predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
     if let Some(noise) = &settings.noise {

@@ -5,7 +5,7 @@
 
 use super::params::{
     ImageSettings, Inclined, Method, NoiseSettings, ObservationSettings, PixelChoice, PlacingSettings,
-    PredictionSettings, Settings, SkySettings, SkySource, SpectralSettings, TelescopeSettings, TimeRange,
+    PredictionSettings, RouteChoice, Settings, SkySettings, SkySource, SpectralSettings, TelescopeSettings, TimeRange,
     supported_oskar_folder,
 };
 use crate::error::{Error, Result};
@@ -139,6 +139,8 @@ pub fn load(path: &Path) -> Result<Settings> {
             max_size: 4096,
             weighting: Weighting::Natural,
             epsilon: 1e-6,
+            route: RouteChoice::Visibilities,
+            psf_epsilon: 1e-3,
         },
         precision: Precision::Double,
         kinematic_cube: false,

@@ -56,9 +56,18 @@ fn round_up(cell_rad: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::imaging::Weighting;
+    use crate::run::params::RouteChoice;
 
     fn settings(size: PixelChoice<usize>, cell_rad: PixelChoice<f64>) -> ImageSettings {
-        ImageSettings { size, cell_rad, max_size: 1024, weighting: Weighting::Natural, epsilon: 1e-5 }
+        ImageSettings {
+            size,
+            cell_rad,
+            max_size: 1024,
+            weighting: Weighting::Natural,
+            epsilon: 1e-5,
+            route: RouteChoice::Visibilities,
+            psf_epsilon: 1e-3,
+        }
     }
 
     #[test]

@@ -72,6 +72,11 @@ impl Record {
         self.value["facts"][key] = value;
     }
 
+    /// A fact that is a text.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.value["facts"][key].as_str()
+    }
+
     pub(super) fn note(&mut self, text: &str) {
         if let Some(notes) = self.value["notes"].as_array_mut()
             && !notes.iter().any(|n| n == text)

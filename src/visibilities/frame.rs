@@ -4,6 +4,7 @@ use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::telescope::Telescope;
 use crate::units::{C_M_S, DEG_RAD};
 use ndarray::{Array2, Array3};
+use rustfft::num_complex::Complex64;
 
 /// What the geometry alone decides about the samples of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub fn new_table(
         antenna1: Vec::with_capacity(rows),
         antenna2: Vec::with_capacity(rows),
         freq_hz: freq_hz.to_vec(),
-        vis: Array3::zeros(shape),
+        vis: untouched(shape),
         weight: Array3::ones(shape),
         flag: Array3::from_elem(shape, false),
         phase_centre: track.phase_centre,
@@ -88,6 +89,14 @@ pub fn new_table(
             .hint("change observation.dec, the time range, or observation.min_elevation"));
     }
     Ok((table, instants, FrameReport { rows, rows_too_low }))
+}
+
+/// Zeros that take no memory until they are written: the image-domain fast path never does. The system hands out zeroed
+/// pages for pairs of floats, and for nothing else that could become complex numbers.
+fn untouched(shape: (usize, usize, usize)) -> Array3<Complex64> {
+    let pairs = vec![[0.0f64; 2]; shape.0 * shape.1 * shape.2];
+    let zeros: Vec<Complex64> = pairs.into_iter().map(|[re, im]| Complex64::new(re, im)).collect();
+    Array3::from_shape_vec(shape, zeros).unwrap_or_else(|_| Array3::zeros(shape))
 }
 
 /// Whether a sample at (u, v) metres and `freq_hz` lies at or beyond 0.5/cell wavelengths, the limit

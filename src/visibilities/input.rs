@@ -17,7 +17,7 @@ pub struct SampleCount {
 }
 
 /// Flags the samples beyond the Nyquist limit of pixels of `cell_rad`; none where that is `None`.
-pub(super) fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: Option<f64>) -> SampleCount {
+pub fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: Option<f64>) -> SampleCount {
     let mut count = SampleCount::default();
     for row in 0..table.uvw_m.nrows() {
         let (u, v) = (table.uvw_m[[row, 0]], table.uvw_m[[row, 1]]);

@@ -25,5 +25,5 @@ pub use direct::{DirectSky, predict_direct, sum_points};
 pub use frame::{FrameReport, beyond_nyquist, new_table};
 pub use geometry::{Instant, Track};
 pub use grid_route::predict_by_grid;
-pub use input::SampleCount;
+pub use input::{SampleCount, flag_beyond_nyquist};
 pub use noise::{add_thermal_noise, noise_sigma_jy};

@@ -13,7 +13,7 @@ use std::path::Path;
 const CELL_DEG: f64 = 0.1;
 
 /// Temperatures of mean 20 (in `unit`) and a slope from corner to corner, over 6.4 deg at 150 MHz.
-fn made(path: &Path, unit: &str, specsys: &str) -> FitsCube {
+pub(crate) fn made(path: &Path, unit: &str, specsys: &str) -> FitsCube {
     let mut random = Stream::new(1, [7, 7, 7]);
     let data = Array3::from_shape_fn((5, 64, 64), |(c, y, x)| {
         (20.0 + c as f64 + 0.1 * (x as f64 - y as f64) + 3.0 * random.normal()) as f32

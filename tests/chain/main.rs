@@ -9,6 +9,7 @@ mod eor;
 mod headers;
 mod mass;
 mod noise;
+mod psf;
 mod repeat;
 mod routes;
 mod sky_files;

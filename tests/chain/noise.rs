@@ -17,7 +17,7 @@ const CHANNELS: usize = 16;
 const WIDTH_HZ: f64 = 50e3;
 
 /// VLA D: 27 equal dishes within 1 km, no sample beyond Nyquist and none too low.
-fn configuration(noise: &str, more: &str) -> String {
+pub(crate) fn configuration(noise: &str, more: &str) -> String {
     format!(
         "[sky]\ngalaxy = {{ seed = 2, cells = 2000 }}\ndistance = \"60 Mpc\"\nchannels = {CHANNELS}\n\
          channel_width = \"50 kHz\"\n[telescope]\nname = \"vla-d\"\n\
@@ -32,12 +32,12 @@ fn visibilities(folder: &Path) -> VisibilityTable {
 
 /// Standard error of an image's rms over its rms: values are correlated as the PSF has it, and the variance of a
 /// mean square of N such values is 2 sum_ij psf_ij^2 / N^2. Here by the PSF of every offset in the image.
-fn relative_error(psf: &Array2<f64>) -> f64 {
+pub(crate) fn relative_error(psf: &Array2<f64>) -> f64 {
     let squares: f64 = psf.iter().map(|p| p * p).sum();
     0.5 * (2.0 * squares / psf.len() as f64).sqrt()
 }
 
-fn rms(plane: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn rms(plane: impl IntoIterator<Item = f64>) -> f64 {
     let (mut sum, mut n) = (0.0, 0.0);
     for v in plane {
         sum += v * v;

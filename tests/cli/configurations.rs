@@ -44,6 +44,21 @@ fn keys_tables_and_values_that_are_wrong_are_named_with_their_line() {
         ("[image]\ncell = 2\n", &["no unit", "arcsec", "key image.cell"]),
         ("[image]\nweight = \"robust\"\n", &["briggs:", "key image.weight"]),
         ("[image]\nepsilon = 0.5\n", &["0.5", "1e-12 to 1e-2", "key image.epsilon"]),
+        (
+            "[image]\nmethod = \"psfs\"\n",
+            &["\"visibilities\", \"psf\", \"auto\"", "did you mean \"psf\"?", "line 2, key image.method"],
+        ),
+        ("[image]\nmethod = true\n", &["\"visibilities\", \"psf\", \"auto\"", "key image.method"]),
+        ("[image]\npsf_epsilon = 0.5\n", &["0.5", "1e-12 to 1e-2", "line 2, key image.psf_epsilon"]),
+        ("[image]\npsf_epsilon = \"small\"\n", &["small", "a number", "key image.psf_epsilon"]),
+        (
+            "[sky]\ncomponents = \"a.osm\"\nband_centre = \"1 GHz\"\nchannel_width = \"1 MHz\"\n[image]\nmethod = \"psf\"\n",
+            &["\"psf\"", "\"auto\"", "a list of components", "line 6, key image.method"],
+        ),
+        (
+            "[prediction]\nmethod = \"direct\"\n[image]\nmethod = \"psf\"\n",
+            &["prediction.method", "line 4, key image.method"],
+        ),
         ("[prediction]\nepsilon = 1e-20\n", &["1e-20", "1e-12 to 1e-2", "key prediction.epsilon"]),
         ("[prediction]\nmethod = \"fft\"\n", &["\"auto\", \"grid\", \"direct\""]),
         ("[output]\nprecision = \"half\"\n", &["\"single\", \"double\""]),

@@ -11,6 +11,7 @@ mod interrupts;
 mod keys;
 mod oskar;
 mod outputs;
+mod routes;
 mod skies;
 
 use std::path::{Path, PathBuf};

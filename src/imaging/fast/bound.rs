@@ -25,19 +25,20 @@ pub struct ErrorBound {
     pub flux_over_peak: f64,
 }
 
+/// The sum and the terms that are not 0.
 impl fmt::Display for ErrorBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:.1e} of the peak (w term {:.1e}, smearing {:.1e}, beam rotation and squint {:.1e}, outside the image {:.1e}, beyond Nyquist {:.1e}, arithmetic {:.1e})",
-            self.total,
-            self.w_term,
-            self.smearing,
-            self.beam_rotation_squint,
-            self.outside_image,
-            self.beyond_nyquist,
-            self.arithmetic
-        )
+        let terms = [
+            ("w term", self.w_term),
+            ("smearing", self.smearing),
+            ("beam rotation and squint", self.beam_rotation_squint),
+            ("outside the image", self.outside_image),
+            ("beyond Nyquist", self.beyond_nyquist),
+            ("arithmetic", self.arithmetic),
+        ];
+        let words: Vec<String> =
+            terms.iter().filter(|(_, term)| *term != 0.0).map(|(name, term)| format!("{name} {term:.1e}")).collect();
+        write!(f, "{:.1e} of the peak ({})", self.total, words.join(", "))
     }
 }
 

@@ -3,12 +3,13 @@
 use super::bound::ChannelErrors;
 use super::nodes::{self, Nodes};
 use super::noise::{ChannelNoise, NoiseSource};
-use super::samples::ChannelSamples;
+use super::samples::{Baselines, ChannelSamples};
 use super::transform::{Real, Screens, Source, Transform, Work, depth, screen};
 use super::{ChannelFacts, FastRequest};
 use crate::error::{Result, Watch};
+use crate::formats::visibilities::VisibilityTable;
 use crate::gridding::{self, ImageGeometry, dft};
-use crate::imaging::Method;
+use crate::imaging::{ImageParams, Method};
 use crate::telescope::beam::StationBeams;
 use ndarray::ArrayView2;
 use rustfft::num_complex::{Complex, Complex64};
@@ -26,7 +27,27 @@ pub(super) struct Setting<'a> {
     pub integration_time_s: f64,
 }
 
-impl Setting<'_> {
+impl<'a> Setting<'a> {
+    pub fn new(
+        table: &VisibilityTable,
+        baselines: &'a Baselines,
+        beams: Option<&'a StationBeams>,
+        params: &ImageParams,
+        sky: ImageGeometry,
+        request: &'a FastRequest,
+    ) -> Setting<'a> {
+        Setting {
+            sky,
+            image: params.geometry,
+            method: params.method,
+            request,
+            classes: &baselines.classes,
+            beams,
+            channel_width_hz: table.channel_width_hz,
+            integration_time_s: table.integration_time_s,
+        }
+    }
+
     /// Largest |n_x - n_y| between a pixel of the image and one of the sky.
     pub fn deepest(&self) -> f64 {
         depth(&self.sky, 0, 0).min(depth(&self.image, 0, 0)).abs()
@@ -38,7 +59,7 @@ impl Setting<'_> {
     }
 
     /// Accuracy of the PSFs' gridding.
-    fn gridding_epsilon(&self) -> f64 {
+    pub fn gridding_epsilon(&self) -> f64 {
         (0.02 * self.request.epsilon / self.request.flux_over_peak).clamp(1e-12, 1e-3)
     }
 }
@@ -231,6 +252,11 @@ impl<T: Real> Channel<T> {
         }
     }
 
+    /// Classes of baselines that have samples.
+    pub fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let beams: usize = self.classes.iter().flat_map(|c| &c.beam).map(Vec::len).sum();
@@ -247,7 +273,7 @@ impl<T: Real> Channel<T> {
 const EARTH_RATE_RAD_S: f64 = 7.292_115e-5;
 
 /// Whether any sample has a w.
-fn nodes_matter(samples: &ChannelSamples) -> bool {
+pub(super) fn nodes_matter(samples: &ChannelSamples) -> bool {
     samples.uvw.iter().any(|c| c[2] != 0.0)
 }
 
@@ -266,20 +292,20 @@ fn over_pixels(g: &ImageGeometry, value: impl Fn(f64, f64) -> f64) -> Vec<f64> {
 
 /// Distances of kernels as the gridder's image. Without w only products u l matter: pixels are shrunk and uv stretched,
 /// so that no field is too large.
-struct Field {
-    geometry: ImageGeometry,
+pub(super) struct Field {
+    pub geometry: ImageGeometry,
     stretch: f64,
 }
 
 impl Field {
-    fn new(image: &ImageGeometry, reach_x: usize, reach_y: usize) -> Field {
+    pub fn new(image: &ImageGeometry, reach_x: usize, reach_y: usize) -> Field {
         let corner = (reach_x as f64 * image.dl).hypot(reach_y as f64 * image.dm);
         let stretch = (corner / 0.1).max(1.0);
         let (nx, ny) = (2 * reach_x + 1, 2 * reach_y + 1);
         Field { geometry: ImageGeometry { nx, ny, dl: image.dl / stretch, dm: image.dm / stretch }, stretch }
     }
 
-    fn scaled(&self, c: [f64; 3]) -> [f64; 3] {
+    pub fn scaled(&self, c: [f64; 3]) -> [f64; 3] {
         [c[0] * self.stretch, c[1] * self.stretch, 0.0]
     }
 }
@@ -299,11 +325,19 @@ pub(super) fn noise_source(setting: &Setting, samples: &ChannelSamples, watch: &
 }
 
 /// Accuracy of the covariance of noise: far below what any number of draws can tell.
-const NOISE_EPSILON: f64 = 1e-6;
+pub(super) const NOISE_EPSILON: f64 = 1e-6;
 
-/// Nodes in w for the samples of a channel; `None` where the bound asks for more than the request allows.
-pub(super) fn choose_nodes(setting: &Setting, samples: &ChannelSamples) -> Option<Nodes> {
+/// Nodes in w for the samples of a channel, or why the request does not allow as many as the bound asks for.
+pub(super) fn choose_nodes(
+    setting: &Setting,
+    samples: &ChannelSamples,
+    freq_hz: f64,
+) -> std::result::Result<Nodes, String> {
     let w: Vec<f64> = samples.uvw.iter().map(|c| c[2]).collect();
     let response: Vec<f64> = samples.response.iter().map(|r| r.abs()).collect();
-    nodes::choose(&w, &response, setting.deepest(), setting.w_accuracy(), setting.request.most_nodes)
+    let most = setting.request.most_nodes;
+    nodes::choose(&w, &response, setting.deepest(), setting.w_accuracy(), most).ok_or_else(|| {
+        let epsilon = setting.request.epsilon;
+        format!("the w term needs more than {most} nodes at {freq_hz} Hz for {epsilon:.1e} of the peak")
+    })
 }

@@ -19,15 +19,18 @@
 //! | transform | padded FFTs |
 //! | noise | thermal noise per uv cell |
 //! | bound | the error bound |
+//! | foresight | what a plan will take, before it is made |
 
 mod bound;
 mod channel;
+mod foresight;
 mod nodes;
 mod noise;
 mod samples;
 mod transform;
 
 pub use bound::ErrorBound;
+pub use foresight::Foresight;
 
 use super::dirty::ImageParams;
 use crate::error::{Error, Result, Watch};
@@ -81,6 +84,13 @@ impl Default for FastRequest {
             double: None,
             most_bytes: None,
         }
+    }
+}
+
+impl FastRequest {
+    /// Whether spectra and transforms are of double precision.
+    pub fn is_double(&self) -> bool {
+        self.double.unwrap_or(self.epsilon < 1e-5)
     }
 }
 
@@ -163,34 +173,12 @@ impl FastPlan {
         request: &FastRequest,
         watch: &Watch,
     ) -> Result<Route> {
-        check(params, &sky, request)?;
-        let image = params.geometry;
-        let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
-        if !same(sky.dl, image.dl) || !same(sky.dm, image.dm) {
-            return Ok(Route::Visibilities(format!(
-                "the pixels of sky and image differ: {} and {} rad",
-                sky.dm, image.dm
-            )));
-        }
-        let baselines = Baselines::new(table, station)?;
-        if baselines.classes.len() > request.most_classes {
-            return Ok(Route::Visibilities(format!(
-                "{} classes of baselines with different beams, more than {}",
-                baselines.classes.len(),
-                request.most_classes
-            )));
-        }
-        let setting = Setting {
-            sky,
-            image,
-            method: params.method,
-            request,
-            classes: &baselines.classes,
-            beams: station.map(|s| s.1),
-            channel_width_hz: table.channel_width_hz,
-            integration_time_s: table.integration_time_s,
+        let baselines = match suited(table, station, params, &sky, request)? {
+            Ok(baselines) => baselines,
+            Err(reason) => return Ok(Route::Visibilities(reason)),
         };
-        let made = if request.double.unwrap_or(request.epsilon < 1e-5) {
+        let setting = Setting::new(table, &baselines, station.map(|s| s.1), params, sky, request);
+        let made = if request.is_double() {
             Channels::new(table, &baselines, params, &setting, watch)?.map(Engine::Double)
         } else {
             Channels::new(table, &baselines, params, &setting, watch)?.map(Engine::Single)
@@ -202,7 +190,7 @@ impl FastPlan {
         let plan = FastPlan {
             engine,
             sky,
-            image,
+            image: params.geometry,
             freq_hz: table.freq_hz.clone(),
             channel_width_hz: table.channel_width_hz,
             phase_centre: table.phase_centre,
@@ -285,6 +273,14 @@ impl FastPlan {
         }
     }
 
+    /// Classes of baselines with different beams: the most of all channels.
+    pub fn classes(&self) -> usize {
+        match &self.engine {
+            Engine::Single(engine) => engine.channels.iter().map(Channel::classes).max().unwrap_or(0),
+            Engine::Double(engine) => engine.channels.iter().map(Channel::classes).max().unwrap_or(0),
+        }
+    }
+
     /// Bytes that the plan holds.
     pub fn bytes(&self) -> usize {
         match &self.engine {
@@ -325,6 +321,28 @@ impl fmt::Debug for FastPlan {
         let nodes: Vec<usize> = self.facts().iter().map(|c| c.w_nodes).collect();
         write!(f, "FastPlan {{ {:?} -> {:?}, w nodes {nodes:?}, {} bytes }}", self.sky, self.image, self.bytes())
     }
+}
+
+/// The baselines of a request that makes sense, or why it cannot be met whatever the samples are.
+fn suited(
+    table: &VisibilityTable,
+    station: Option<(&[Instant], &StationBeams)>,
+    params: &ImageParams,
+    sky: &ImageGeometry,
+    request: &FastRequest,
+) -> Result<std::result::Result<Baselines, String>> {
+    check(params, sky, request)?;
+    let image = params.geometry;
+    let same = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
+    if !same(sky.dl, image.dl) || !same(sky.dm, image.dm) {
+        return Ok(Err(format!("the pixels of sky and image differ: {} and {} rad", sky.dm, image.dm)));
+    }
+    let baselines = Baselines::new(table, station)?;
+    let (classes, most) = (baselines.classes.len(), request.most_classes);
+    if classes > most {
+        return Ok(Err(format!("{classes} classes of baselines with different beams, more than {most}")));
+    }
+    Ok(Ok(baselines))
 }
 
 fn check(params: &ImageParams, sky: &ImageGeometry, request: &FastRequest) -> Result<()> {
@@ -376,11 +394,9 @@ impl<T: Real> Channels<T> {
             if samples.sum_weights == 0.0 {
                 channels.push(Channel::blank(facts));
             } else {
-                let Some(nodes) = choose_nodes(setting, &samples) else {
-                    return Ok(Err(format!(
-                        "the w term needs more than {} nodes at {} Hz for {:.1e} of the peak",
-                        setting.request.most_nodes, facts.freq_hz, setting.request.epsilon
-                    )));
+                let nodes = match choose_nodes(setting, &samples, facts.freq_hz) {
+                    Ok(nodes) => nodes,
+                    Err(reason) => return Ok(Err(reason)),
                 };
                 let source = noise_source(setting, &samples, watch)?;
                 let noise = if channels.iter().all(|c| c.facts.sum_weights == 0.0) {

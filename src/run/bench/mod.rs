@@ -1,10 +1,12 @@
 //! `skyfringe bench`: one inner stage, timed and checked, as one JSON object.
 
 mod exact;
+mod fast;
 mod gridder;
 mod measure;
 mod transform;
 
+pub use fast::{FastRequest, fast};
 pub use gridder::{GridderRequest, gridder};
 pub use transform::fft;
 

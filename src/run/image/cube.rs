@@ -5,12 +5,13 @@ use crate::error::Result;
 use crate::formats::Staged;
 use crate::formats::fits::{Card, FitsCube, write_cube};
 use crate::formats::visibilities::VisibilityTable;
+use crate::gridding::ImageGeometry;
 use crate::imaging::beam_fit::BeamSource;
 use crate::imaging::{ImageParams, Images, Method, Samples, make_images};
 use crate::run::Progress;
 use crate::run::headers::{sky_axes, spectral_axis};
 use crate::run::params::Settings;
-use crate::run::pixels::PixelGrid;
+use crate::run::route::PsfReport;
 use crate::run::sampling::LeftOut;
 use ndarray::Array3;
 use std::path::Path;
@@ -26,9 +27,9 @@ pub(in crate::run) fn image_table(
 }
 
 /// Parameters of the imaging stage of a run.
-pub(in crate::run) fn params_of(settings: &Settings, pixels: PixelGrid) -> ImageParams {
+pub(in crate::run) fn params_of(settings: &Settings, geometry: ImageGeometry) -> ImageParams {
     ImageParams {
-        geometry: super::square(pixels.size, pixels.cell_rad),
+        geometry,
         weighting: settings.image.weighting,
         taper: Default::default(),
         method: Method::Fft { epsilon: settings.image.epsilon },
@@ -50,6 +51,8 @@ pub(in crate::run) struct CubeAxes<'a> {
     pub specsys: &'a str,
     /// What prediction left out of each channel; empty where that is not known.
     pub left_out: &'a [LeftOut],
+    /// How far a dirty image made without visibilities may be from one made with them.
+    pub by_psf: Option<&'a PsfReport>,
 }
 
 impl CubeAxes<'_> {
@@ -74,6 +77,13 @@ impl CubeAxes<'_> {
         let mut cards = cards.to_vec();
         cards.extend(method_cards(params));
         cards.push(beam_card(BeamSource::default()));
+        if product == StageProduct::Dirty
+            && let Some(report) = self.by_psf
+        {
+            // nothing of it was gridded
+            cards.retain(|c| c.key != "GRIDEPS");
+            cards.extend(report.cards());
+        }
         cards.extend(fact_cards(&facts, params, product == StageProduct::Dirty));
         FitsCube {
             data: data.mapv(|v| v as f32),

@@ -13,6 +13,17 @@ pub enum PixelChoice<T> {
     Given(T),
 }
 
+/// How a run makes its dirty cube.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteChoice {
+    /// Predicts visibilities and images them.
+    Visibilities,
+    /// Convolves the sky with PSFs ([`crate::imaging::fast`]), or not at all.
+    Psf,
+    /// PSFs where their error bound holds, else visibilities.
+    Auto,
+}
+
 /// `[image]`: the pixel grid of sky and images, and how visibilities are imaged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageSettings {
@@ -26,6 +37,10 @@ pub struct ImageSettings {
     pub weighting: Weighting,
     /// Relative accuracy of gridding.
     pub epsilon: f64,
+    /// With visibilities or without.
+    pub route: RouteChoice,
+    /// Largest difference from the visibility route that is allowed without visibilities, relative to the peak.
+    pub psf_epsilon: f64,
 }
 
 pub(super) fn read(document: &Document) -> Result<ImageSettings> {
@@ -44,20 +59,30 @@ pub(super) fn read(document: &Document) -> Result<ImageSettings> {
         None => Weighting::Briggs(0.0),
     };
     let epsilon = read_epsilon(&s)?;
+    let route = match s.choice("method", &["visibilities", "psf", "auto"])? {
+        Some("psf") => RouteChoice::Psf,
+        Some("auto") => RouteChoice::Auto,
+        _ => RouteChoice::Visibilities,
+    };
+    let psf_epsilon = read_accuracy(&s, "psf_epsilon", 1e-3)?;
     s.finish()?;
-    Ok(ImageSettings { size, cell_rad, max_size, weighting, epsilon })
+    Ok(ImageSettings { size, cell_rad, max_size, weighting, epsilon, route, psf_epsilon })
 }
 
 /// The accuracy that a table asks of the gridder.
 pub(super) fn read_epsilon(section: &Section) -> Result<f64> {
-    match section.float("epsilon", ..)? {
-        None => Ok(1e-5),
+    read_accuracy(section, "epsilon", 1e-5)
+}
+
+fn read_accuracy(section: &Section, key: &str, default: f64) -> Result<f64> {
+    match section.float(key, ..)? {
+        None => Ok(default),
         Some(epsilon) if EPSILONS.contains(&epsilon) => Ok(epsilon),
-        Some(_) => Err(section.refuse("epsilon", ACCURACY)),
+        Some(_) => Err(section.refuse(key, ACCURACY)),
     }
 }
 
-/// Accuracies that the gridder can be asked for.
+/// Accuracies that can be asked for.
 const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e-2;
 const ACCURACY: &str = "a relative accuracy from 1e-12 to 1e-2";
 

@@ -7,7 +7,7 @@ mod sky;
 mod telescope;
 
 pub(super) use image::check_epsilon;
-pub use image::{ImageSettings, PixelChoice};
+pub use image::{ImageSettings, PixelChoice, RouteChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
 pub use sky::{Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings};
 pub use telescope::TelescopeSettings;
@@ -61,6 +61,12 @@ impl Settings {
             let section = document.section("prediction")?;
             return Err(section.refuse("method", "\"auto\" or \"direct\": a list of components has no grid"));
         }
+        if image.route == RouteChoice::Psf
+            && let Some(reason) = needs_visibilities(&sky, &prediction)
+        {
+            let section = document.section("image")?;
+            return Err(section.refuse("method", format!("\"visibilities\" or \"auto\": {reason}")));
+        }
         Ok(Settings {
             sky,
             telescope,
@@ -72,6 +78,20 @@ impl Settings {
             kinematic_cube,
             canonical: document.canonical(),
         })
+    }
+
+    /// Why this configuration needs visibilities, whatever the array; `None`: it may do without.
+    pub fn needs_visibilities(&self) -> Option<&'static str> {
+        needs_visibilities(&self.sky, &self.prediction)
+    }
+}
+
+/// Why there is no dirty cube without visibilities, whatever the array.
+fn needs_visibilities(sky: &SkySettings, prediction: &PredictionSettings) -> Option<&'static str> {
+    match (&sky.source, prediction.method) {
+        (SkySource::Components { .. }, _) => Some("a list of components has no pixels to convolve with PSFs"),
+        (_, Some(Method::Direct)) => Some("prediction.method = \"direct\" asks for visibilities"),
+        _ => None,
     }
 }
 

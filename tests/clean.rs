@@ -10,7 +10,7 @@ use skyfringe::imaging::clean::{
     Algorithm, CleanOptions, Cleaned, Measurement, PsfConvolution, ScaleShape, StopReason, clean, clean_cube,
     clean_joint, mad_noise,
 };
-use skyfringe::imaging::{ImageParams, Method, PlaneGridder, PlaneSamples, Stokes, Taper, Weighting};
+use skyfringe::imaging::{ImageParams, Method, PlaneGridder, PlaneSamples, Stokes, Taper, WeightedSamples, Weighting};
 use skyfringe::math::random::Stream;
 use skyfringe::sky::cube::SkyCube;
 use skyfringe::telescope::Telescope;
@@ -100,8 +100,8 @@ impl Observed {
             keep_beyond_nyquist: false,
         };
         let samples = PlaneSamples::of_table(table, 0..1, 0, Stokes::I, None, &params).unwrap();
-        let gridder = PlaneGridder::new(samples, None, params, None).unwrap();
-        Observed { noise_jy: gridder.noise().image_jy, gridder }
+        let gridder = PlaneGridder::new(WeightedSamples::new(samples, None, &params), params, None).unwrap();
+        Observed { noise_jy: gridder.weighted().sums().noise().image_jy, gridder }
     }
 
     fn images(&self) -> (Array2<f64>, Array2<f64>) {

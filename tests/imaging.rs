@@ -5,9 +5,15 @@ use rustfft::num_complex::Complex64;
 use skyfringe::error::Watch;
 use skyfringe::formats::visibilities::{Polarisations, VisibilityTable};
 use skyfringe::gridding::{ImageGeometry, dft};
-use skyfringe::imaging::{ImageParams, Method, Taper, Weighting, make_images};
+use skyfringe::imaging::beam_fit::BeamSource;
+use skyfringe::imaging::{
+    ChannelSource, Deconvolved, Deconvolver, DirtyPlane, ImageParams, Method, PlaneChannels, PlaneRequest, Stokes,
+    Taper, Weighting, image_plane, make_images,
+};
 use skyfringe::math::random::Stream;
+use skyfringe::telescope::beam::{GaussianBeam, StationBeams, VoltageBeam};
 use skyfringe::units::{C_M_S, RaDec};
+use std::sync::Arc;
 
 const ROWS: usize = 600;
 const FREQ_HZ: [f64; 3] = [1.40e9, 1.41e9, 1.42e9];
@@ -200,7 +206,7 @@ fn bad_tables_are_errors() {
     let mut wide = request;
     wide.geometry.dl = -0.05;
     assert!(make_images(&table(), &wide, &Watch::silent()).unwrap_err().to_string().contains("hemisphere"));
-    let stopped = Watch::stopped_by(std::sync::Arc::new(true.into()));
+    let stopped = Watch::stopped_by(Arc::new(true.into()));
     assert!(make_images(&table(), &request, &stopped).unwrap_err().is_interrupt());
 }
 
@@ -208,7 +214,7 @@ fn bad_tables_are_errors() {
 fn progress_is_one_a_channel_and_threads_change_nothing() {
     let table = table();
     let run = |threads: usize| {
-        let count = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let count = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let seen = count.clone();
         let watch = Watch::silent().reporting_to(move |n| {
             seen.fetch_add(n, std::sync::atomic::Ordering::Relaxed);
@@ -220,4 +226,76 @@ fn progress_is_one_a_channel_and_threads_change_nothing() {
     };
     let one = run(1);
     assert!(run(2) == one && run(5) == one);
+}
+
+#[test]
+fn planes_made_in_blocks_are_the_planes_made_at_once() {
+    let mut table = table();
+    table.weight.index_axis_mut(Axis(1), 1).fill(1.5);
+    table.flag.slice_mut(ndarray::s![..40, 2, ..]).fill(true);
+    let stations: Vec<u32> = (0..ROWS as u32).collect();
+    (table.antenna1, table.antenna2) =
+        (stations.iter().map(|s| s % 3).collect(), stations.iter().map(|s| s % 2).collect());
+    let classes = [13.5, 15.0, 12.0].map(|diameter_m| Arc::new(GaussianBeam { diameter_m }) as Arc<dyn VoltageBeam>);
+    let beams = StationBeams { classes: classes.to_vec(), class_of: vec![0, 1, 2] };
+    let model = Array2::from_shape_fn((40, 48), |(y, x)| if (y, x) == (22, 17) { 0.7 } else { 0.0 });
+    /// The "model" is given: what is left of it is the major cycle's.
+    struct Given(Array2<f64>);
+    impl Deconvolver for Given {
+        fn deconvolve(&self, plane: &DirtyPlane<'_>, watch: &Watch) -> skyfringe::error::Result<Deconvolved> {
+            let residual = plane.gridder.residual(self.0.view(), watch)?;
+            Ok(Deconvolved { model: self.0.clone(), residual, notes: Vec::new() })
+        }
+    }
+    let given = Given(model);
+    for (weighting, taper) in [
+        (Weighting::Natural, Taper::default()),
+        (Weighting::Briggs(0.3), Taper { min_wavelengths: 300.0, ..Taper::default() }),
+        (Weighting::Uniform, Taper { fwhm_rad: Some(5e-4), ..Taper::default() }),
+    ] {
+        let beam = skyfringe::formats::fits::Beam { major_rad: 1e-3, minor_rad: 8e-4, angle_rad: 0.3 };
+        let request = PlaneRequest {
+            params: ImageParams { taper, ..params(weighting, FFT) },
+            stokes: &[Stokes::I],
+            angles: None,
+            densities: &[],
+            beams: Some(&beams),
+            clean_beam: BeamSource::Given(beam),
+            deconvolver: Some(&given),
+        };
+        let read = |channels: std::ops::Range<usize>| {
+            let mut part = table.clone();
+            part.freq_hz = table.freq_hz[channels.clone()].to_vec();
+            part.vis = table.vis.slice(ndarray::s![.., channels.clone(), ..]).to_owned();
+            part.weight = table.weight.slice(ndarray::s![.., channels.clone(), ..]).to_owned();
+            part.flag = table.flag.slice(ndarray::s![.., channels, ..]).to_owned();
+            Ok(part)
+        };
+        let made = |source: ChannelSource<'_>, block: usize| {
+            let channels = PlaneChannels { source, channels: 0..3, block, plane: 0 };
+            assert_eq!(channels.blocks().len(), 3usize.div_ceil(block));
+            image_plane(&channels, &request, &Watch::silent()).unwrap().remove(0)
+        };
+        let whole = made(ChannelSource::Table(&table, 0), 3);
+        let blocked = made(ChannelSource::Table(&table, 0), 2);
+        let of_file = made(ChannelSource::File(&table.freq_hz, &read), 2);
+        assert_eq!((&blocked.dirty, &blocked.psf), (&of_file.dirty, &of_file.psf));
+        let clean = |plane: &skyfringe::imaging::Plane| plane.clean.as_ref().unwrap().residual.clone();
+        for (a, b) in [
+            (&whole.dirty, &blocked.dirty),
+            (&whole.psf, &blocked.psf),
+            (&clean(&whole), &clean(&blocked)),
+            (whole.power.as_ref().unwrap(), blocked.power.as_ref().unwrap()),
+        ] {
+            let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(worst < 1e-7, "{weighting}: {worst:e}");
+        }
+        let close = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-12;
+        assert!(close(whole.sum_weights, blocked.sum_weights) && close(whole.freq_hz, blocked.freq_hz));
+        assert!(close(whole.noise.image_jy, blocked.noise.image_jy));
+        assert!(close(whole.noise.natural_jy, blocked.noise.natural_jy));
+        assert_eq!(whole.samples.used, blocked.samples.used);
+        assert_eq!(whole.samples.flagged, 40);
+        assert_eq!(whole.samples.outside_range, blocked.samples.outside_range);
+    }
 }

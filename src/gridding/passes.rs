@@ -24,10 +24,8 @@ impl Passes {
     pub fn new<T: Real>(plan: &Plan<T>, images: usize) -> Passes {
         let layout = layout(plan);
         let cells = layout.nu * layout.stride;
-        let planes = planes_together(plan.planes, cells, size_of::<T>());
-        let room = IMAGES * planes_together(usize::MAX / 2, cells, size_of::<T>()) / planes;
-        let images = if planes == plan.planes { images.min(room.max(1)) } else { 1 };
-        Passes { images: images.max(1), cells, planes }
+        let (planes, images) = together(plan.planes, images, cells, size_of::<T>());
+        Passes { images, cells, planes }
     }
 
     /// Planes held by a pass at most.
@@ -39,6 +37,13 @@ impl Passes {
     pub fn ranges(&self, planes: usize) -> impl Iterator<Item = Range<usize>> + '_ {
         (0..planes).step_by(self.planes).map(move |first| first..planes.min(first + self.planes))
     }
+}
+
+/// How many of `planes` planes, of `cells` cells of numbers of `bytes` bytes, and of `images` images are held at once.
+pub(super) fn together(planes: usize, images: usize, cells: usize, bytes: usize) -> (usize, usize) {
+    let held = planes_together(planes, cells, bytes);
+    let room = IMAGES * planes_together(usize::MAX / 2, cells, bytes) / held;
+    (held, if held == planes { images.min(room).max(1) } else { 1 })
 }
 
 /// The signed planes that the grids of `planes` stand for and that visibilities reach.

@@ -1,8 +1,9 @@
 //! Dirty and PSF cubes of a visibility table in memory, and the checks that every route shares.
 
 use super::beam_fit::BeamSource;
+use super::blocks::{ChannelSource, PlaneChannels};
 use super::dirty::ImageParams;
-use super::plane::{Plane, PlaneChannels, PlaneRequest, image_plane};
+use super::plane::{Plane, PlaneRequest, image_plane};
 use super::samples::Samples;
 use super::stokes::Stokes;
 use crate::error::{Error, Result, Watch};
@@ -72,7 +73,8 @@ pub fn make_images(table: &VisibilityTable, params: &ImageParams, watch: &Watch)
         let made: Vec<Result<Vec<Plane>>> = group
             .par_iter()
             .map(|&c| {
-                let one = PlaneChannels { table, channels: c..c + 1, first_channel: 0, plane: c };
+                let source = ChannelSource::Table(table, 0);
+                let one = PlaneChannels { source, channels: c..c + 1, block: 1, plane: c };
                 let planes = image_plane(&one, &request, &watch.quiet())?;
                 watch.advance(1)?;
                 Ok(planes)

@@ -18,6 +18,7 @@
 //! | fast | dirty images without visibilities (docs/fast-path.md) |
 
 pub mod beam_fit;
+mod blocks;
 pub mod clean;
 pub mod continuum;
 mod cube;
@@ -29,15 +30,18 @@ mod restore;
 mod samples;
 mod stokes;
 mod taper;
+mod weighted;
 mod weights;
 
+pub use blocks::{BlockedGridder, ChannelSource, PlaneChannels};
 pub(crate) use cube::AT_ONCE;
 pub use cube::{Images, NO_BEAM, check_table, check_weights, coarse_note, make_images, nyquist_note};
-pub use dirty::{ChannelImage, ImageParams, Method, Noise, PlaneGridder, image_channel};
-pub use plane::{Plane, PlaneChannels, PlaneRequest, PreparedPlane, deconvolve, image_plane, prepare_plane};
+pub use dirty::{ChannelImage, ImageParams, Method, PlaneGridder, image_channel};
+pub use plane::{Plane, PlaneRequest, PreparedPlane, deconvolve, image_plane, prepare_plane};
 pub use primary_beam::{BeamTerm, correct, effective_power};
 pub use restore::{Deconvolved, Deconvolver, DirtyPlane, restore};
 pub use samples::{PlaneSamples, Samples};
 pub use stokes::{FeedAngles, Stokes};
 pub use taper::Taper;
+pub use weighted::{Noise, Sums, WeightedSamples};
 pub use weights::{Density, Weighting, imaging_weights};

@@ -1,18 +1,19 @@
 //! Everything that is made of one plane: dirty image, PSF, beam, deconvolved images, primary beam.
 
 use super::beam_fit::{BeamSource, fit_beam};
-use super::dirty::{ImageParams, Noise, PlaneGridder};
+use super::blocks::{BlockedGridder, PlaneChannels, beam_terms};
+use super::clean::Measurement;
+use super::dirty::{ImageParams, PlaneGridder};
 use super::primary_beam::effective_power;
 use super::restore::{Deconvolved, Deconvolver, DirtyPlane, restore};
-use super::samples::{PlaneSamples, Samples};
+use super::samples::Samples;
 use super::stokes::{FeedAngles, Stokes};
+use super::weighted::{Noise, Sums, WeightedSamples};
 use super::weights::Density;
-use crate::error::{Error, Result, Watch};
+use crate::error::{Result, Watch};
 use crate::formats::fits::Beam;
-use crate::formats::visibilities::VisibilityTable;
 use crate::telescope::beam::StationBeams;
 use ndarray::Array2;
-use std::ops::Range;
 
 /// What the planes of one request share.
 #[derive(Clone, Copy)]
@@ -61,85 +62,96 @@ pub struct Plane {
 }
 
 /// A plane that is not yet deconvolved, with what measures a model's residual.
-#[derive(Debug)]
-pub struct PreparedPlane {
+pub struct PreparedPlane<'a> {
     /// Its images.
     pub plane: Plane,
     /// Its number in the cube.
     pub number: usize,
-    gridder: PlaneGridder,
+    gridder: Gridder<'a>,
 }
 
-/// Channels of a table that make one plane.
-#[derive(Debug, Clone)]
-pub struct PlaneChannels<'a> {
-    /// The table; it may hold a part of the file's channels.
-    pub table: &'a VisibilityTable,
-    /// The plane's channels in it.
-    pub channels: Range<usize>,
-    /// Number of the table's channel 0 in the file, for words.
-    pub first_channel: usize,
-    /// Number of the plane in the cube.
-    pub plane: usize,
+/// All samples of a plane at hand, or some at a time.
+enum Gridder<'a> {
+    Whole(PlaneGridder),
+    Blocked(BlockedGridder<'a>),
 }
 
-impl PlaneChannels<'_> {
-    fn name(&self) -> String {
-        match (self.first_channel + self.channels.start, self.first_channel + self.channels.end) {
-            (first, end) if end == first + 1 => format!("channel {first}"),
-            (first, end) => format!("channels {first} to {}", end - 1),
+impl Gridder<'_> {
+    fn measurement(&self) -> &dyn Measurement {
+        match self {
+            Gridder::Whole(gridder) => gridder,
+            Gridder::Blocked(gridder) => gridder,
         }
     }
 
-    /// The request's Stokes parameter of this number; `before` is the one made before it.
-    fn prepare(
-        &self,
-        number: usize,
-        before: Option<(&PlaneGridder, &Plane)>,
-        request: &PlaneRequest<'_>,
-        watch: &Watch,
-    ) -> Result<PreparedPlane> {
-        let (name, params, stokes) = (self.name(), request.params, request.stokes[number]);
-        let channels = self.channels.clone();
-        let samples =
-            PlaneSamples::of_table(self.table, channels, self.first_channel, stokes, request.angles, &params)?;
-        let density = request.densities.get(number);
-        let gridder =
-            PlaneGridder::new(samples, density, params, before.map(|b| b.0)).map_err(|e| e.place(name.clone()))?;
+    fn sums(&self) -> &Sums {
+        match self {
+            Gridder::Whole(gridder) => gridder.weighted().sums(),
+            Gridder::Blocked(gridder) => gridder.sums(),
+        }
+    }
+}
+
+/// The request's Stokes parameter of this number; `before` is the one made before it.
+fn prepare<'a>(
+    channels: &PlaneChannels<'a>,
+    number: usize,
+    before: Option<(&Gridder<'_>, &Plane)>,
+    request: &PlaneRequest<'a>,
+    watch: &Watch,
+) -> Result<PreparedPlane<'a>> {
+    let (name, params, stokes) = (channels.name(), request.params, request.stokes[number]);
+    let density = request.densities.get(number);
+    let (gridder, dirty, psf, terms) = if channels.blocks().len() == 1 {
+        let block = channels.load(channels.channels.clone())?;
+        let samples = block.samples(stokes, request.angles, &params)?;
+        let weighted = WeightedSamples::new(samples, density, &params);
+        let before = match before {
+            Some((Gridder::Whole(gridder), plane)) => Some((gridder, plane)),
+            _ => None,
+        };
+        let gridder = PlaneGridder::new(weighted, params, before.map(|b| b.0)).map_err(|e| e.place(name.clone()))?;
         let (dirty, psf) = match before {
             Some((other, made)) if gridder.same_psf(other) => (gridder.dirty(watch)?, made.psf.clone()),
             _ => gridder.dirty_and_psf(watch)?,
         };
-        let mean = self.table.freq_hz[self.channels.clone()].iter().sum::<f64>() / self.channels.len() as f64;
-        let mut plane = Plane {
-            dirty,
-            psf,
-            beam: None,
-            clean: None,
-            restored: None,
-            power: None,
-            freq_hz: gridder.mean_freq_hz().unwrap_or(mean),
-            sum_weights: gridder.sum_weights(),
-            noise: gridder.noise(),
-            samples: gridder.samples(),
-            notes: Vec::new(),
-        };
-        if plane.sum_weights > 0.0 {
-            match request.clean_beam {
-                BeamSource::Given(beam) => plane.beam = Some(beam),
-                BeamSource::Fit(fit) => match fit_beam(plane.psf.view(), &params.geometry, fit) {
-                    Ok(beam) => plane.beam = Some(beam),
-                    Err(error) => plane.notes.push(format!("{name}: no beam fitted; {error}")),
-                },
-            }
-            if let Some(beams) = request.beams {
-                plane.power = Some(power(self.table, &gridder, beams, &params)?);
-            }
-        } else {
-            plane.notes.push(format!("{name}: no sample has weight, its planes are zero"));
+        let terms = request.beams.map(|beams| beam_terms(block.table()?, gridder.weighted(), beams)).transpose()?;
+        (Gridder::Whole(gridder), dirty, psf, terms.unwrap_or_default())
+    } else {
+        let feed = (stokes, request.angles);
+        let made = BlockedGridder::image(channels, feed, density, params, request.beams, watch)
+            .map_err(|e| e.place(name.clone()))?;
+        (Gridder::Blocked(made.gridder), made.dirty, made.psf, made.terms)
+    };
+    let sums = gridder.sums();
+    let mut plane = Plane {
+        dirty,
+        psf,
+        beam: None,
+        clean: None,
+        restored: None,
+        power: None,
+        freq_hz: sums.mean_freq_hz().unwrap_or_else(|| channels.mean_freq_hz()),
+        sum_weights: sums.imaging,
+        noise: sums.noise(),
+        samples: sums.samples,
+        notes: Vec::new(),
+    };
+    if plane.sum_weights > 0.0 {
+        match request.clean_beam {
+            BeamSource::Given(beam) => plane.beam = Some(beam),
+            BeamSource::Fit(fit) => match fit_beam(plane.psf.view(), &params.geometry, fit) {
+                Ok(beam) => plane.beam = Some(beam),
+                Err(error) => plane.notes.push(format!("{name}: no beam fitted; {error}")),
+            },
         }
-        Ok(PreparedPlane { plane, number: self.plane, gridder })
+        if let Some(beams) = request.beams {
+            plane.power = Some(effective_power(&params.geometry, &beams.classes, &terms)?);
+        }
+    } else {
+        plane.notes.push(format!("{name}: no sample has weight, its planes are zero"));
     }
+    Ok(PreparedPlane { plane, number: channels.plane, gridder })
 }
 
 /// The images of a plane, one [`Plane`] a Stokes parameter, deconvolved by itself where the request says how.
@@ -148,9 +160,9 @@ impl PlaneChannels<'_> {
 /// Those of [`PlaneSamples::of_table`], [`PlaneGridder`], the deconvolver; an interrupt.
 pub fn image_plane(channels: &PlaneChannels<'_>, request: &PlaneRequest<'_>, watch: &Watch) -> Result<Vec<Plane>> {
     let mut planes: Vec<Plane> = Vec::with_capacity(request.stokes.len());
-    let mut last: Option<PlaneGridder> = None;
+    let mut last: Option<Gridder<'_>> = None;
     for number in 0..request.stokes.len() {
-        let mut made = [channels.prepare(number, last.as_ref().zip(planes.last()), request, watch)?];
+        let mut made = [prepare(channels, number, last.as_ref().zip(planes.last()), request, watch)?];
         deconvolve(&mut made, request, watch)?;
         let [PreparedPlane { plane, gridder, .. }] = made;
         planes.push(plane);
@@ -163,14 +175,14 @@ pub fn image_plane(channels: &PlaneChannels<'_>, request: &PlaneRequest<'_>, wat
 ///
 /// # Errors
 /// As [`image_plane`].
-pub fn prepare_plane(
-    channels: &PlaneChannels<'_>,
-    request: &PlaneRequest<'_>,
+pub fn prepare_plane<'a>(
+    channels: &PlaneChannels<'a>,
+    request: &PlaneRequest<'a>,
     watch: &Watch,
-) -> Result<Vec<PreparedPlane>> {
-    let mut made: Vec<PreparedPlane> = Vec::with_capacity(request.stokes.len());
+) -> Result<Vec<PreparedPlane<'a>>> {
+    let mut made: Vec<PreparedPlane<'_>> = Vec::with_capacity(request.stokes.len());
     for number in 0..request.stokes.len() {
-        let next = channels.prepare(number, made.last().map(|m| (&m.gridder, &m.plane)), request, watch)?;
+        let next = prepare(channels, number, made.last().map(|m| (&m.gridder, &m.plane)), request, watch)?;
         made.push(next);
     }
     Ok(made)
@@ -181,7 +193,7 @@ pub fn prepare_plane(
 ///
 /// # Errors
 /// Those of the deconvolver; an interrupt.
-pub fn deconvolve(planes: &mut [PreparedPlane], request: &PlaneRequest<'_>, watch: &Watch) -> Result<()> {
+pub fn deconvolve(planes: &mut [PreparedPlane<'_>], request: &PlaneRequest<'_>, watch: &Watch) -> Result<()> {
     let Some(deconvolver) = request.deconvolver else {
         return Ok(());
     };
@@ -195,7 +207,7 @@ pub fn deconvolve(planes: &mut [PreparedPlane], request: &PlaneRequest<'_>, watc
                 psf: p.plane.psf.view(),
                 beam: p.plane.beam?,
                 noise_jy: p.plane.noise.image_jy,
-                gridder: &p.gridder,
+                gridder: p.gridder.measurement(),
                 plane: p.number,
             })
         })
@@ -211,30 +223,4 @@ pub fn deconvolve(planes: &mut [PreparedPlane], request: &PlaneRequest<'_>, watc
         p.plane.clean = Some(clean);
     }
     Ok(())
-}
-
-fn power(
-    table: &VisibilityTable,
-    gridder: &PlaneGridder,
-    beams: &StationBeams,
-    params: &ImageParams,
-) -> Result<Array2<f64>> {
-    // one beam needs no station numbers
-    let mixed = beams.classes.len() > 1;
-    let station = |list: &[u32], row: usize| list.get(row).and_then(|s| beams.class_of.get(*s as usize)).copied();
-    if mixed {
-        let rows = table.uvw_m.nrows();
-        if let Some(row) =
-            (0..rows).find(|r| station(&table.antenna1, *r).is_none() || station(&table.antenna2, *r).is_none())
-        {
-            return Err(Error::input("the visibility file does not say which stations measured a row")
-                .found(format!("station numbers {:?}, {:?}", table.antenna1.get(row), table.antenna2.get(row)))
-                .expected(format!("two of 0 to {}", beams.class_of.len().saturating_sub(1)))
-                .place(format!("row {row}"))
-                .hint("give one beam for all: --beam gaussian:15m"));
-        }
-    }
-    let class = |list: &[u32], row: usize| if mixed { station(list, row).unwrap_or(0) } else { 0 };
-    let terms = gridder.beam_terms(|row| [class(&table.antenna1, row), class(&table.antenna2, row)]);
-    effective_power(&params.geometry, &beams.classes, &terms)
 }

@@ -11,18 +11,18 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Baselines between stations of two classes at one frequency, and their share of the imaging weights.
+/// Baselines between stations of two classes at one frequency, and their imaging weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BeamTerm {
     /// Classes of the two stations, the smaller first.
     pub pair: [usize; 2],
     /// Frequency, Hz.
     pub freq_hz: f64,
-    /// Share of the plane's weights; all together 1.
-    pub share: f64,
+    /// Sum of their weights.
+    pub weight: f64,
 }
 
-/// The effective power beam of a plane, shape [y, x], 1 at the phase centre.
+/// The effective power beam of a plane, shape [y, x], 1 at the phase centre: the mean of `terms` by weight.
 ///
 /// # Errors
 /// A class that `classes` does not have.
@@ -37,6 +37,7 @@ pub fn effective_power(
             .expected(format!("less than {}", classes.len())));
     }
     let (ny, nx) = (geometry.ny, geometry.nx);
+    let sum: f64 = terms.iter().map(|t| t.weight).sum();
     // beams are circular: one quadrant, from the phase centre to the farthest corner, is computed and mirrored
     let (qy, qx) = (ny / 2 + 1, nx / 2 + 1);
     let mut quadrant = Array2::zeros((qy, qx));
@@ -50,7 +51,7 @@ pub fn effective_power(
                     now = term.freq_hz;
                     voltage.iter_mut().zip(classes).for_each(|(v, c)| *v = c.voltage(sin_theta, now));
                 }
-                *out += term.share * voltage[term.pair[0]] * voltage[term.pair[1]];
+                *out += term.weight / sum * voltage[term.pair[0]] * voltage[term.pair[1]];
             }
         }
     });
@@ -75,13 +76,13 @@ mod tests {
         let classes: Vec<Arc<dyn VoltageBeam>> =
             vec![Arc::new(GaussianBeam { diameter_m: 13.5 }), Arc::new(AiryBeam { diameter_m: 15.0 })];
         let terms = [([0, 0], 1.3e9, 0.1), ([0, 1], 1.3e9, 0.2), ([1, 1], 1.3e9, 0.3), ([0, 1], 1.5e9, 0.4)]
-            .map(|(pair, freq_hz, share)| BeamTerm { pair, freq_hz, share });
+            .map(|(pair, freq_hz, weight)| BeamTerm { pair, freq_hz, weight });
         let power = effective_power(&g, &classes, &terms).unwrap();
         for ((y, x), p) in power.indexed_iter() {
             let s = g.l(x).hypot(g.m(y));
             let expected: f64 = terms
                 .iter()
-                .map(|t| t.share * classes[t.pair[0]].voltage(s, t.freq_hz) * classes[t.pair[1]].voltage(s, t.freq_hz))
+                .map(|t| t.weight * classes[t.pair[0]].voltage(s, t.freq_hz) * classes[t.pair[1]].voltage(s, t.freq_hz))
                 .sum();
             assert!((p - expected).abs() < 1e-13, "{y} {x}");
         }

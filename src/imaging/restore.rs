@@ -1,6 +1,6 @@
 //! What comes after deconvolution: the model seen with a clean beam, plus what is left.
 
-use super::dirty::PlaneGridder;
+use super::clean::Measurement;
 use crate::error::{Error, Result, Watch};
 use crate::formats::fits::Beam;
 use crate::gridding::ImageGeometry;
@@ -12,7 +12,6 @@ use std::f64::consts::LN_2;
 use std::sync::Arc;
 
 /// One plane as CLEAN gets it.
-#[derive(Debug)]
 pub struct DirtyPlane<'a> {
     /// Pixels.
     pub geometry: ImageGeometry,
@@ -24,8 +23,8 @@ pub struct DirtyPlane<'a> {
     pub beam: Beam,
     /// Thermal noise by the weights, Jy per beam.
     pub noise_jy: f64,
-    /// [`PlaneGridder::residual`] is the major cycle.
-    pub gridder: &'a PlaneGridder,
+    /// The major cycle.
+    pub gridder: &'a dyn Measurement,
     /// Number of the plane in the cube.
     pub plane: usize,
 }

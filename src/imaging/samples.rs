@@ -21,8 +21,24 @@ pub struct Samples {
     pub beyond_nyquist_weight: f64,
     /// Left out because shorter or longer than the range of baselines that was asked for.
     pub outside_range: usize,
+    /// Natural weight of all that is not flagged, Jy^-2.
+    pub natural_weight: f64,
     /// Largest |u| or |v| of all that is not flagged, wavelengths.
     pub longest_wavelengths: f64,
+}
+
+impl Samples {
+    /// Those of more samples.
+    pub fn add(&mut self, other: &Samples) {
+        let beyond = [*self, *other].map(|s| s.beyond_nyquist_weight * s.natural_weight).iter().sum::<f64>();
+        self.used += other.used;
+        self.flagged += other.flagged;
+        self.beyond_nyquist += other.beyond_nyquist;
+        self.outside_range += other.outside_range;
+        self.natural_weight += other.natural_weight;
+        self.beyond_nyquist_weight = if self.natural_weight > 0.0 { beyond / self.natural_weight } else { 0.0 };
+        self.longest_wavelengths = self.longest_wavelengths.max(other.longest_wavelengths);
+    }
 }
 
 /// Unflagged samples of the channels of one plane, in the order of channels, then rows.
@@ -39,7 +55,6 @@ pub struct PlaneSamples {
     /// Frequency (Hz) of each channel, and the number of samples up to its end.
     pub(super) channels: Vec<(f64, usize)>,
     pub(super) counts: Samples,
-    weight_all: f64,
     weight_beyond: f64,
 }
 
@@ -142,7 +157,7 @@ impl PlaneSamples {
             return Err(Error::input("the uvw of an unflagged visibility is not finite").found(format!("{uvw:?}")));
         }
         let g = &params.geometry;
-        self.weight_all += weight;
+        self.counts.natural_weight += weight;
         self.counts.longest_wavelengths = self.counts.longest_wavelengths.max(uvw[0].abs()).max(uvw[1].abs());
         if (uvw[0] * g.dl).abs() >= 0.5 || (uvw[1] * g.dm).abs() >= 0.5 {
             self.counts.beyond_nyquist += 1;
@@ -161,8 +176,8 @@ impl PlaneSamples {
     fn end_channel(&mut self, freq_hz: f64) {
         self.channels.push((freq_hz, self.uvw.len()));
         self.counts.used = self.uvw.len();
-        if self.weight_all > 0.0 {
-            self.counts.beyond_nyquist_weight = self.weight_beyond / self.weight_all;
+        if self.counts.natural_weight > 0.0 {
+            self.counts.beyond_nyquist_weight = self.weight_beyond / self.counts.natural_weight;
         }
     }
 

@@ -114,7 +114,7 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
             }
             let mut most = 0.0f64;
             for uvw in groups.values() {
-                let one = cost(square(size.sky_side, size.cell_rad), uvw, size.prediction_epsilon)?;
+                let one = cost(square(size.sky_side, size.cell_rad), uvw, size.prediction_epsilon, 1)?;
                 cpu_s += channels * one.cpu_s;
                 most = most.max(one.bytes + 64.0 * uvw.len() as f64);
             }
@@ -136,7 +136,7 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
         let plane = (size.image_side * size.image_side) as f64;
         serial_s += WRITE_PIXEL_S * (sky + 2.0 * image) + PREVIEW_S + PREVIEW_PIXEL_S * plane;
         let uvw: Vec<[f64; 3]> = used.iter().map(|u| u.0).collect();
-        let one = cost(square(size.image_side, size.cell_rad), &uvw, size.image_epsilon)?;
+        let one = cost(square(size.image_side, size.cell_rad), &uvw, size.image_epsilon, 2)?;
         // of nothing but the PSF where there are no visibilities
         let gridded = if size.by_psf.is_some() { 1.0 } else { 2.0 };
         cpu_s += channels * (gridded * one.cpu_s + WEIGH_S * size.rows.len() as f64);

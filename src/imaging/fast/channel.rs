@@ -8,7 +8,7 @@ use super::transform::{Real, Screens, Source, Transform, Work, depth, screen};
 use super::{ChannelFacts, FastRequest};
 use crate::error::{Result, Watch};
 use crate::formats::visibilities::VisibilityTable;
-use crate::gridding::{self, ImageGeometry, dft};
+use crate::gridding::{self, ImageGeometry, Operator, dft};
 use crate::imaging::{ImageParams, Method};
 use crate::telescope::beam::StationBeams;
 use ndarray::ArrayView2;
@@ -143,28 +143,32 @@ impl<T: Real> Channel<T> {
             let response = |k: &usize| samples.response[*k];
 
             let uvw: Vec<[f64; 3]> = members.iter().map(|k| field.scaled(samples.uvw[*k])).collect();
-            let plan = match setting.method {
-                Method::Fft { .. } => Some(gridding::Plan::new(field.geometry, &uvw, setting.gridding_epsilon())?),
-                Method::Dft => None,
+            let method = match setting.method {
+                Method::Fft { .. } => Method::Fft { epsilon: setting.gridding_epsilon() },
+                Method::Dft => Method::Dft,
             };
-            for (term, spectra) in spectra.iter_mut().enumerate() {
-                let even = nodes.term_w(term) == 0.0;
-                let vis: Vec<Complex64> = members
-                    .iter()
-                    .map(|k| {
+            let operator = Operator::new(field.geometry, &uvw, method)?;
+            let ones = vec![1.0; members.len()];
+            let mut numbered: Vec<(usize, &mut Vec<Vec<T>>)> = spectra.iter_mut().enumerate().collect();
+            for some in numbered.chunks_mut(TERMS_TOGETHER) {
+                let even = |term: usize| nodes.term_w(term) == 0.0;
+                let mut values = |term: usize| -> Vec<Complex64> {
+                    let value = |k: &usize| {
                         let (plus, minus) = nodes.basis(term, samples.uvw[*k][2]);
-                        let value = if even { (plus, 0.0) } else { (plus + minus, minus - plus) };
+                        let value = if even(term) { (plus, 0.0) } else { (plus + minus, minus - plus) };
                         let w = response(k);
-                        lebesgue += w.abs() * if even { plus.abs() } else { plus.abs() + minus.abs() };
+                        lebesgue += w.abs() * if even(term) { plus.abs() } else { plus.abs() + minus.abs() };
                         Complex64::new(w * value.0, w * value.1)
-                    })
-                    .collect();
-                let kernel = match &plan {
-                    Some(plan) => plan.grid(&vis, watch)?,
-                    None => dft::grid(field.geometry, &vis, &uvw, watch)?,
+                    };
+                    members.iter().map(value).collect()
                 };
-                rounding += kernel.iter().map(|p| p * p).sum::<f64>().sqrt();
-                spectra.push(transform.spectrum(kernel.view(), even));
+                let vis: Vec<Vec<Complex64>> = some.iter().map(|(term, _)| values(*term)).collect();
+                let sets: Vec<Option<&[Complex64]>> = vis.iter().map(|v| Some(v.as_slice())).collect();
+                let kernels = operator.grid(&sets, &ones, watch)?;
+                for ((term, spectra), kernel) in some.iter_mut().zip(kernels) {
+                    rounding += kernel.iter().map(|p| p * p).sum::<f64>().sqrt();
+                    spectra.push(transform.spectrum(kernel.view(), even(*term)));
+                }
             }
             if !w_error.is_empty() {
                 let omega: f64 =
@@ -268,6 +272,9 @@ impl<T: Real> Channel<T> {
             + self.noise.bytes()
     }
 }
+
+/// PSFs gridded together: kernels and positions of the samples are computed once for them.
+const TERMS_TOGETHER: usize = 3;
 
 /// Angular rate of the Earth, rad/s (IERS Conventions 2010, table 1.1, rounded).
 const EARTH_RATE_RAD_S: f64 = 7.292_115e-5;

@@ -83,7 +83,7 @@ impl FastPlan {
             // a term without a screen has half a spectrum
             let spectrum_cells = cells * (screens + if nodes.zero { 0.5 } else { 0.0 });
             let all: Vec<[f64; 3]> = samples.uvw.iter().map(|c| noise.scaled(*c)).collect();
-            let covariance = cost(noise.geometry, &all, NOISE_EPSILON)?;
+            let covariance = cost(noise.geometry, &all, NOISE_EPSILON, 1)?;
             let mut here = Foresight {
                 w_nodes: nodes.rank(),
                 plan_cpu_s: covariance.cpu_s
@@ -101,7 +101,7 @@ impl FastPlan {
                 if uvw.is_empty() {
                     continue;
                 }
-                let one = cost(psf.geometry, &uvw, setting.gridding_epsilon())?;
+                let one = cost(psf.geometry, &uvw, setting.gridding_epsilon(), 1)?;
                 here.classes += 1;
                 here.plan_cpu_s += terms * (one.cpu_s + SPECTRUM_S * cells);
                 here.image_cpu_s += PRODUCT_S * 2.0 * spectrum_cells;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, Watch};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::gridding::ImageGeometry;
 use crate::imaging::fast::{self, FastPlan};
-use crate::imaging::{ImageParams, Method, PlaneGridder, PlaneSamples, Stokes, Weighting};
+use crate::imaging::{ImageParams, Method, PlaneGridder, PlaneSamples, Stokes, WeightedSamples, Weighting};
 use crate::run::Progress;
 use crate::sky::cube::SkyCube;
 use crate::telescope::Telescope;
@@ -242,7 +242,7 @@ impl Scene {
     fn image(&self, table: &VisibilityTable, epsilon: f64, watch: &Watch) -> Result<Array2<f64>> {
         let params = ImageParams { method: Method::Fft { epsilon }, ..self.params };
         let samples = PlaneSamples::of_table(table, 0..1, 0, Stokes::I, None, &params)?;
-        PlaneGridder::new(samples, None, params, None)?.dirty(&watch.quiet())
+        PlaneGridder::new(WeightedSamples::new(samples, None, &params), params, None)?.dirty(&watch.quiet())
     }
 }
 

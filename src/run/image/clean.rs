@@ -168,7 +168,7 @@ impl Deconvolver for Cleaner {
         }
         let (dirty, psf) = (stacked(planes.iter().map(|p| p.dirty))?, stacked(planes.iter().map(|p| p.psf))?);
         let weights: Vec<f64> = planes.iter().map(|p| p.noise_jy.powi(-2)).collect();
-        let measurements: Vec<&dyn Measurement> = planes.iter().map(|p| p.gridder as &dyn Measurement).collect();
+        let measurements: Vec<&dyn Measurement> = planes.iter().map(|p| p.gridder).collect();
         let mask = self.mask.as_ref().map(|m| m.index_axis(Axis(0), 0).to_owned());
         let options = CleanOptions { mask, ..self.options.clone() };
         let made = clean_joint(dirty.view(), psf.view(), &weights, &options, &measurements, watch)?;

@@ -21,17 +21,10 @@ pub(in crate::run) struct Facts {
     pub sum_weights: f64,
 }
 
-/// Samples of all planes together; the share of the weight is the planes' mean.
-pub(in crate::run) fn totals(planes: &[Samples]) -> Samples {
+/// Samples of all planes together.
+pub(in crate::run) fn totals<'a>(planes: impl IntoIterator<Item = &'a Samples>) -> Samples {
     let mut sum = Samples::default();
-    for s in planes {
-        sum.used += s.used;
-        sum.flagged += s.flagged;
-        sum.beyond_nyquist += s.beyond_nyquist;
-        sum.outside_range += s.outside_range;
-        sum.beyond_nyquist_weight += s.beyond_nyquist_weight / planes.len() as f64;
-        sum.longest_wavelengths = sum.longest_wavelengths.max(s.longest_wavelengths);
-    }
+    planes.into_iter().for_each(|s| sum.add(s));
     sum
 }
 

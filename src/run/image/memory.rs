@@ -58,6 +58,8 @@ pub(super) struct Need {
     pub channels_a_plane: u64,
     /// Pixels of a plane.
     pub pixels: u64,
+    /// What the gridder holds of an image and its PSF ([`crate::gridding::Cost::image_bytes`]).
+    pub gridder: u64,
     /// Stokes parameters.
     pub stokes: u64,
     /// With a deconvolver.
@@ -83,9 +85,18 @@ pub(super) struct Schedule {
     pub parallel: usize,
     /// Planes whose visibilities are in memory together; a multiple of `parallel` but for the last ones.
     pub loaded: usize,
+    /// Channels of a plane that are worked on at a time.
+    pub block: usize,
+    /// Whether a plane has more channels than that: they are read block by block, again for each major cycle.
+    pub blocked: bool,
     /// Bytes that it should take.
     pub bytes: u64,
 }
+
+/// Samples that are worked on together where a plane has many channels, and how many a pixel: as much memory as the
+/// images need anyway. Not a matter of `--memory`: images of other blocks differ by the gridder's error.
+const BLOCK_SAMPLES: u64 = 1 << 22;
+const BLOCK_PIXELS: u64 = 4;
 
 impl Need {
     /// Columns of the table, twice (the reader's and that of the channels at hand), and weight grids.
@@ -97,24 +108,37 @@ impl Need {
         2 * 40 * self.rows + grids + cube + if self.joined { self.planes * self.held() } else { 0 }
     }
 
+    /// Channels of a plane that are worked on at a time.
+    fn block(&self) -> u64 {
+        let samples = BLOCK_SAMPLES.max(self.pixels / BLOCK_PIXELS);
+        (samples / self.rows.max(1)).clamp(1, self.channels_a_plane)
+    }
+
+    /// Whether channels are read block by block.
+    fn blocked(&self) -> bool {
+        self.block() < self.channels_a_plane && !self.whole
+    }
+
     /// One plane that waits for the others: samples as in `at_work`, one plan each Stokes parameter; dirty image and
     /// PSF, their copies in the cube to clean, and what CLEAN keeps.
     fn held(&self) -> u64 {
-        self.stokes * (136 * self.rows * self.channels_a_plane + 120 * self.pixels)
+        let samples = if self.blocked() { 0 } else { 140 * self.rows * self.channels_a_plane };
+        self.stokes * (samples + 120 * self.pixels)
     }
 
     /// Visibilities (16), weights (4) and flags (1) of a plane's channels.
     fn loaded(&self) -> u64 {
-        21 * self.rows * self.products * self.channels_a_plane
+        if self.blocked() { 0 } else { 21 * self.rows * self.products * self.channels_a_plane }
     }
 
     /// One plane at work.
     fn at_work(&self) -> u64 {
-        // samples, weights and row numbers 60, plan 28, weighted and sorted copies 48
-        let samples = 136 * self.rows * self.channels_a_plane;
-        // a complex grid of up to 2 x 2 the pixels and the gridder's image: 72; its own weight grid: 6
+        // samples, weights and row numbers 60; plan 56, values in the gridder's precision 16 to 32
+        let samples = 140 * self.rows * self.block();
+        let read = if self.blocked() { 21 * self.rows * self.products * self.block() + 16 * self.pixels } else { 0 };
         let images = 16 * self.stokes + if self.clean { 24 * self.stokes + 64 } else { 0 } + 8 * u64::from(self.beam);
-        samples + self.pixels * (78 + images)
+        // its own weight grid: 6
+        samples + read + self.gridder + self.pixels * (6 + images)
     }
 
     /// As many planes at once as fit into `limit` bytes.
@@ -135,7 +159,7 @@ impl Need {
                 "about {} for {} pixels and {} samples",
                 words(least),
                 self.pixels * if self.joined || self.cube { self.planes } else { 1 },
-                self.rows * self.channels_a_plane * together
+                self.rows * together * if self.blocked() { self.block() } else { self.channels_a_plane }
             ))
             .expected(format!("at most {}", words(limit)))
             .place("--memory");
@@ -157,7 +181,8 @@ impl Need {
             self.planes
         };
         let bytes = self.fixed() + parallel * self.at_work() + loaded * self.loaded();
-        Ok(Schedule { parallel: parallel as usize, loaded: loaded as usize, bytes })
+        let (block, blocked) = (self.block() as usize, self.blocked());
+        Ok(Schedule { parallel: parallel as usize, loaded: loaded as usize, block, blocked, bytes })
     }
 }
 
@@ -183,6 +208,7 @@ mod tests {
         planes: 100,
         channels_a_plane: 1,
         pixels: 1 << 20,
+        gridder: 60 << 20,
         stokes: 1,
         clean: false,
         beam: false,

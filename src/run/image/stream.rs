@@ -11,20 +11,23 @@ use crate::error::{Error, Result, Watch};
 use crate::formats::Staged;
 use crate::formats::fits::{Beam, Card, CubeHeader, CubeWriter};
 use crate::formats::visibilities::{ChannelReader, Polarisations, VisibilityTable};
+use crate::gridding::cost;
 use crate::imaging::continuum::ContinuumFit;
 use crate::imaging::{
-    AT_ONCE, Deconvolver, Density, FeedAngles, NO_BEAM, Noise, Plane, PlaneChannels, PlaneRequest, PlaneSamples,
-    PreparedPlane, Samples, Stokes, check_table, check_weights, coarse_note, deconvolve, image_plane, nyquist_note,
-    prepare_plane,
+    AT_ONCE, ChannelSource, Deconvolver, Density, FeedAngles, ImageParams, Method, NO_BEAM, Noise, Plane,
+    PlaneChannels, PlaneRequest, PlaneSamples, PreparedPlane, Samples, Stokes, check_table, check_weights, coarse_note,
+    deconvolve, image_plane, nyquist_note, prepare_plane,
 };
 use crate::run::Progress;
 use crate::run::headers::{sky_axes, spectral_axis};
 use crate::run::provenance::specsys_of;
 use crate::telescope::beam::StationBeams;
-use crate::units::{DEG_RAD, Dimension, format_quantity};
+use crate::units::{C_M_S, DEG_RAD, Dimension, format_quantity};
 use rayon::prelude::*;
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What stays of a plane when its pixels are on the disk.
 #[derive(Debug, Clone, Copy)]
@@ -58,13 +61,6 @@ pub(super) struct Run<'a> {
     angles: Option<FeedAngles>,
     continuum: Option<ContinuumFit>,
     schedule: Schedule,
-}
-
-/// Visibilities in memory: channels from `first_channel` of the file on.
-#[derive(Clone, Copy)]
-struct Loaded<'a> {
-    table: &'a VisibilityTable,
-    first_channel: usize,
 }
 
 /// What came of all planes.
@@ -138,6 +134,7 @@ impl<'a> Run<'a> {
             planes: planes as u64,
             channels_a_plane: (channels / planes) as u64,
             pixels: (g.nx * g.ny) as u64,
+            gridder: gridder_bytes(&request.params, frame)?,
             stokes: request.stokes.len() as u64,
             clean: deconvolver.is_some(),
             beam: beams.is_some(),
@@ -186,20 +183,31 @@ impl<'a> Run<'a> {
         };
         let mut cubes = self.line_cubes();
         let watch = progress.stage("images", self.planes as u64);
+        let sigma = AtomicBool::new(false);
+        let read_block = |channels: Range<usize>| {
+            let table = self.reader.read(channels)?;
+            sigma.fetch_or(has_sigma(&table), Ordering::Relaxed);
+            Ok(table)
+        };
         for first in (0..self.planes).step_by(self.schedule.loaded) {
             let end = (first + self.schedule.loaded).min(self.planes);
             watch.check()?;
             let each = self.channels_a_plane;
             let read = match &whole {
-                Some(_) => None,
-                None => Some(self.reader.read(first * each..end * each)?),
+                None if !self.schedule.blocked => Some(self.reader.read(first * each..end * each)?),
+                _ => None,
             };
-            let Some(table) = read.as_ref().or(whole.as_ref()) else { continue };
-            let loaded = Loaded { table, first_channel: if whole.is_some() { 0 } else { first * each } };
-            made.sigma |= has_sigma(table);
+            let source = match (&whole, &read) {
+                (Some(table), _) => ChannelSource::Table(table, 0),
+                (_, Some(table)) => ChannelSource::Table(table, first * each),
+                _ => ChannelSource::File(&self.reader.frame().freq_hz, &read_block),
+            };
+            if let ChannelSource::Table(table, _) = source {
+                made.sigma |= has_sigma(table);
+            }
             let numbers: Vec<usize> = (first..end).collect();
             if self.deconvolver.is_some_and(|d| d.joins()) {
-                for planes in self.joined(loaded, &numbers, &request, &watch)? {
+                for planes in self.joined(source, &numbers, &request, &watch)? {
                     self.take(planes, &mut outputs, &mut made, &mut cubes, progress)?;
                 }
                 continue;
@@ -208,7 +216,7 @@ impl<'a> Run<'a> {
                 let planes: Vec<Result<Vec<Plane>>> = group
                     .par_iter()
                     .map(|plane| {
-                        let planes = image_plane(&self.channels(loaded, *plane), &request, &watch.quiet())?;
+                        let planes = image_plane(&self.channels(source, *plane), &request, &watch.quiet())?;
                         watch.advance(1)?;
                         Ok(planes)
                     })
@@ -218,24 +226,20 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        made.sigma |= sigma.into_inner();
         self.subtract(cubes, &mut outputs, &mut made, progress)?;
         self.finish(outputs, table, &made, progress)
     }
 
-    fn channels<'t>(&self, loaded: Loaded<'t>, plane: usize) -> PlaneChannels<'t> {
-        let at = plane * self.channels_a_plane - loaded.first_channel;
-        PlaneChannels {
-            table: loaded.table,
-            channels: at..at + self.channels_a_plane,
-            first_channel: loaded.first_channel,
-            plane,
-        }
+    fn channels<'t>(&self, source: ChannelSource<'t>, plane: usize) -> PlaneChannels<'t> {
+        let first = plane * self.channels_a_plane;
+        PlaneChannels { source, channels: first..first + self.channels_a_plane, block: self.schedule.block, plane }
     }
 
     /// Planes that are deconvolved together: all of the cube.
     fn joined(
         &self,
-        loaded: Loaded<'_>,
+        source: ChannelSource<'_>,
         numbers: &[usize],
         request: &PlaneRequest<'_>,
         watch: &Watch,
@@ -245,7 +249,7 @@ impl<'a> Run<'a> {
             let made: Vec<Result<Vec<PreparedPlane>>> = group
                 .par_iter()
                 .map(|plane| {
-                    let planes = prepare_plane(&self.channels(loaded, *plane), request, &watch.quiet())?;
+                    let planes = prepare_plane(&self.channels(source, *plane), request, &watch.quiet())?;
                     watch.advance(1)?;
                     Ok(planes)
                 })
@@ -350,7 +354,8 @@ impl<'a> Run<'a> {
         let params = self.request.params;
         let watch = progress.stage("weights", self.reader.channels() as u64);
         let mut densities = vec![Density::new(&params.geometry); self.request.stokes.len()];
-        let step = self.schedule.loaded * self.channels_a_plane;
+        let step =
+            if self.schedule.blocked { self.schedule.block } else { self.schedule.loaded * self.channels_a_plane };
         for first in (0..self.reader.channels()).step_by(step) {
             let end = (first + step).min(self.reader.channels());
             let read = if whole.is_some() { None } else { Some(self.reader.read_frame(first..end)?) };
@@ -568,7 +573,7 @@ impl<'a> Run<'a> {
 
     fn summary(&self, paths: &[String], kept: &[Vec<Kept>], sigma: bool) -> String {
         let planes: Vec<&Kept> = kept.iter().flatten().collect();
-        let total = totals(&planes.iter().map(|k| k.samples).collect::<Vec<_>>());
+        let total = totals(planes.iter().map(|k| &k.samples));
         let mut text = format!(
             "{}: {}, {} samples used, {} beyond Nyquist left out",
             paths.join(", "),
@@ -604,6 +609,17 @@ impl<'a> Run<'a> {
         );
         text
     }
+}
+
+/// What the gridder needs for an image and its PSF at the highest frequency.
+fn gridder_bytes(params: &ImageParams, frame: &VisibilityTable) -> Result<u64> {
+    let Method::Fft { epsilon } = params.method else { return Ok(0) };
+    let scale = frame.freq_hz.iter().copied().fold(0.0, f64::max) / C_M_S;
+    let g = params.geometry;
+    let within = |c: &[f64; 3]| (c[0] * g.dl).abs() < 0.5 && (c[1] * g.dm).abs() < 0.5;
+    let uvw = frame.uvw_m.rows().into_iter().map(|r| [r[0] * scale, r[1] * scale, r[2] * scale]);
+    let uvw: Vec<[f64; 3]> = uvw.filter(|c| params.keep_beyond_nyquist || within(c)).collect();
+    Ok(cost(g, &uvw, epsilon, 2)?.image_bytes as u64)
 }
 
 /// Number of planes; each has equally many channels.

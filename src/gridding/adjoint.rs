@@ -144,18 +144,35 @@ fn fill_by_stripes<T: Real>(job: Job<T>, tasks: &[&Task], vis: &[&[Complex<T>]],
                 for task in *stripe {
                     let touched = begin(job, task, buffer);
                     spread(job, buffer, task, vis);
-                    for (k, plane) in parts(job, buffer, &touched) {
-                        let (start, mirrored) = to.grid_of(job, k);
-                        for row in 0..edge(support) {
-                            let at = start + layout.row(task.u0, row, mirrored) * layout.stride;
-                            // SAFETY: no other stripe of this colour has this row, in any grid
-                            let cells = unsafe { shared.slice(at, layout.nv) };
-                            flush_row(support, plane, row, cells, task.v0, mirrored);
-                        }
-                    }
+                    // SAFETY: no other stripe of this colour has these rows, in any grid
+                    unsafe { flush(job, task, buffer, &touched, &shared, to) };
                 }
             },
         );
+    }
+}
+
+/// Adds the whole buffer of `task` to the grids.
+///
+/// # Safety
+/// Nobody else uses the rows that the task covers.
+unsafe fn flush<T: Real>(
+    job: Job<T>,
+    task: &Task,
+    buffer: &[T],
+    touched: &[bool],
+    grids: &Shared<Complex<T>>,
+    to: Target,
+) {
+    let (support, layout) = (job.plan.kernel.support, to.layout);
+    for (k, plane) in parts(job, buffer, touched) {
+        let (start, mirrored) = to.grid_of(job, k);
+        for row in 0..edge(support) {
+            let at = start + layout.row(task.u0, row, mirrored) * layout.stride;
+            // SAFETY: the caller's promise
+            let cells = unsafe { grids.slice(at, layout.nv) };
+            flush_row(support, plane, row, cells, task.v0, mirrored);
+        }
     }
 }
 
@@ -203,6 +220,12 @@ fn fill_by_buffers<T: Real>(
                 touched
             })
             .collect();
+        let shared = Shared::new(grids);
+        if let ([task], [touched]) = (wave, touched.as_slice()) {
+            // SAFETY: there is nobody else
+            unsafe { flush(job, task, &buffers[..length], touched, &shared, to) };
+            continue;
+        }
         // tasks of one tile row cover the same grid rows
         let mut stripes: Vec<(usize, &[&Task])> = Vec::new();
         let mut first = 0;
@@ -219,7 +242,6 @@ fn fill_by_buffers<T: Real>(
         }
         rows.sort_unstable();
         rows.dedup();
-        let shared = Shared::new(grids);
         rows.into_par_iter().for_each(|u| {
             for (first, stripe) in &stripes {
                 let near = [false, true].map(|mirrored| {

@@ -1,15 +1,16 @@
 //! The command `image`: what stands in its products.
 
-use ndarray::{Array2, Array3, ArrayView2, Axis};
+use ndarray::{Array2, Array3, Axis};
 use rustfft::num_complex::Complex64;
 use skyfringe::error::{Result, Watch};
 use skyfringe::formats::fits::{FitsCube, read_cube};
 use skyfringe::formats::visibilities::{Polarisations, Precision, VisibilityTable, write_visibilities};
 use skyfringe::gridding::{ImageGeometry, dft};
+use skyfringe::imaging::continuum::ContinuumFit;
 use skyfringe::imaging::{Deconvolved, Deconvolver, DirtyPlane, ImageParams, Method, Taper, Weighting, make_images};
 use skyfringe::math::random::Stream;
 use skyfringe::run::Unseen;
-use skyfringe::run::image::{ImageOptions, ImageRequest, run, run_with};
+use skyfringe::run::image::{CleanWords, ContinuumWords, ImageOptions, ImageRequest, run, run_with};
 use skyfringe::telescope::Telescope;
 use skyfringe::telescope::beam::{BeamChoice, StationBeams};
 use skyfringe::time::{EarthOrientation, Frame};
@@ -343,17 +344,9 @@ impl Deconvolver for Oracle {
 
 #[test]
 fn a_known_model_leaves_nothing_and_is_restored_with_the_fitted_beam() {
-    let (mut table, ..) = table(Polarisations::I);
+    let table = points(&[(20, 30, [2.0; CHANNELS]), (33, 9, [-0.5; CHANNELS])]);
     let mut model = Array2::zeros((SIZE, SIZE));
     (model[[20, 30]], model[[33, 9]]) = (2.0, -0.5);
-    for channel in 0..CHANNELS {
-        let scale = table.freq_hz[channel] / C_M_S;
-        let uvw: Vec<[f64; 3]> =
-            table.uvw_m.rows().into_iter().map(|r| [r[0] * scale, r[1] * scale, r[2] * scale]).collect();
-        let view: ArrayView2<f64> = model.view();
-        let vis = dft::degrid(GEOMETRY, view, &uvw, &Watch::silent()).unwrap();
-        table.vis.index_axis_mut(Axis(1), channel).iter_mut().zip(vis).for_each(|(to, from)| *to = from);
-    }
     let case = Case::new(&table);
     let products = Some("residual,model,image,image-pb,psf".to_string());
     let options = ImageOptions { products, beam: Some("gaussian:15m".into()), ..case.options("c") };
@@ -370,6 +363,185 @@ fn a_known_model_leaves_nothing_and_is_restored_with_the_fitted_beam() {
     // half a beam along the major axis from the source the Gaussian is at half its peak
     assert!(beam.major_rad >= beam.minor_rad && beam.minor_rad > 0.0);
     fails(options, "made by CLEAN");
+}
+
+/// Visibilities of points (y, x, Jy of each channel) alone, without noise.
+fn points(points: &[(usize, usize, [f64; CHANNELS])]) -> VisibilityTable {
+    let (mut table, ..) = table(Polarisations::I);
+    for channel in 0..CHANNELS {
+        let scale = table.freq_hz[channel] / C_M_S;
+        let uvw: Vec<[f64; 3]> = table.uvw_m.outer_iter().map(|u| [u[0], u[1], u[2]].map(|x| x * scale)).collect();
+        let mut model = Array2::zeros((SIZE, SIZE));
+        points.iter().for_each(|(y, x, jy)| model[[*y, *x]] = jy[channel]);
+        let seen = dft::degrid(GEOMETRY, model.view(), &uvw, &Watch::silent()).unwrap();
+        table.vis.index_axis_mut(Axis(1), channel).iter_mut().zip(seen).for_each(|(v, s)| *v = s);
+    }
+    table
+}
+
+fn cleaning(niter: usize) -> CleanWords {
+    CleanWords { niter, ..CleanWords::default() }
+}
+
+#[test]
+fn joint_clean_puts_components_of_all_channels_at_common_positions() {
+    let rising = [0.5, 0.7, 0.9, 1.1, 1.3, 1.5];
+    let case = Case::new(&points(&[(20, 30, rising), (33, 9, [0.2; CHANNELS])]));
+    let clean = CleanWords { join_channels: true, ..cleaning(2000) };
+    let products = Some("model,residual,image,dirty".to_string());
+    let options = ImageOptions { clean, products, weight: "uniform".into(), ..case.options("j") };
+    image(options.clone()).unwrap();
+    let (model, residual) = (case.cube("j-model.fits").data, case.cube("j-residual.fits").data);
+    for (channel, expected) in rising.into_iter().enumerate() {
+        let found = model.index_axis(Axis(0), channel);
+        let near: f64 = found.slice(ndarray::s![18..23, 28..33]).iter().map(|v| f64::from(*v)).sum();
+        assert!((near / expected - 1.0).abs() < 0.02, "{channel}: {near}");
+        for (y, x) in ndarray::indices((SIZE, SIZE)) {
+            assert_eq!(found[[y, x]] != 0.0, model[[0, y, x]] != 0.0, "{channel} {y} {x}");
+        }
+    }
+    assert!(residual.iter().all(|r| r.abs() < 0.02));
+    // by themselves the channels find other positions, or other numbers of them
+    image(ImageOptions { clean: cleaning(2000), out: case.path("own"), ..options.clone() }).unwrap();
+    assert!(case.cube("own-model.fits").data != model);
+    // memory decides whether it is done, not how
+    fails(ImageOptions { memory: Some("1MB".into()), size: 128, ..options.clone() }, "cleaned jointly");
+    let joined = CleanWords { niter: 0, ..options.clean.clone() };
+    fails(ImageOptions { clean: joined, ..options.clone() }, "without iterations");
+    let mask = case.path("mask.fits");
+    let mut cube = case.cube("j-dirty.fits");
+    cube.data.fill(1.0);
+    skyfringe::formats::fits::write_cube(&mask, &cube).unwrap();
+    let masked = CleanWords { mask: Some(mask), ..options.clean.clone() };
+    fails(ImageOptions { clean: masked, ..options }, "1 plane of 48 x 48");
+}
+
+fn subtraction(line_free: &str, order: usize, place: &str) -> ContinuumWords {
+    ContinuumWords { line_free: Some(line_free.into()), order: Some(order), place: Some(place.into()) }
+}
+
+#[test]
+fn continuum_in_the_uv_plane_leaves_the_line() {
+    let line = points(&[(22, 27, [0.0, 0.0, 1.0, 0.6, 0.0, 0.0])]);
+    // each visibility has a slope of its own in frequency
+    let mut both = line.clone();
+    let mut random = Stream::new(3, [1, 1, 1]);
+    for mut row in both.vis.outer_iter_mut() {
+        let [a, b, c, d] = [(); 4].map(|()| 5.0 * random.normal());
+        let slope = |channel: usize| Complex64::new(a + b * channel as f64, c - d * channel as f64);
+        row.indexed_iter_mut().for_each(|((channel, _), v)| *v += slope(channel));
+    }
+    let (case, alone) = (Case::new(&both), Case::new(&line));
+    let options = |c: &Case| ImageOptions { weight: "natural".into(), ..c.options("a") };
+    image(options(&alone)).unwrap();
+    let uv = ImageOptions { continuum: subtraction("0-1,4-5", 1, "uv"), ..options(&case) };
+    image(uv.clone()).unwrap();
+    let (found, expected) = (case.cube("a-dirty.fits"), alone.cube("a-dirty.fits").data.mapv(f64::from));
+    assert!(difference(&found.data, &expected) < 1e-5);
+    let card = |key: &str| found.cards.iter().find(|c| c.key == key).map(|c| format!("{:?}", c.value)).unwrap();
+    assert!(card("CONTSUB").contains("uv") && card("CONTORD").contains('1') && card("CONTFREE").contains('4'));
+    assert!(card("CONTNOIS").contains("1."), "{}", card("CONTNOIS"));
+    // the channels by their frequencies; the order too low; planes of several channels
+    let by_hz = ContinuumWords { line_free: Some("1.3995GHz-1.4015GHz,1404~1405MHz".into()), ..uv.continuum.clone() };
+    image(ImageOptions { continuum: by_hz, out: case.path("hz"), ..uv.clone() }).unwrap();
+    assert_eq!(case.cube("hz-dirty.fits").data, found.data);
+    let low = ImageOptions { continuum: subtraction("0-1,4-5", 0, "uv"), out: case.path("low"), ..uv.clone() };
+    image(low).unwrap();
+    assert!(difference(&case.cube("low-dirty.fits").data, &expected) > 0.1);
+    let mfs = |c: &Case, o: ImageOptions| image(ImageOptions { channels_out: Some(1), out: c.path("mfs"), ..o });
+    mfs(&case, uv.clone()).unwrap();
+    mfs(&alone, options(&alone)).unwrap();
+    let expected = alone.cube("mfs-dirty.fits").data.mapv(f64::from);
+    assert!(difference(&case.cube("mfs-dirty.fits").data, &expected) < 1e-5);
+    // multi-frequency weights see the same samples
+    image(ImageOptions { weight: "uniform".into(), mf_weighting: true, ..uv.clone() }).unwrap();
+
+    fails(ImageOptions { memory: Some("1MB".into()), size: 128, ..uv }, "all visibilities, for their continuum");
+}
+
+#[test]
+fn continuum_in_the_image_is_what_the_library_fits() {
+    let (table, ..) = table(Polarisations::I);
+    let case = Case::new(&table);
+    let continuum = subtraction("0-2,4,5", 2, "image");
+    let options = ImageOptions { continuum, weight: "natural".into(), ..case.options("i") };
+    image(options.clone()).unwrap();
+    let exact = make_images(&table, &params(Weighting::Natural, Taper::default()), &Watch::silent()).unwrap();
+    let mut expected = exact.dirty.clone();
+    let weights: Vec<f64> = exact.noise_jy.iter().map(|n| n.powi(-2)).collect();
+    let fit = ContinuumFit::new(&table.freq_hz, &[0..=2, 4..=5], 2).unwrap();
+    let fitted = fit.subtract_image(&mut expected, &weights, &Watch::silent()).unwrap();
+    assert!(difference(&case.cube("i-line.fits").data, &expected) < 1e-6);
+    assert!(difference(&case.cube("i-continuum.fits").data, &fitted) < 1e-6);
+    assert!(difference(&case.cube("i-dirty.fits").data, &exact.dirty) < 1e-6);
+    // after CLEAN it is the restored cube's
+    image(ImageOptions { clean: cleaning(20), out: case.path("c"), ..options.clone() }).unwrap();
+    let sum = &case.cube("c-line.fits").data + &case.cube("c-continuum.fits").data;
+    assert!(difference(&sum, &case.cube("c-image.fits").data.mapv(f64::from)) < 1e-5);
+    assert!(case.cube("c-line.fits").cards.iter().any(|c| c.key == "CLEANALG"));
+    fails(ImageOptions { memory: Some("2MB".into()), size: 128, ..options }, "the cube, for its continuum");
+}
+
+#[test]
+fn continuum_words_that_do_not_fit_are_refused() {
+    let (good, ..) = table(Polarisations::I);
+    let with_flags = |channels: &[usize]| {
+        let mut table = good.clone();
+        channels.iter().for_each(|c| table.flag.index_axis_mut(Axis(1), *c).fill(true));
+        Case::new(&table)
+    };
+    let case = with_flags(&[]);
+    for place in ["uv", "image"] {
+        let ask = |c: &Case, words: ContinuumWords| ImageOptions { continuum: words, ..c.options("x") };
+        fails(ask(&case, subtraction("0-6", 0, place)), "channels 0 to 5");
+        fails(ask(&case, subtraction("1.5GHz-1.6GHz", 0, place)), "does not fit the data");
+        fails(ask(&case, subtraction("0-1,4", 3, place)), "too few line-free channels");
+        fails(ask(&case, subtraction("2-1", 0, place)), "lower channel first");
+        fails(ask(&case, subtraction("0-5", 12, place)), "at most 9");
+        assert!(!case.path("x-dirty.fits").exists());
+        // a flagged channel takes no part; with too few left nothing is written
+        let flagged = with_flags(&[1]);
+        image(ask(&flagged, subtraction("0-2,4", 1, place))).unwrap();
+        let product = if place == "uv" { "x-dirty.fits" } else { "x-line.fits" };
+        assert!(flagged.cube(product).data.index_axis(Axis(0), 1).iter().all(|p| *p == 0.0));
+        let left = with_flags(&[0, 1, 2]);
+        let says = if place == "uv" { "enough unflagged line-free channels" } else { "too few line-free channels" };
+        fails(ask(&left, subtraction("0-2,4", 1, place)), says);
+        assert!(!left.path("x-dirty.fits").exists());
+    }
+    let order = ContinuumWords { order: Some(2), ..ContinuumWords::default() };
+    fails(ImageOptions { continuum: order, ..case.options("x") }, "without line-free channels");
+    fails(ImageOptions { continuum: subtraction("0-1", 0, "sky"), ..case.options("x") }, "uv or image");
+    let line = Some("line".to_string());
+    fails(ImageOptions { products: line, ..case.options("x") }, "made by subtraction of the continuum in the image");
+}
+
+#[test]
+fn beams_are_fitted_as_asked_for_or_given() {
+    let (table, ..) = table(Polarisations::I);
+    let case = Case::new(&table);
+    let one = |prefix: &str| ImageOptions { channels_out: Some(1), weight: "natural".into(), ..case.options(prefix) };
+    let beam_of = |prefix: &str, options: ImageOptions| {
+        image(options).unwrap();
+        let cube = case.cube(&format!("{prefix}-psf.fits"));
+        let card = cube.cards.iter().find(|c| c.key == "BEAMFIT").map(|c| format!("{:?}", c.value)).unwrap();
+        (cube.beams[0], card)
+    };
+    let usual = beam_of("a", one("a"));
+    assert!(usual.1.contains("wsclean"));
+    for name in ["box", "casa"] {
+        let (beam, card) = beam_of(name, ImageOptions { beam_fit: name.into(), ..one(name) });
+        assert!(card.contains(name) && beam != usual.0 && beam.major_rad >= beam.minor_rad, "{beam:?}");
+    }
+    let shape = ["1.5arcmin", "60asec", "45deg"].map(String::from);
+    let (beam, card) = beam_of("g", ImageOptions { beam_shape: Some(shape), ..one("g") });
+    assert!(card.contains("given") && (beam.major_rad / (90.0 * ARCSEC_RAD) - 1.0).abs() < 1e-9, "{beam:?}");
+    assert!((beam.minor_rad / (60.0 * ARCSEC_RAD) - 1.0).abs() < 1e-9, "{beam:?}");
+    assert!((beam.angle_rad - std::f64::consts::FRAC_PI_4).abs() < 1e-9, "{beam:?}");
+    fails(ImageOptions { beam_fit: "gauss".into(), ..one("x") }, "wsclean, box or casa");
+    for shape in [["60asec", "90asec", "0deg"], ["60asec", "0asec", "0deg"], ["60asec", "1Jy", "0deg"]] {
+        fails(ImageOptions { beam_shape: Some(shape.map(String::from)), ..one("x") }, "--beam-shape");
+    }
 }
 
 #[test]

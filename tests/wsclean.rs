@@ -15,7 +15,7 @@ position_angle = "30 deg"
 channels = 4
 
 [telescope]
-name = "ska-mid-aa4"
+name = "TELESCOPE"
 
 [observation]
 ra = "30 deg"
@@ -24,8 +24,7 @@ length = "4 h"
 steps = 4
 
 [noise]
-# dishes of two kinds: samples of three weights
-sefd = { ska-mid = "272 Jy", meerkat = "406 Jy" }
+sefd = SEFD
 seed = 1
 
 [image]
@@ -66,17 +65,56 @@ fn peers(test_name: &str, needs_wsclean: bool) -> bool {
 }
 
 /// The visibility file of [`CONFIG`].
-fn observe(folder: &Path) -> PathBuf {
-    let (config, vis) = (folder.join("config.toml"), folder.join("vis.h5"));
-    std::fs::write(&config, CONFIG).unwrap();
+fn observe(folder: &Path, telescope: &str) -> PathBuf {
+    let (config, vis) = (folder.join(format!("{telescope}.toml")), folder.join(format!("{telescope}.h5")));
+    // dishes of two kinds: samples of three weights
+    let sefd = match telescope {
+        "ska-mid-aa4" => r#"{ ska-mid = "272 Jy", meerkat = "406 Jy" }"#,
+        _ => r#""400 Jy""#,
+    };
+    std::fs::write(&config, CONFIG.replace("TELESCOPE", telescope).replace("SEFD", sefd)).unwrap();
     output(Command::new(env!("CARGO_BIN_EXE_skyfringe")).arg("observe").arg(config).arg("--out").arg(&vis));
     vis
 }
 
 fn image(vis: &Path, prefix: &Path, words: &[&str]) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_skyfringe"));
-    command.arg("image").arg(vis).args(["--size", "256", "--scale", "2asec", "--epsilon", "1e-7"]).args(words);
+    command.arg("image").arg(vis).args(["--epsilon", "1e-7"]).args(words);
     output(command.arg("--out").arg(prefix));
+}
+
+fn measurement_set(vis: &Path) -> PathBuf {
+    let ms = vis.with_extension("ms");
+    output(Command::new("python3").arg(script("visibilities_to_ms.py")).arg(vis).arg(&ms));
+    ms
+}
+
+/// wsclean's images of `size` pixels of `scale`.
+fn wsclean(ms: &Path, prefix: &Path, size: &str, scale: &str, weight: &[&str], words: &[&str]) {
+    let mut command = Command::new("wsclean");
+    command.args(["-size", size, size, "-scale", scale, "-use-wgridder", "-wgridder-accuracy", "1e-6"]);
+    command.args(["-no-small-inversion", "-make-psf", "-niter", "0", "-pol", "I", "-j", "2", "-quiet"]);
+    // by default wsclean cuts weights that stand out of the mean of their 16 x 16 cells (docs/imaging.md)
+    command.args(["-weighting-rank-filter", "0", "-no-update-model-required", "-temp-dir"]).arg(ms.with_file_name(""));
+    output(command.arg("-weight").args(weight).args(words).arg("-name").arg(prefix).arg(ms));
+}
+
+/// Lines "beam PLANE" with equal axes, and angles where the beam is not round; how far off the worst is.
+fn assert_beams(text: &str, what: &str) {
+    let mut lines = 0;
+    for line in text.lines().filter_map(|l| l.strip_prefix("beam ")) {
+        let numbers: Vec<f64> = line.split_whitespace().skip(1).map(|n| n.parse().unwrap()).collect();
+        let [major, minor, angle, their_major, their_minor, their_angle] = numbers[..] else { panic!("{line}") };
+        let turn = (angle - their_angle + 90.0).rem_euclid(180.0) - 90.0;
+        let (a, b) = ((major / their_major - 1.0).abs(), (minor / their_minor - 1.0).abs());
+        eprintln!(
+            "{what}: beam {major:.3} x {minor:.3} arcsec at {angle:.2} deg; off by {a:.1e}, {b:.1e}, {turn:.1e} deg"
+        );
+        assert!(a < 1e-4 && b < 1e-4, "{what}: {line}");
+        assert!(turn.abs() < 0.05 || their_major / their_minor < 1.05, "{what}: {line}");
+        lines += 1;
+    }
+    assert!(lines > 0, "{text}");
 }
 
 /// Lines "dirty X" and "psf Y" below `tolerance`.
@@ -89,6 +127,9 @@ fn assert_agree(text: &str, tolerance: f64, what: &str) {
     }
 }
 
+/// Pixels of the images: padded by 1.2 they are no multiple of four, which is what wsclean makes them.
+const SIZE: &str = "254";
+
 /// Ours, wsclean's words, and whether all channels are one plane.
 const CASES: [(&str, &[&str], bool); 3] =
     [("natural", &["natural"], false), ("briggs:0", &["briggs", "0"], false), ("briggs:0", &["briggs", "0"], true)];
@@ -99,25 +140,58 @@ fn images_agree_with_wsclean() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let vis = observe(folder.path());
-    let ms = folder.path().join("vis.ms");
-    output(Command::new("python3").arg(script("visibilities_to_ms.py")).arg(&vis).arg(&ms));
+    let vis = observe(folder.path(), "ska-mid-aa4");
+    let ms = measurement_set(&vis);
     for (number, (weight, words, mfs)) in CASES.into_iter().enumerate() {
         let [ours, theirs] = ["a", "w"].map(|p| folder.path().join(format!("{p}{number}")));
         let planes = if mfs { "1" } else { "4" };
-        image(&vis, &ours, &["--weight", weight, "--channels-out", planes]);
-        let mut command = Command::new("wsclean");
-        command.args(["-size", "256", "256", "-scale", "2asec", "-use-wgridder", "-wgridder-accuracy", "1e-6"]);
-        command.args(["-no-small-inversion", "-make-psf", "-niter", "0", "-pol", "I", "-j", "2", "-quiet"]);
-        command.args(["-channels-out", planes, "-no-update-model-required", "-temp-dir"]).arg(folder.path());
-        output(command.arg("-weight").args(words).arg("-name").arg(&theirs).arg(&ms));
+        image(&vis, &ours, &["--size", SIZE, "--scale", "2asec", "--weight", weight, "--channels-out", planes]);
+        wsclean(&ms, &theirs, SIZE, "2asec", words, &["-channels-out", planes]);
         let mut compare = Command::new("python3");
         compare.arg(script("compare_images.py")).arg("wsclean").arg(&ours).arg(&theirs);
         let text = output(compare.args(mfs.then_some("--mfs")));
-        assert_agree(&text, 5e-6, &format!("wsclean {weight} {planes} planes"));
-        for line in text.lines().filter_map(|l| l.strip_prefix("beam ")) {
-            eprintln!("  beam, ours and wsclean's (arcsec): {line}");
+        let what = format!("wsclean {weight} {planes} planes");
+        assert_agree(&text, 5e-6, &what);
+        assert_beams(&text, &what);
+    }
+}
+
+/// Telescope, our weights, wsclean's words, pixels, and their size: from 1.3 to 12 pixels a beam.
+const BEAMS: [(&str, &str, &[&str], &str, &str); 11] = [
+    ("ska-mid-aa4", "uniform", &["uniform"], "256", "2asec"),
+    ("ska-mid-aa4", "briggs:-1", &["briggs", "-1"], "256", "2asec"),
+    ("ska-mid-aa4", "briggs:1", &["briggs", "1"], "256", "2asec"),
+    ("ska-mid-aa4", "briggs:0", &["briggs", "0"], "256", "4asec"),
+    ("ska-mid-aa4", "briggs:0", &["briggs", "0"], "512", "0.4asec"),
+    ("meerkat", "briggs:0", &["briggs", "0"], "256", "2asec"),
+    ("meerkat", "briggs:0", &["briggs", "0"], "256", "3.5asec"),
+    ("meerkat", "natural", &["natural"], "256", "2asec"),
+    ("vla-b", "briggs:0", &["briggs", "0"], "256", "1asec"),
+    ("askap", "briggs:0", &["briggs", "0"], "256", "2.5asec"),
+    ("askap", "natural", &["natural"], "256", "2.5asec"),
+];
+
+#[test]
+fn beams_agree_with_wsclean() {
+    if !peers("beams_agree_with_wsclean", true) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut made: Vec<(&str, PathBuf, PathBuf)> = Vec::new();
+    for (number, (telescope, weight, words, size, scale)) in BEAMS.into_iter().enumerate() {
+        if made.iter().all(|m| m.0 != telescope) {
+            let vis = observe(folder.path(), telescope);
+            let ms = measurement_set(&vis);
+            made.push((telescope, vis, ms));
         }
+        let (_, vis, ms) = made.iter().find(|m| m.0 == telescope).unwrap();
+        let [ours, theirs] = ["a", "w"].map(|p| folder.path().join(format!("{p}{number}")));
+        let same = ["--size", size, "--scale", scale, "--weight", weight, "--channels-out", "1", "--products", "psf"];
+        image(vis, &ours, &same);
+        wsclean(ms, &theirs, size, scale, words, &["-make-psf-only"]);
+        let mut compare = Command::new("python3");
+        compare.arg(script("compare_images.py")).arg("beams").arg(&ours).arg(&theirs);
+        assert_beams(&output(&mut compare), &format!("{telescope} {weight} {scale}"));
     }
 }
 
@@ -127,10 +201,14 @@ fn images_agree_with_ducc0() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let vis = observe(folder.path());
+    let vis = observe(folder.path(), "ska-mid-aa4");
     for (number, (weight, _, mfs)) in CASES.into_iter().enumerate() {
         let ours = folder.path().join(format!("a{number}"));
-        image(&vis, &ours, &["--weight", weight, "--channels-out", if mfs { "1" } else { "4" }]);
+        image(
+            &vis,
+            &ours,
+            &["--size", SIZE, "--scale", "2asec", "--weight", weight, "--channels-out", if mfs { "1" } else { "4" }],
+        );
         let mut compare = Command::new("python3");
         compare.arg(script("compare_images.py")).arg("ducc").arg(&vis).arg(&ours).arg(weight);
         let text = output(compare.args(mfs.then_some("--mfs")));

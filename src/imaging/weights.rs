@@ -59,13 +59,15 @@ impl fmt::Display for Weighting {
 
 /// The image is thought padded by this factor when uv cells are counted, as wsclean does.
 const PADDING: f64 = 1.2;
+/// Its size is rounded up to a multiple of this: 384 pixels become 464 (`wsclean -v` says "padded to").
+const PADDED_TO: usize = 4;
 
 /// Cells along each edge of a tile of [`Density`].
 const TILE: i64 = 32;
 
 /// Sums of natural weights in the cells of the uv grid.
 ///
-/// The cells are wsclean 3.1's: of the image padded by 1.2 and rounded up to even, index floor(u N_padded cell),
+/// The cells are wsclean 3.1's: of the image padded by 1.2 and rounded up to a multiple of 4, index floor(u N_padded cell),
 /// samples of v < 0 mirrored first. Only tiles of 32 x 32 cells that hold a sample take memory (8 KiB each), so that
 /// a grid of 16384 pixels costs what the uv coverage fills of it.
 #[derive(Debug, Clone)]
@@ -79,7 +81,7 @@ pub struct Density {
 impl Density {
     /// No sample yet.
     pub fn new(geometry: &ImageGeometry) -> Density {
-        let padded = |n: usize| ((PADDING * n as f64).ceil() as usize).next_multiple_of(2) as f64;
+        let padded = |n: usize| ((PADDING * n as f64).ceil() as usize).next_multiple_of(PADDED_TO) as f64;
         Density {
             scale_u: padded(geometry.nx) * geometry.dl.abs(),
             scale_v: padded(geometry.ny) * geometry.dm.abs(),

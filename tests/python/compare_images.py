@@ -1,10 +1,12 @@
 """Compares our images with wsclean's or with ducc0's: the largest difference of a plane over its largest value.
 
     python3 compare_images.py wsclean OURS-PREFIX WSCLEAN-PREFIX [--mfs]
+    python3 compare_images.py beams OURS-PREFIX WSCLEAN-PREFIX
     python3 compare_images.py ducc FILE.h5 OURS-PREFIX natural|briggs:R [--mfs]
 
-Prints "dirty X" and "psf Y", the worst plane of each. For ducc0 the weights are computed here, with numpy, by the
-rule of wsclean 3.1 (cells of the image padded by 1.2, floor, v < 0 mirrored).
+Prints "dirty X" and "psf Y", the worst plane of each, and "beam PLANE", axes (arcsec) and angle (deg) of our fitted
+beam and of wsclean's. `beams` compares these alone, of one plane. For ducc0 the weights are computed here, with numpy, by the
+rule of wsclean 3.1 (cells of the image padded by 1.2 to a multiple of 4, floor, v < 0 mirrored).
 """
 
 import sys
@@ -36,18 +38,23 @@ def wsclean(prefix, theirs):
                 for key in ("CRPIX1", "CRPIX2", "CDELT1", "CDELT2", "CRVAL2"):
                     assert abs(f[0].header[key] - header[key]) < 1e-9 * abs(header[key]), key
         print(product, worst(mine, planes))
-        if product == "psf":
-            for plane, (name, beam) in enumerate(zip(names, beams(prefix), strict=True)):
-                with fits.open(f"{name}-psf.fits") as f:
-                    their = f[0].header["BMAJ"] * 3600, f[0].header["BMIN"] * 3600
-                    print("beam", plane, *beam, *their)
+    compare_beams(prefix, names)
+
+
+def compare_beams(prefix, names):
+    for plane, (name, beam) in enumerate(zip(names, beams(prefix), strict=True)):
+        with fits.open(f"{name}-psf.fits") as f:
+            h = f[0].header
+            print("beam", plane, *beam, h["BMAJ"] * 3600, h["BMIN"] * 3600, h["BPA"])
 
 
 def beams(prefix):
+    """Major and minor axis, arcsec, and position angle, deg, of each plane."""
     with fits.open(f"{prefix}-psf.fits") as f:
         if len(f) > 1:
-            return [(b["BMAJ"], b["BMIN"]) for b in f["BEAMS"].data]
-        return [(f[0].header["BMAJ"] * 3600, f[0].header["BMIN"] * 3600)]
+            return [(b["BMAJ"], b["BMIN"], b["BPA"]) for b in f["BEAMS"].data]
+        h = f[0].header
+        return [(h["BMAJ"] * 3600, h["BMIN"] * 3600, h["BPA"])]
 
 
 def weights(kind, uvw, freq, natural, n, cell):
@@ -55,7 +62,7 @@ def weights(kind, uvw, freq, natural, n, cell):
         return natural
     robust = float(kind.split(":")[1])
     padded = int(np.ceil(1.2 * n))
-    padded += padded % 2
+    padded += -padded % 4
     scale = freq[None, :] / 299792458.0
     u, v = uvw[:, :1] * scale, uvw[:, 1:2] * scale
     sign = np.where(v < 0, -1.0, 1.0)
@@ -92,4 +99,8 @@ def ducc(source, prefix, kind):
     print("psf", worst(psf, images["psf"]))
 
 
-{"wsclean": wsclean, "ducc": ducc}[arguments[0]](*arguments[1:])
+def only_beams(prefix, theirs):
+    compare_beams(prefix, [theirs])
+
+
+{"wsclean": wsclean, "ducc": ducc, "beams": only_beams}[arguments[0]](*arguments[1:])

@@ -83,6 +83,11 @@ impl Product {
         matches!(self, Line | Continuum)
     }
 
+    /// Whether the thermal noise of the dirty image is a fact of it.
+    pub(super) fn has_noise(self) -> bool {
+        !matches!(self, Psf | Beam | Continuum)
+    }
+
     /// Whether the sky's visibilities are in it.
     pub(super) fn is_of_visibilities(self) -> bool {
         !matches!(self, Psf | Beam | Weights)

@@ -478,16 +478,15 @@ impl<'a> Run<'a> {
             cards.push(Card::text("WGTCHAN", "all", "uv cells are counted over all channels"));
         }
         cards.push(Card::int("NCHANIN", self.channels_a_plane as i64, "channels in each plane"));
-        cards.extend(fact_cards(&facts, &self.request.params, product != Product::Psf && product != Product::Beam));
+        cards.extend(fact_cards(&facts, &self.request.params, product.has_noise()));
         if matches!(product, Product::DirtyPb | Product::ImagePb)
             && let Some(beams) = &self.beams
         {
             cards.push(Card::text("PBCORR", beams.describe(), "divided by the power of"));
             cards.push(Card::float("PBLIMIT", self.request.options.pb_limit, "0 where the power is lower"));
         }
-        if product.needs_clean()
-            && let Some(options) = &self.request.clean
-        {
+        let cleaned = product.needs_clean() || (product.needs_continuum() && self.deconvolver.is_some());
+        if cleaned && let Some(options) = &self.request.clean {
             cards.extend(clean_cards(options, self.request.options.clean.join_channels));
         }
         let without = if self.in_image() { product == Product::Line } else { product.is_of_visibilities() };

@@ -30,7 +30,9 @@ impl<T: Real> Plan<T> {
     pub fn degrid_many(&self, images: &[ArrayView2<T>], watch: &Watch) -> Result<Vec<Vec<Complex<T>>>> {
         for image in images {
             validate_image(&self.geometry, image)?;
-            if let Some(((y, x), value)) = image.indexed_iter().find(|(_, v)| !v.finite()) {
+            if !image.iter().all(|v| v.finite())
+                && let Some(((y, x), value)) = image.indexed_iter().find(|(_, v)| !v.finite())
+            {
                 return Err(Error::input("the image holds a value that is not a finite number")
                     .found(value)
                     .place(format!("pixel x = {x}, y = {y}")));

@@ -7,7 +7,7 @@ use super::real::Real;
 use super::tile::Slot;
 use std::ops::Range;
 
-/// Images of one uvw set that share a pass may take this many times the memory of one image's planes.
+/// Images of one uvw set that share a pass may take this many times the memory of one image's pass.
 const IMAGES: usize = 3;
 
 /// How a call is divided.
@@ -41,9 +41,8 @@ impl Passes {
 
 /// How many of `planes` planes, of `cells` cells of numbers of `bytes` bytes, and of `images` images are held at once.
 pub(super) fn together(planes: usize, images: usize, cells: usize, bytes: usize) -> (usize, usize) {
-    let held = planes_together(planes, cells, bytes);
-    let room = IMAGES * planes_together(usize::MAX / 2, cells, bytes) / held;
-    (held, if held == planes { images.min(room).max(1) } else { 1 })
+    let room = IMAGES * planes_together(usize::MAX / 2, cells, bytes) / planes.max(1);
+    if images > 1 && room > 1 { (planes, images.min(room)) } else { (planes_together(planes, cells, bytes), 1) }
 }
 
 /// The signed planes that the grids of `planes` stand for and that visibilities reach.

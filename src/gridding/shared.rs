@@ -35,21 +35,29 @@ impl<'a, E> Shared<'a, E> {
     }
 }
 
-/// `len` zeroes, on huge pages where the system grants them: columns of a large array are a page apart.
+/// `len` zeroes, on huge pages where the system grants them: columns of a large array are a page apart. Pages come with
+/// the first touch, from whichever thread that is, and never for rows that nobody touches.
 pub(super) fn zeroes<T: Real>(len: usize) -> Vec<Complex<T>> {
-    let mut array = vec![T::ZERO_C; len];
+    let Ok(layout) = std::alloc::Layout::array::<Complex<T>>(len) else { return Vec::new() };
+    if layout.size() == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the layout has a size
+    let start = unsafe { std::alloc::alloc_zeroed(layout) };
+    if start.is_null() {
+        std::alloc::handle_alloc_error(layout);
+    }
     #[cfg(target_os = "linux")]
     {
         const HUGE: usize = 1 << 21;
-        let bytes = size_of_val(array.as_slice());
-        if bytes >= 2 * HUGE {
-            let start = (array.as_mut_ptr() as usize).next_multiple_of(HUGE);
-            let end = array.as_ptr() as usize + bytes;
+        if layout.size() >= 2 * HUGE {
+            let first = (start as usize).next_multiple_of(HUGE);
             // SAFETY: advice on whole pages inside the allocation; the contents stay as they are
             unsafe {
-                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
+                libc::madvise(first as *mut libc::c_void, start as usize + layout.size() - first, libc::MADV_HUGEPAGE);
             }
         }
     }
-    array
+    // SAFETY: allocated with the layout of `len` elements, all bits zero, which is 0 + 0i
+    unsafe { Vec::from_raw_parts(start.cast(), len, len) }
 }

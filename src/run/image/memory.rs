@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 
 /// What is assumed where the system does not say how much memory is free.
 const UNKNOWN_BYTES: u64 = 8_000_000_000;
+/// Pixels of a PSF that minor cycles subtract, at most: 512 each way.
+const PATCH_PIXELS: u64 = 1025 * 1025;
 /// Share of the free memory that is used where no limit is given.
 const SHARE: f64 = 0.75;
 
@@ -60,8 +62,8 @@ pub(super) struct Need {
     pub pixels: u64,
     /// Stokes parameters.
     pub stokes: u64,
-    /// With a deconvolver.
-    pub clean: bool,
+    /// Scales of CLEAN: 0 without it, 1 for points alone.
+    pub scales: u64,
     /// With a primary beam.
     pub beam: bool,
     /// Weight grids over all channels.
@@ -94,13 +96,31 @@ impl Need {
         let grids = if self.shared_grids { 6 * self.pixels * self.stokes } else { 0 };
         // the cube, its continuum, and the latter's planes while they are subtracted
         let cube = if self.cube { 24 * self.pixels * self.stokes * self.planes } else { 0 };
-        2 * 40 * self.rows + grids + cube + if self.joined { self.planes * self.held() } else { 0 }
+        2 * 40 * self.rows + grids + cube + if self.joined { self.planes * self.held() + self.spectra() } else { 0 }
     }
 
     /// One plane that waits for the others: samples as in `at_work`, one plan each Stokes parameter; dirty image and
     /// PSF, their copies in the cube to clean, and what CLEAN keeps.
     fn held(&self) -> u64 {
-        self.stokes * (136 * self.rows * self.channels_a_plane + 120 * self.pixels)
+        let samples = 136 * self.rows * self.channels_a_plane;
+        self.stokes * (samples + 120 * self.pixels)
+            + self.patches()
+            + if self.scales > 1 { 16 * self.layers() } else { 0 }
+    }
+
+    /// PSFs of components of each scale in residuals of each, while one plane (of joint CLEAN: each) is cleaned.
+    fn patches(&self) -> u64 {
+        if self.scales > 1 { 8 * self.scales.pow(2) * self.pixels.min(PATCH_PIXELS) } else { 0 }
+    }
+
+    /// Pixels of the residuals of all scales.
+    fn layers(&self) -> u64 {
+        self.scales * self.pixels
+    }
+
+    /// Spectra of kernels of all scales, on images padded to at most twice their size: once, or once a plane.
+    fn spectra(&self) -> u64 {
+        if self.scales > 1 { 64 * (self.layers() + 2 * self.pixels) } else { 0 }
     }
 
     /// Visibilities (16), weights (4) and flags (1) of a plane's channels.
@@ -113,8 +133,11 @@ impl Need {
         // samples, weights and row numbers 60, plan 28, weighted and sorted copies 48
         let samples = 136 * self.rows * self.channels_a_plane;
         // a complex grid of up to 2 x 2 the pixels and the gridder's image: 72; its own weight grid: 6
-        let images = 16 * self.stokes + if self.clean { 24 * self.stokes + 64 } else { 0 } + 8 * u64::from(self.beam);
-        samples + self.pixels * (78 + images)
+        let clean = if self.scales > 0 { 24 * self.stokes + 64 } else { 0 };
+        let images = 16 * self.stokes + clean + 8 * u64::from(self.beam);
+        let scales =
+            if self.joined || self.scales < 2 { 0 } else { self.patches() + 16 * self.layers() + self.spectra() };
+        samples + self.pixels * (78 + images) + scales
     }
 
     /// As many planes at once as fit into `limit` bytes.
@@ -184,7 +207,7 @@ mod tests {
         channels_a_plane: 1,
         pixels: 1 << 20,
         stokes: 1,
-        clean: false,
+        scales: 0,
         beam: false,
         shared_grids: false,
         whole: false,
@@ -220,7 +243,8 @@ mod tests {
         assert!(s.bytes > 2_100_000_000);
         for (need, says) in [
             (whole, "all visibilities"),
-            (Need { joined: true, clean: true, ..NEED }, "cleaned jointly"),
+            (Need { joined: true, scales: 1, ..NEED }, "cleaned jointly"),
+            (Need { joined: true, scales: 8, ..NEED }, "cleaned jointly"),
             (Need { cube: true, ..NEED }, "the cube"),
         ] {
             let text = need.schedule(1_000_000_000).unwrap_err().to_string();

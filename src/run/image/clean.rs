@@ -191,6 +191,16 @@ fn deconvolved(made: Cleaned, plane: usize) -> Deconvolved {
     Deconvolved { model: made.model, residual: made.residual, notes }
 }
 
+/// Scales that CLEAN can come to use on images of `size` pixels.
+pub(super) fn most_scales(options: &CleanOptions, size: usize) -> u64 {
+    match (options.algorithm, options.scales_pixels.len()) {
+        // points, thrice a beam of at least a pixel, and on by factors of 2 to half of the image
+        (Algorithm::Multiscale, 0) => 2 + u64::from((size / 6).max(1).ilog2()),
+        (Algorithm::Multiscale, given) => given as u64,
+        _ => 1,
+    }
+}
+
 /// How the model was made.
 pub(super) fn clean_cards(options: &CleanOptions, joint: bool) -> Vec<Card> {
     let mut cards = vec![

@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 
 /// What is assumed where the system does not say how much memory is free.
 const UNKNOWN_BYTES: u64 = 8_000_000_000;
+/// Pixels of a PSF that minor cycles subtract, at most: 512 each way.
+const PATCH_PIXELS: u64 = 1025 * 1025;
 /// Share of the free memory that is used where no limit is given.
 const SHARE: f64 = 0.75;
 
@@ -62,8 +64,8 @@ pub(super) struct Need {
     pub gridder: u64,
     /// Stokes parameters.
     pub stokes: u64,
-    /// With a deconvolver.
-    pub clean: bool,
+    /// Scales of CLEAN: 0 without it, 1 for points alone.
+    pub scales: u64,
     /// With a primary beam.
     pub beam: bool,
     /// Weight grids over all channels.
@@ -105,7 +107,7 @@ impl Need {
         let grids = if self.shared_grids { 6 * self.pixels * self.stokes } else { 0 };
         // the cube, its continuum, and the latter's planes while they are subtracted
         let cube = if self.cube { 24 * self.pixels * self.stokes * self.planes } else { 0 };
-        2 * 40 * self.rows + grids + cube + if self.joined { self.planes * self.held() } else { 0 }
+        2 * 40 * self.rows + grids + cube + if self.joined { self.planes * self.held() + self.spectra() } else { 0 }
     }
 
     /// Channels of a plane that are worked on at a time.
@@ -124,6 +126,23 @@ impl Need {
     fn held(&self) -> u64 {
         let samples = if self.blocked() { 0 } else { 140 * self.rows * self.channels_a_plane };
         self.stokes * (samples + 120 * self.pixels)
+            + self.patches()
+            + if self.scales > 1 { 16 * self.layers() } else { 0 }
+    }
+
+    /// PSFs of components of each scale in residuals of each, while one plane (of joint CLEAN: each) is cleaned.
+    fn patches(&self) -> u64 {
+        if self.scales > 1 { 8 * self.scales.pow(2) * self.pixels.min(PATCH_PIXELS) } else { 0 }
+    }
+
+    /// Pixels of the residuals of all scales.
+    fn layers(&self) -> u64 {
+        self.scales * self.pixels
+    }
+
+    /// Spectra of kernels of all scales, on images padded to at most twice their size: once, or once a plane.
+    fn spectra(&self) -> u64 {
+        if self.scales > 1 { 64 * (self.layers() + 2 * self.pixels) } else { 0 }
     }
 
     /// Visibilities (16), weights (4) and flags (1) of a plane's channels.
@@ -136,9 +155,12 @@ impl Need {
         // samples, weights and row numbers 60; plan 56, values in the gridder's precision 16 to 32
         let samples = 140 * self.rows * self.block();
         let read = if self.blocked() { 21 * self.rows * self.products * self.block() + 16 * self.pixels } else { 0 };
-        let images = 16 * self.stokes + if self.clean { 24 * self.stokes + 64 } else { 0 } + 8 * u64::from(self.beam);
+        let clean = if self.scales > 0 { 24 * self.stokes + 64 } else { 0 };
+        let images = 16 * self.stokes + clean + 8 * u64::from(self.beam);
+        let scales =
+            if self.joined || self.scales < 2 { 0 } else { self.patches() + 16 * self.layers() + self.spectra() };
         // its own weight grid: 6
-        samples + read + self.gridder + self.pixels * (6 + images)
+        samples + read + self.gridder + self.pixels * (6 + images) + scales
     }
 
     /// As many planes at once as fit into `limit` bytes.
@@ -210,7 +232,7 @@ mod tests {
         pixels: 1 << 20,
         gridder: 60 << 20,
         stokes: 1,
-        clean: false,
+        scales: 0,
         beam: false,
         shared_grids: false,
         whole: false,
@@ -234,8 +256,13 @@ mod tests {
         assert_eq!(NEED.schedule(1 << 40).unwrap().loaded, 100);
         let text = NEED.schedule(100_000_000).unwrap_err().to_string();
         assert!(text.contains("does not fit") && text.contains("100 MB") && text.contains("--memory"), "{text}");
+        // a plane of many channels takes what a block of them takes
         let group = Need { channels_a_plane: 100, planes: 1, ..NEED };
-        assert!(group.schedule(1_000_000_000).unwrap_err().to_string().contains("channels-out"));
+        let s = group.schedule(1_000_000_000).unwrap();
+        assert!(s.blocked && s.block == 4 && s.bytes < 1_000_000_000, "{s:?}");
+        assert_eq!(Need { channels_a_plane: 10_000, ..group }.schedule(1_000_000_000).unwrap().bytes, s.bytes);
+        assert!(group.schedule(500_000_000).unwrap_err().to_string().contains("channels-out"));
+        assert!(!Need { rows: 40_000, ..group }.schedule(1_000_000_000).unwrap().blocked);
     }
 
     #[test]
@@ -246,7 +273,8 @@ mod tests {
         assert!(s.bytes > 2_100_000_000);
         for (need, says) in [
             (whole, "all visibilities"),
-            (Need { joined: true, clean: true, ..NEED }, "cleaned jointly"),
+            (Need { joined: true, scales: 1, ..NEED }, "cleaned jointly"),
+            (Need { joined: true, scales: 8, ..NEED }, "cleaned jointly"),
             (Need { cube: true, ..NEED }, "the cube"),
         ] {
             let text = need.schedule(1_000_000_000).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! Planes from the visibility file into the products, a few at a time.
 
 use super::beams::{beams_of, earth_of, telescope_of};
-use super::clean::clean_cards;
+use super::clean::{clean_cards, most_scales};
 use super::continuum::{LineCube, Place, subtract_in_uv};
 use super::headers::{Facts, beam_card, fact_cards, has_sigma, method_cards, observation_cards, totals};
 use super::memory::{Need, Schedule, words};
@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
             pixels: (g.nx * g.ny) as u64,
             gridder: gridder_bytes(&request.params, frame)?,
             stokes: request.stokes.len() as u64,
-            clean: deconvolver.is_some(),
+            scales: deconvolver.map_or(0, |_| request.clean.as_ref().map_or(1, |c| most_scales(c, g.nx.min(g.ny)))),
             beam: beams.is_some(),
             shared_grids: options.mf_weighting,
             whole: request.continuum.is_some() && !in_image,

@@ -228,7 +228,12 @@ fn tapers_and_ranges_of_baselines_are_those_of_the_visibility_route() {
     let g = geometry(64, 4.0);
     let whole = params(g, Weighting::Briggs(0.0));
     let longest = case.table.uvw_m.iter().fold(0.0f64, |m, x| m.max(x.abs())) * FREQ_HZ[0] / C_M_S;
-    let taper = Taper { fwhm_rad: Some(6.0 * g.dm), min_wavelengths: 0.02 * longest, max_wavelengths: 0.5 * longest };
+    let taper = Taper {
+        fwhm_rad: Some(6.0 * g.dm),
+        min_wavelengths: 0.02 * longest,
+        max_wavelengths: 0.5 * longest,
+        rank_level: Some(2.0),
+    };
     let tapered = ImageParams { taper, ..whole };
     compare(&case, &tapered, g, &request);
     let facts = [whole, tapered].map(|p| fast(&case, &p, g, &request).facts()[0]);

@@ -182,6 +182,9 @@ struct ImageWords {
     /// Count uv cells for uniform and Briggs weights over all channels, not over those of each plane.
     #[arg(long)]
     mf_weighting: bool,
+    /// Bring uv cells of more than this many times the mean weight around them down to that (wsclean's default: 3).
+    #[arg(long, value_name = "LEVEL", allow_hyphen_values = true)]
+    weighting_rank_filter: Option<f64>,
     /// Gaussian taper: full width at half maximum in the image, for example 10asec.
     #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
     taper_gaussian: Option<String>,
@@ -331,6 +334,7 @@ impl From<ImageWords> for run::image::ImageOptions {
             weight: w.weight,
             mf_weighting: w.mf_weighting,
             taper_gaussian: w.taper_gaussian,
+            rank_filter: w.weighting_rank_filter,
             minuv_l: w.minuv_l,
             maxuv_l: w.maxuv_l,
             weights_from: w.weights_from,

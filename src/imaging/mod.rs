@@ -26,6 +26,7 @@ mod dirty;
 pub mod fast;
 mod plane;
 mod primary_beam;
+mod rank;
 mod restore;
 mod samples;
 mod stokes;

@@ -1,4 +1,4 @@
-//! What part of the uv plane counts, and how much: uv range and Gaussian taper.
+//! What part of the uv plane counts, and how much: uv range, Gaussian taper, level of the rank filter.
 
 use crate::error::{Error, Result};
 use std::f64::consts::{LN_2, PI};
@@ -12,12 +12,16 @@ pub struct Taper {
     pub min_wavelengths: f64,
     /// Longest baseline that is used, wavelengths.
     pub max_wavelengths: f64,
+    /// Largest weight of a uv cell over the mean of those around it; `None`: any ([`Density::weights`]).
+    ///
+    /// [`Density::weights`]: super::Density::weights
+    pub rank_level: Option<f64>,
 }
 
 impl Default for Taper {
     /// Everything counts alike.
     fn default() -> Taper {
-        Taper { fwhm_rad: None, min_wavelengths: 0.0, max_wavelengths: f64::INFINITY }
+        Taper { fwhm_rad: None, min_wavelengths: 0.0, max_wavelengths: f64::INFINITY, rank_level: None }
     }
 }
 
@@ -28,6 +32,11 @@ impl Taper {
             && !(fwhm > 0.0 && fwhm.is_finite())
         {
             return Err(Error::input("the width of a uv taper must be positive").found(format!("{fwhm} rad")));
+        }
+        if let Some(level) = self.rank_level
+            && !(level > 0.0 && level.is_finite())
+        {
+            return Err(Error::input("the level of a rank filter must be positive").found(level));
         }
         if !(self.min_wavelengths >= 0.0 && self.max_wavelengths > self.min_wavelengths) {
             return Err(Error::input("an empty range of baselines")
@@ -84,7 +93,7 @@ mod tests {
             (None, 2.0, 2.0),
             (None, f64::NAN, 2.0),
         ] {
-            let bad = Taper { fwhm_rad, min_wavelengths: min, max_wavelengths: max };
+            let bad = Taper { fwhm_rad, min_wavelengths: min, max_wavelengths: max, rank_level: None };
             assert!(bad.validate().is_err(), "{bad:?}");
         }
     }

@@ -90,7 +90,7 @@ impl WeightedSamples {
                 &own
             }
         };
-        let mut weights = density.weights(params.weighting, &samples.uvw, &samples.natural);
+        let mut weights = density.weights(params.weighting, &samples.uvw, &samples.natural, params.taper.rank_level);
         let natural = samples.natural.iter().sum();
         for (w, c) in weights.iter_mut().zip(&samples.uvw) {
             *w *= params.taper.factor(c[0], c[1]);

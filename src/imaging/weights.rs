@@ -63,7 +63,7 @@ const PADDING: f64 = 1.2;
 const PADDED_TO: usize = 4;
 
 /// Cells along each edge of a tile of [`Density`].
-const TILE: i64 = 32;
+pub(super) const TILE: i64 = 32;
 
 /// Sums of natural weights in the cells of the uv grid.
 ///
@@ -74,17 +74,22 @@ const TILE: i64 = 32;
 pub struct Density {
     scale_u: f64,
     scale_v: f64,
-    tiles: HashMap<(i64, i64), usize>,
-    sums: Vec<f64>,
+    /// Cells along u and v of the whole grid, samples of v < 0 included.
+    pub(super) size: (i64, i64),
+    /// Where each tile starts in `sums`.
+    pub(super) tiles: HashMap<(i64, i64), usize>,
+    pub(super) sums: Vec<f64>,
 }
 
 impl Density {
     /// No sample yet.
     pub fn new(geometry: &ImageGeometry) -> Density {
-        let padded = |n: usize| ((PADDING * n as f64).ceil() as usize).next_multiple_of(PADDED_TO) as f64;
+        let padded = |n: usize| ((PADDING * n as f64).ceil() as usize).next_multiple_of(PADDED_TO);
+        let (nu, nv) = (padded(geometry.nx), padded(geometry.ny));
         Density {
-            scale_u: padded(geometry.nx) * geometry.dl.abs(),
-            scale_v: padded(geometry.ny) * geometry.dm.abs(),
+            scale_u: nu as f64 * geometry.dl.abs(),
+            scale_v: nv as f64 * geometry.dm.abs(),
+            size: (nu as i64, nv as i64),
             tiles: HashMap::new(),
             sums: Vec::new(),
         }
@@ -132,18 +137,26 @@ impl Density {
     }
 
     /// Imaging weights of samples that were added before; other samples may have been, too (multi-frequency
-    /// weighting: the sums of all channels).
-    pub fn weights(&self, weighting: Weighting, uvw: &[[f64; 3]], natural: &[f64]) -> Vec<f64> {
+    /// weighting: the sums of all channels). A cell's weight is at most `rank_level` times the mean around it.
+    pub fn weights(
+        &self,
+        weighting: Weighting,
+        uvw: &[[f64; 3]],
+        natural: &[f64],
+        rank_level: Option<f64>,
+    ) -> Vec<f64> {
         let f2 = match weighting {
             Weighting::Briggs(robust) => self.briggs_f2(robust),
             _ => 0.0,
         };
-        let weight = |(c, w): (&[f64; 3], &f64)| match weighting {
+        let factor = |n: f64| if weighting == Weighting::Uniform { 1.0 / n } else { 1.0 / (1.0 + n * f2) };
+        let limited = rank_level.filter(|_| weighting.counts_cells()).map(|level| self.limited(factor, level));
+        let weight = |(c, w): (&[f64; 3], &f64)| match (weighting, &limited) {
             _ if *w == 0.0 => 0.0,
-            Weighting::Natural => *w,
-            Weighting::Radial => w * c[0].hypot(c[1]),
-            Weighting::Uniform => w / self.at(c),
-            Weighting::Briggs(_) => w / (1.0 + self.at(c) * f2),
+            (Weighting::Natural, _) => *w,
+            (Weighting::Radial, _) => w * c[0].hypot(c[1]),
+            (_, Some(limited)) => w * limited.at(c),
+            (_, None) => w * factor(self.at(c)),
         };
         uvw.iter().zip(natural).map(weight).collect()
     }
@@ -153,12 +166,19 @@ impl Density {
 ///
 /// With N the sum of natural weights in a sample's uv cell ([`Density`]): uniform W = w/N; Briggs W = w/(1 + N f^2),
 /// f^2 = (5 10^-R)^2 / (sum_cells N^2 / sum_cells N). Natural weights are w itself, neither gridded nor smoothed.
-pub fn imaging_weights(weighting: Weighting, geometry: &ImageGeometry, uvw: &[[f64; 3]], natural: &[f64]) -> Vec<f64> {
+/// `rank_level` is that of [`Density::weights`].
+pub fn imaging_weights(
+    weighting: Weighting,
+    geometry: &ImageGeometry,
+    uvw: &[[f64; 3]],
+    natural: &[f64],
+    rank_level: Option<f64>,
+) -> Vec<f64> {
     let mut density = Density::new(geometry);
     if weighting.counts_cells() {
         density.add(uvw, natural);
     }
-    density.weights(weighting, uvw, natural)
+    density.weights(weighting, uvw, natural, rank_level)
 }
 
 #[cfg(test)]
@@ -182,12 +202,12 @@ mod tests {
         // 256 -> 308 pixels: one cell is 1/0.308 = 3.2468 wavelengths; the third mirrors onto the second
         let uvw = [[3.2, 0.1, 0.0], [3.3, 0.1, 5.0], [-4.0, -0.2, 0.0], [-0.1, 3.0, 0.0]];
         let natural = [2.0, 1.0, 3.0, 5.0];
-        let uniform = imaging_weights(Weighting::Uniform, &G, &uvw, &natural);
+        let uniform = imaging_weights(Weighting::Uniform, &G, &uvw, &natural, None);
         assert_eq!(uniform, [1.0, 0.25, 0.75, 1.0]);
         // N = 2, 4, 5: sum N^2 / sum N = 45/11; robust 0: f^2 = 25 * 11/45
         let f2 = 25.0 * 11.0 / 45.0;
         let expected = [2.0 / (1.0 + 2.0 * f2), 1.0 / (1.0 + 4.0 * f2), 3.0 / (1.0 + 4.0 * f2), 5.0 / (1.0 + 5.0 * f2)];
-        let briggs = imaging_weights(Weighting::Briggs(0.0), &G, &uvw, &natural);
+        let briggs = imaging_weights(Weighting::Briggs(0.0), &G, &uvw, &natural, None);
         assert!(briggs.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{briggs:?} {expected:?}");
     }
 
@@ -195,7 +215,7 @@ mod tests {
     fn briggs_tends_to_natural_and_uniform() {
         let uvw: Vec<[f64; 3]> = (0..50).map(|i| [f64::from(i * i) * 0.03, f64::from(i) * 0.2 - 4.0, 0.0]).collect();
         let natural: Vec<f64> = (0..50).map(|i| 1.0 + 0.1 * f64::from(i)).collect();
-        let of = |weighting| imaging_weights(weighting, &G, &uvw, &natural);
+        let of = |weighting| imaging_weights(weighting, &G, &uvw, &natural, None);
         let (high, low, uniform) = (of(Weighting::Briggs(7.0)), of(Weighting::Briggs(-7.0)), of(Weighting::Uniform));
         for i in 0..50 {
             assert!((high[i] / natural[i] - 1.0).abs() < 1e-9);
@@ -225,13 +245,13 @@ mod tests {
             (Weighting::Uniform, (|_, w, n| w / n) as fn(f64, f64, f64) -> f64),
             (Weighting::Briggs(robust), |f2, w, n| w / (1.0 + n * f2)),
         ] {
-            let got = imaging_weights(weighting, &G, &uvw, &natural);
+            let got = imaging_weights(weighting, &G, &uvw, &natural, None);
             for ((c, w), got) in uvw.iter().zip(&natural).zip(got) {
                 let expected = expected(f2, *w, n(c));
                 assert!((got - expected).abs() < 1e-12 * expected, "{weighting}: {got} {expected}");
             }
         }
-        let radial = imaging_weights(Weighting::Radial, &G, &uvw, &natural);
+        let radial = imaging_weights(Weighting::Radial, &G, &uvw, &natural, None);
         assert!((0..700).all(|i| radial[i] == natural[i] * uvw[i][0].hypot(uvw[i][1])));
     }
 
@@ -244,9 +264,9 @@ mod tests {
         let natural = vec![1.5; 90];
         let mut density = Density::new(&G);
         channels.iter().for_each(|uvw| density.add(uvw, &natural));
-        let together = imaging_weights(Weighting::Briggs(0.0), &G, &channels.concat(), &vec![1.5; 270]);
+        let together = imaging_weights(Weighting::Briggs(0.0), &G, &channels.concat(), &vec![1.5; 270], None);
         let apart: Vec<f64> =
-            channels.iter().flat_map(|uvw| density.weights(Weighting::Briggs(0.0), uvw, &natural)).collect();
+            channels.iter().flat_map(|uvw| density.weights(Weighting::Briggs(0.0), uvw, &natural, None)).collect();
         assert_eq!(together, apart);
     }
 }

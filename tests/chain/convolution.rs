@@ -35,7 +35,7 @@ fn weights(table: &VisibilityTable, channel: usize, weighting: Weighting) -> (Ve
     let rows: Vec<usize> = (0..table.uvw_m.nrows()).filter(|r| !table.flag[[*r, channel, 0]]).collect();
     let uvw: Vec<[f64; 3]> = rows.iter().map(|r| [0, 1, 2].map(|k| table.uvw_m[[*r, k]] * scale)).collect();
     let natural: Vec<f64> = rows.iter().map(|r| f64::from(table.weight[[*r, channel, 0]])).collect();
-    let weights = imaging_weights(weighting, &square(SIZE, CELL_RAD), &uvw, &natural);
+    let weights = imaging_weights(weighting, &square(SIZE, CELL_RAD), &uvw, &natural, None);
     (rows, uvw, weights)
 }
 

@@ -136,7 +136,7 @@ impl Baselines {
             natural.push(w);
             rows.push(row);
         }
-        let mut weight = imaging_weights(params.weighting, &g, &uvw, &natural);
+        let mut weight = imaging_weights(params.weighting, &g, &uvw, &natural, params.taper.rank_level);
         for (w, c) in weight.iter_mut().zip(&uvw) {
             *w *= params.taper.factor(c[0], c[1]);
         }

@@ -40,6 +40,9 @@ pub(in crate::run) fn method_cards(params: &ImageParams) -> Vec<Card> {
     if params.taper.max_wavelengths.is_finite() {
         cards.push(Card::float("UVMAX", params.taper.max_wavelengths, "longest baseline, wavelengths"));
     }
+    if let Some(level) = params.taper.rank_level {
+        cards.push(Card::float("RANKFILT", level, "most weight of a uv cell over the mean around it"));
+    }
     match params.method {
         Method::Fft { epsilon } => cards.push(Card::float("GRIDEPS", epsilon, "accuracy of gridding")),
         Method::Dft => cards.push(Card::text("IMAGER", "DFT", "exact sums")),

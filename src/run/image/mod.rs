@@ -41,6 +41,8 @@ pub struct ImageOptions {
     pub mf_weighting: bool,
     /// FWHM of the Gaussian taper with its unit.
     pub taper_gaussian: Option<String>,
+    /// Largest weight of a uv cell over the mean around it.
+    pub rank_filter: Option<f64>,
     /// Shortest baseline, wavelengths.
     pub minuv_l: f64,
     /// Longest baseline, wavelengths.
@@ -87,6 +89,7 @@ impl ImageOptions {
             weight: "briggs:0".into(),
             mf_weighting: false,
             taper_gaussian: None,
+            rank_filter: None,
             minuv_l: 0.0,
             maxuv_l: None,
             weights_from: None,
@@ -152,12 +155,22 @@ impl ImageRequest {
                 fwhm_rad,
                 min_wavelengths: options.minuv_l,
                 max_wavelengths: options.maxuv_l.unwrap_or(f64::INFINITY),
+                rank_level: options.rank_filter,
             },
             method,
             keep_beyond_nyquist: options.keep_beyond_nyquist,
         };
-        params.taper.validate().map_err(|e| e.place("--taper-gaussian, --minuv-l, --maxuv-l"))?;
+        params
+            .taper
+            .validate()
+            .map_err(|e| e.place("--taper-gaussian, --minuv-l, --maxuv-l, --weighting-rank-filter"))?;
         params.geometry.validate().map_err(|e| e.place("--size and --scale"))?;
+        if options.rank_filter.is_some() && !params.weighting.counts_cells() {
+            return Err(Error::input("--weighting-rank-filter changes nothing with these weights")
+                .found(params.weighting)
+                .expected("uniform or briggs:R")
+                .place("--weight"));
+        }
         if options.mf_weighting && !params.weighting.counts_cells() {
             return Err(Error::input("--mf-weighting changes nothing with this weighting")
                 .found(&options.weight)

@@ -185,7 +185,7 @@ fn three_genuine_galaxies_have_the_h2_of_each_model() {
         }
         let h2 = |word: &str| table.rows.iter().find(|row| row.model.word() == word).unwrap().h2_msun;
         // P/k is below 2.1e7 K cm^-3; GD14 keeps molecules without dust; K13 adds to MK10 but for rounded coefficients
-        assert!(h2("L08") > h2("BR06") && h2("GD14") > h2("GK11") && h2("K13") > 0.99 * h2("MK10"));
+        assert!(h2("L08") > h2("BR06") && h2("GD14") > h2("GK11") && h2("K13") >= 0.99 * h2("MK10"));
 
         // the tree that is the default, and the way of `run`
         for row in &table.rows {

@@ -6,9 +6,9 @@ use skyfringe::formats::snapshot::{
     TNG_UNIT_VELOCITY_CM_S, find_snapshot, read_gas, subhalo_gas, write_snapshot,
 };
 use skyfringe::sky::galaxy::{GalaxyParams, write_galaxies};
-use skyfringe::sky::h2::H2Model;
+use skyfringe::sky::h2::{H2Model, H2Settings};
 use skyfringe::sky::neutral::HiModel;
-use skyfringe::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, from_snapshot, info, load};
+use skyfringe::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, compare_h2, from_snapshot, info, load};
 use std::path::{Path, PathBuf};
 
 /// The folder of the genuine snapshot, or None with a line that says which test was skipped.
@@ -132,6 +132,87 @@ fn three_genuine_galaxies_have_their_known_neutral_hydrogen() {
         // 1e4 K is 9.083 km/s, with 5 km/s of turbulence 10.37
         assert!(low > 5.0 && high < 10.38, "{low} {high}");
     }
+}
+
+/// H2 mass (Msun) and HI half-mass radius (kpc) of [`GALAXIES`] by BR06, L08, GK11, GD14, MK10 and K13. Recorded from an
+/// independent calculation in numpy (h5py; radiation as the sum over all pairs of cells; K13 by repeated substitution of
+/// its pressure as the paper prints it): with f and P/k as above,
+/// `Sigma = sqrt(5/3*2/3*u*rho/G)*X*f; D = Z/0.0127; L = V**(1/3);
+/// U = max(0.1*3.2844e-6/3.43e-8*sum(SFR_j/max(d2_j, 4/9*(3*V_j/(4*pi))**(2/3))), 0.001362389)`.
+const MODELS: [[(f64, f64); 6]; 3] = [
+    [(5.35372e7, 8.9305), (1.59432e8, 9.1322), (1.60982e7, 8.9305), (2.83950e8, 9.1322), (0.0, 8.9305), (0.0, 8.9305)],
+    [
+        (1.60752e8, 15.9201),
+        (3.37920e8, 16.0762),
+        (5.23256e8, 16.1953),
+        (8.22659e8, 16.4429),
+        (3.93745e8, 16.1953),
+        (3.91417e8, 16.1953),
+    ],
+    [
+        (9.89976e6, 24.9009),
+        (4.29245e7, 24.9009),
+        (5.31349e8, 26.1188),
+        (5.52406e8, 26.1188),
+        (0.0, 24.9009),
+        (8.62176e8, 26.6376),
+    ],
+];
+
+#[test]
+fn three_genuine_galaxies_have_the_h2_of_each_model() {
+    let Some(folder) = tng("three_genuine_galaxies_have_the_h2_of_each_model") else { return };
+    for ((centre, _, neutral, ..), expected) in GALAXIES.into_iter().zip(MODELS) {
+        let selection = Selection::Sphere { centre_ckpc_h: centre, radius_ckpc_h: 60.0 };
+        // opening 0: the radiation of every pair of cells
+        let exact = H2Settings { uv_opening: 0.0, ..H2Settings::default() };
+        let model = HiModel { h2_settings: exact, ..HiModel::default() };
+        let table = request(&folder, selection.clone(), model).compare_h2(&Watch::silent()).unwrap();
+        assert_eq!(table.rows.len(), 7);
+        close(table.rows[0].hi_msun, neutral, 1e-4, "all atomic");
+        assert_eq!((table.rows[0].model, table.rows[0].h2_msun), (H2Model::None, 0.0));
+        for (row, (h2, radius)) in table.rows[1..].iter().zip(expected) {
+            let what = format!("{} of the galaxy at {centre:?}", row.model.word());
+            if h2 == 0.0 {
+                assert!(row.h2_msun < 1.0, "{what}: {}", row.h2_msun);
+            } else {
+                close(row.h2_msun, h2, 1e-4, &what);
+            }
+            close(row.hi_half_mass_kpc, radius, 1e-4, &what);
+            close(row.hi_msun + row.h2_msun, neutral, 1e-4, &what);
+            // plausible for gas-rich galaxies of this mass: most of it is atomic
+            assert!(row.hi_msun > 0.75 * neutral, "{what}: {}", row.hi_msun);
+        }
+        let h2 = |word: &str| table.rows.iter().find(|row| row.model.word() == word).unwrap().h2_msun;
+        // P/k is below 2.1e7 K cm^-3; GD14 keeps molecules without dust; K13 adds to MK10 but for rounded coefficients
+        assert!(h2("L08") > h2("BR06") && h2("GD14") > h2("GK11") && h2("K13") >= 0.99 * h2("MK10"));
+
+        // the tree that is the default, and the way of `run`
+        for row in &table.rows {
+            let model = HiModel { h2: row.model, ..HiModel::default() };
+            let galaxy = load(&request(&folder, selection.clone(), model), &Watch::silent()).unwrap();
+            close(galaxy.totals.hi_msun, row.hi_msun, 2e-3, row.model.word());
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_without_metallicity_has_the_suns() {
+    let folder = tempfile::tempdir().unwrap();
+    write_galaxies(1, 4, folder.path(), &Watch::silent()).unwrap();
+    let path = folder.path().join("galaxy_0000.hdf5");
+    let options = ReadOptions { metallicity: true, ..ReadOptions::default() };
+    let mut snapshot = read_gas(&path, &options, &Watch::silent()).unwrap();
+    let table = |snapshot: &Snapshot| compare_h2(snapshot, None, &HiModel::default(), &Watch::silent()).unwrap();
+    let with = table(&snapshot);
+    assert!(with.mean_dust_mw < 0.95 && !with.notes.iter().any(|n| n.contains("metallicity")), "{:?}", with.notes);
+    snapshot.gas.metallicity = Vec::new();
+    let without = table(&snapshot);
+    assert_eq!(without.mean_dust_mw, 1.0);
+    assert!(without.notes.iter().any(|n| n.contains("GFM_Metallicity") && n.contains("0.0127")), "{:?}", without.notes);
+    // models of pressure alone do not look at it
+    assert_eq!(without.rows[..3], with.rows[..3]);
+    assert_ne!(without.rows[3], with.rows[3]);
 }
 
 /// A header of a small box at z = 1 with `files` files of `cells` gas cells in all.

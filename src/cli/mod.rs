@@ -84,7 +84,7 @@ enum Command {
     /// List and show arrays of stations.
     #[command(subcommand)]
     Telescope(TelescopeWords),
-    /// Make galaxies; look into files.
+    /// Make galaxies; compare models of molecular hydrogen; look into files.
     #[command(subcommand)]
     Sky(SkyWords),
     /// Time and check the inner stages; standard output is one JSON object.
@@ -403,6 +403,20 @@ enum SkyWords {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// One galaxy's HI and H2 under all models of molecular hydrogen (docs/snapshots.md).
+    #[command(after_help = "Examples: skyfringe sky compare-h2 cutout.hdf5 --out h2.csv\n\
+                            \x20         skyfringe sky compare-h2 snapdir_099 --set sky.centre=\"26049 10200 27254 ckpc/h\" \\\n\
+                            \x20             --set sky.radius=\"60 ckpc/h\"")]
+    CompareH2 {
+        /// Configuration (TOML), or a snapshot: a file or folder as sky.snapshot takes it.
+        #[arg(value_name = "CONFIG|SNAPSHOT")]
+        input: PathBuf,
+        #[command(flatten)]
+        changes: ChangeWords,
+        /// Write the table into this file, too (CSV).
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// What a snapshot, FITS image, sky list or visibility file holds.
     Info {
         /// Snapshot (file or folder), FITS image, OSKAR sky list, or visibility file.
@@ -472,6 +486,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Image(words) => Some(beside(&words.out)),
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(beside),
         Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
+        Command::Sky(SkyWords::CompareH2 { out, .. }) => out.as_deref().map(beside),
         Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) | Command::Bench(_) => None,
     }
 }
@@ -511,6 +526,10 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())
         }
         Command::Sky(SkyWords::Galaxies { count, seed, out }) => run::sky::galaxies(count, seed, &out, console),
+        Command::Sky(SkyWords::CompareH2 { input, changes, out }) => {
+            let settings = run::compare_h2::settings(&input, &changes.set)?;
+            run::compare_h2::run(&settings, out.as_deref(), console)
+        }
         Command::Sky(SkyWords::Info { file }) => run::sky::info(&file),
         Command::Bench(BenchWords::Gridder { workload, npix, pixel_rad, epsilon, precision, images, reps }) => {
             let request = run::bench::GridderRequest {

@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod chain;
 mod check;
+pub mod compare_h2;
 mod estimate;
 mod headers;
 pub mod image;

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::formats::oskar::{OskarSetting, OskarSettings, read_oskar_settings};
 use crate::formats::visibilities::{Polarisations, Precision};
 use crate::imaging::Weighting;
+use crate::sky::h2::{H2Model, H2Settings};
 use crate::telescope::beam::BeamChoice;
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, RaDec};
@@ -114,7 +115,8 @@ pub fn load(path: &Path) -> Result<Settings> {
             systemic_zero: true,
             hubble_flow: true,
             star_forming_correction: true,
-            h2: true,
+            h2: H2Model::default(),
+            uv_escape_fraction: H2Settings::default().uv_escape_fraction,
             star_forming_temperature_k: 8000.0,
             turbulence_km_s: 0.0,
             tb_depth_mpc: 0.1,

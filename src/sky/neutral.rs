@@ -1,7 +1,7 @@
 //! Atomic hydrogen of a gas cell: temperature, neutral fraction, molecules, line width.
 
-use super::h2::{H2Model, blitz_rosolowsky_2006};
-use crate::units::{K_B_J_K, M_H_KG, M_P_KG};
+use super::h2::{Conditions, H2Model, H2Settings, Surroundings};
+use crate::units::{G_SI, K_B_J_K, M_H_KG, M_P_KG, MSUN_KG, PC_M};
 
 /// Ratio of specific heats of the gas in the simulations.
 pub const GAMMA: f64 = 5.0 / 3.0;
@@ -21,6 +21,8 @@ pub struct HiModel {
     pub star_forming_correction: bool,
     /// Molecular fraction.
     pub h2: H2Model,
+    /// What models of the molecular fraction leave open.
+    pub h2_settings: H2Settings,
     /// Kinetic temperature of HI in star-forming cells, K.
     pub star_forming_temperature_k: f64,
     /// Highest kinetic temperature of HI elsewhere, K: neutral gas is not hotter than this, even
@@ -37,6 +39,7 @@ impl Default for HiModel {
         HiModel {
             star_forming_correction: true,
             h2: H2Model::BlitzRosolowsky2006,
+            h2_settings: H2Settings::default(),
             star_forming_temperature_k: 8000.0,
             warm_cap_k: 1e4,
             sigma_turb_km_s: 5.0,
@@ -96,20 +99,29 @@ impl GasState {
         (GAMMA - 1.0) * self.energy_km2_s2 * 1e6 * self.mean_molecular_weight() * M_P_KG / K_B_J_K
     }
 
-    /// The hydrogen of this cell under `model`.
-    pub fn neutral_gas(&self, model: &HiModel) -> NeutralGas {
+    /// Surface density of the gas over one Jeans length, rho c_s/sqrt(G rho) with c_s^2 = gamma (gamma - 1) u, kg/m^2
+    /// (Schaye 2001; Schaye & Dalla Vecchia 2008, eq. 7): in star-forming cells that of the effective equation of state.
+    pub fn jeans_column_kg_m2(&self) -> f64 {
+        (GAMMA * (GAMMA - 1.0) * self.energy_km2_s2 * 1e6 * self.density_kg_m3 / G_SI).sqrt()
+    }
+
+    /// The hydrogen of this cell under `model`, among `surroundings`, which only some models of H2 look at
+    /// ([`H2Model::needs_surroundings`]).
+    pub fn neutral_gas(&self, model: &HiModel, surroundings: &Surroundings) -> NeutralGas {
         let neutral_fraction = if self.star_forming && model.star_forming_correction {
             cold_mass_fraction(self.energy_km2_s2, self.hydrogen_fraction, self.n_h_cm3())
         } else {
             self.neutral_abundance.clamp(0.0, 1.0)
         };
-        let molecular_fraction = match model.h2 {
-            H2Model::None => 0.0,
-            // the neutral gas's share of the thermal pressure, (gamma - 1) rho u f_n
-            H2Model::BlitzRosolowsky2006 => blitz_rosolowsky_2006(
-                (GAMMA - 1.0) * self.density_kg_m3 * self.energy_km2_s2 * 1e6 * neutral_fraction / K_B_J_K * 1e-6,
-            ),
+        // the neutral gas's share of the thermal pressure, (gamma - 1) rho u f_n, and of the column
+        let pressure_pa = (GAMMA - 1.0) * self.density_kg_m3 * self.energy_km2_s2 * 1e6 * neutral_fraction;
+        let column_kg_m2 = self.jeans_column_kg_m2() * self.hydrogen_fraction * neutral_fraction;
+        let conditions = Conditions {
+            pressure_over_k: pressure_pa / K_B_J_K * 1e-6,
+            column_msun_pc2: column_kg_m2 * PC_M * PC_M / MSUN_KG,
+            surroundings: *surroundings,
         };
+        let molecular_fraction = model.h2.fraction(&conditions, &model.h2_settings);
         let temperature_k = if self.star_forming {
             model.star_forming_temperature_k
         } else {
@@ -170,15 +182,32 @@ mod tests {
         let model = HiModel { sigma_turb_km_s: 0.0, ..HiModel::default() };
         let hot = GasState { energy_km2_s2: 1e4, ..cell() };
         // sqrt(k 1e4 K/m_H) = 9.083 km/s
-        assert!((hot.neutral_gas(&model).sigma_km_s - 9.083).abs() < 1e-3);
+        assert!((hot.neutral_gas(&model, &Surroundings::SOLAR).sigma_km_s - 9.083).abs() < 1e-3);
         let forming = GasState { star_forming: true, ..hot };
-        assert!((forming.neutral_gas(&model).sigma_km_s - 9.083 * 0.8f64.sqrt()).abs() < 1e-3);
+        assert!((forming.neutral_gas(&model, &Surroundings::SOLAR).sigma_km_s - 9.083 * 0.8f64.sqrt()).abs() < 1e-3);
         let turbulent = HiModel { sigma_turb_km_s: 12.0, ..model };
-        assert!((hot.neutral_gas(&turbulent).sigma_km_s.powi(2) - (9.083f64.powi(2) + 144.0)).abs() < 0.02);
+        assert!(
+            (hot.neutral_gas(&turbulent, &Surroundings::SOLAR).sigma_km_s.powi(2) - (9.083f64.powi(2) + 144.0)).abs()
+                < 0.02
+        );
         // colder cells keep their own temperature
         let cold = GasState { energy_km2_s2: 10.0, ..cell() };
         let model = HiModel { sigma_turb_km_s: 0.0, ..HiModel::default() };
-        assert!((cold.neutral_gas(&model).sigma_km_s - 9.083 * 0.098493f64.sqrt()).abs() < 1e-3);
+        assert!((cold.neutral_gas(&model, &Surroundings::SOLAR).sigma_km_s - 9.083 * 0.098493f64.sqrt()).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_jeans_column_is_density_times_jeans_length() {
+        // u = 100 (km/s)^2: c_s = 10.541 km/s; rho = 0.1 m_p/0.76/cm^3: c_s sqrt(rho/G) = 1.91411e-2 kg/m^2 =
+        // 9.1656 Msun/pc^2, worked out apart
+        let column = cell().jeans_column_kg_m2();
+        assert!((column / 1.91411e-2 - 1.0).abs() < 1e-5, "{column}");
+        assert!((column * PC_M * PC_M / MSUN_KG - 9.1656).abs() < 1e-3);
+        // 4 times the density or the energy: twice the column
+        let denser = GasState { density_kg_m3: 4.0 * cell().density_kg_m3, ..cell() };
+        let warmer = GasState { energy_km2_s2: 400.0, ..cell() };
+        assert!((denser.jeans_column_kg_m2() / column - 2.0).abs() < 1e-12);
+        assert!((warmer.jeans_column_kg_m2() / column - 2.0).abs() < 1e-12);
     }
 
     #[test]
@@ -208,10 +237,10 @@ mod tests {
             ..cell()
         };
         let plain = HiModel { star_forming_correction: false, h2: H2Model::None, ..HiModel::default() };
-        assert_eq!(state.neutral_gas(&plain).atomic_fraction(), 0.9);
+        assert_eq!(state.neutral_gas(&plain, &Surroundings::SOLAR).atomic_fraction(), 0.9);
         let corrected = HiModel { h2: H2Model::None, ..HiModel::default() };
-        assert!((state.neutral_gas(&corrected).atomic_fraction() - 0.8).abs() < 1e-12);
-        let full = state.neutral_gas(&HiModel::default());
+        assert!((state.neutral_gas(&corrected, &Surroundings::SOLAR).atomic_fraction() - 0.8).abs() < 1e-12);
+        let full = state.neutral_gas(&HiModel::default(), &Surroundings::SOLAR);
         // P/k = rho u (gamma-1) f_n/k, by hand: n_H/X k^-1 ...
         let p = 0.5 / 0.76 * M_P_KG * (2.0 / 3.0) * state.energy_km2_s2 * 1e6 * 0.8 / K_B_J_K;
         let ratio = (p / 4.3e4).powf(0.92);

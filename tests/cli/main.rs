@@ -5,6 +5,7 @@ mod common;
 
 mod behaviour;
 mod clean;
+mod compare_h2;
 mod configurations;
 mod images;
 mod interrupts;

@@ -2,6 +2,7 @@ use super::{places, positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
 use crate::sky::cosmology::Cosmology;
+use crate::sky::h2::{H2Model, H2Settings};
 use crate::units::{C_KM_S, DEG_RAD, Dimension, RaDec};
 use std::path::PathBuf;
 
@@ -114,8 +115,10 @@ pub struct SkySettings {
     pub hubble_flow: bool,
     /// Two-phase correction of star-forming cells.
     pub star_forming_correction: bool,
-    /// Split off molecular hydrogen by Blitz & Rosolowsky 2006.
-    pub h2: bool,
+    /// Model of the molecular hydrogen that is split off.
+    pub h2: H2Model,
+    /// Share of the ultraviolet light of star-forming cells that reaches other cells.
+    pub uv_escape_fraction: f64,
     /// Line temperature of star-forming cells, K.
     pub star_forming_temperature_k: f64,
     /// Turbulent line width, km/s.
@@ -166,7 +169,10 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         systemic_zero: s.choice("systemic", &["zero", "keep"])? != Some("keep"),
         hubble_flow: s.boolean("hubble_flow")?.unwrap_or(true),
         star_forming_correction: s.boolean("star_forming_correction")?.unwrap_or(true),
-        h2: s.choice("h2", &["BR06", "none"])? != Some("none"),
+        h2: s.choice("h2", &H2Model::ALL.map(H2Model::word))?.and_then(H2Model::named).unwrap_or_default(),
+        uv_escape_fraction: s
+            .float("uv_escape_fraction", 0.0..=1.0)?
+            .unwrap_or(H2Settings::default().uv_escape_fraction),
         star_forming_temperature_k: positive(
             &s,
             "star_forming_temperature",

@@ -9,7 +9,7 @@ use crate::run::{Progress, plan};
 use crate::sky::band::Band;
 use crate::sky::cosmology::Cosmology;
 use crate::sky::galaxy::{GalaxyParams, make_galaxy};
-use crate::sky::h2::H2Model;
+use crate::sky::h2::H2Settings;
 use crate::sky::neutral::HiModel;
 use crate::sky::orient::{BoxAxis, Orientation};
 use crate::sky::placing::Placement;
@@ -38,10 +38,11 @@ pub(in crate::run) fn built_in(sky: &SkySettings, params: &GalaxyParams) -> Resu
     from_snapshot(&made, Some(centre), &hi_model(sky))
 }
 
-pub(super) fn hi_model(sky: &SkySettings) -> HiModel {
+pub(in crate::run) fn hi_model(sky: &SkySettings) -> HiModel {
     HiModel {
         star_forming_correction: sky.star_forming_correction,
-        h2: if sky.h2 { H2Model::BlitzRosolowsky2006 } else { H2Model::None },
+        h2: sky.h2,
+        h2_settings: H2Settings { uv_escape_fraction: sky.uv_escape_fraction, ..H2Settings::default() },
         star_forming_temperature_k: sky.star_forming_temperature_k,
         sigma_turb_km_s: sky.turbulence_km_s,
         ..HiModel::default()
@@ -104,7 +105,7 @@ pub(super) fn from_galaxy(
         pixels,
         object,
         line_hz: placement.line_freq_hz(),
-        cards: galaxy_cards(&galaxy, &products, &cosmology),
+        cards: galaxy_cards(sky, &galaxy, &products, &cosmology),
         notes,
         content: SkyContent::Cube { cube, products: Some(Box::new(products)) },
     })
@@ -112,21 +113,7 @@ pub(super) fn from_galaxy(
 
 /// Twice the radius that holds 99 % of the HI, kpc, with a margin of one quarter.
 pub(in crate::run) fn extent_kpc(galaxy: &LoadedGalaxy) -> f64 {
-    let cells = &galaxy.cells;
-    let mut radii: Vec<(f64, f64)> = cells
-        .position_kpc
-        .iter()
-        .zip(&cells.hi_mass_msun)
-        .map(|(p, m)| (p.iter().map(|x| x * x).sum::<f64>().sqrt(), *m))
-        .collect();
-    radii.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let wanted = 0.99 * cells.total_hi_msun();
-    let mut mass = 0.0;
-    let radius_kpc = radii.iter().find(|(_, m)| {
-        mass += m;
-        mass >= wanted
-    });
-    2.5 * radius_kpc.map_or(1.0, |r| r.0)
+    2.5 * galaxy.cells.hi_radius_kpc(0.99)
 }
 
 /// The pixels for an object of `extent_kpc`.
@@ -179,7 +166,7 @@ fn place(placing: &PlacingSettings, cosmology: &Cosmology) -> Result<Placement> 
     Placement::new(z_cos, v, d_l, cosmology.h, cosmology.hubble_km_s_mpc(z_cos))
 }
 
-fn galaxy_cards(galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmology) -> Vec<Card> {
+fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmology) -> Vec<Card> {
     let p = &products.placement;
     vec![
         Card::float("DISTLUM", p.luminosity_distance_mpc, "luminosity distance, Mpc"),
@@ -189,6 +176,7 @@ fn galaxy_cards(galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmol
         Card::float("HUBBLE0", 100.0 * p.h, "Hubble constant, km/s/Mpc"),
         Card::float("HUBBLEZ", p.hubble_km_s_mpc, "Hubble rate at ZCOSMO, km/s/Mpc"),
         Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
+        Card::text("H2MODEL", sky.h2.word(), "model of the molecular hydrogen left out"),
         Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
         Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
         Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),

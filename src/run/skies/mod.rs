@@ -4,7 +4,7 @@ mod components;
 mod fits;
 mod galaxy;
 
-pub(super) use galaxy::{built_in, extent_kpc, galaxy_params, galaxy_pixels, placed};
+pub(super) use galaxy::{built_in, extent_kpc, galaxy_params, galaxy_pixels, hi_model, placed};
 
 use super::Progress;
 use super::params::{Settings, SkySource};
@@ -16,6 +16,7 @@ use crate::sky::cube::SkyCube;
 use crate::sky::products::HiProducts;
 use crate::sky::snapshot::{Selection, SnapshotRequest, load};
 use crate::visibilities::Track;
+use std::path::PathBuf;
 
 /// Channels where the configuration gives no number.
 pub(super) const DEFAULT_CHANNELS: usize = 32;
@@ -59,6 +60,21 @@ pub(super) struct FixedChannels {
     pub width_hz: f64,
 }
 
+/// The gas that a configuration selects: a subhalo's, that of a sphere, or all.
+pub(super) fn selection(
+    centre_ckpc_h: Option<[f64; 3]>,
+    radius_ckpc_h: Option<f64>,
+    subhalo: Option<&(u64, PathBuf)>,
+) -> Selection {
+    match (subhalo, centre_ckpc_h, radius_ckpc_h) {
+        (Some((index, catalogue)), ..) => {
+            Selection::Subhalo { catalogue: catalogue.clone(), offsets: None, index: *index }
+        }
+        (None, Some(centre_ckpc_h), Some(radius_ckpc_h)) => Selection::Sphere { centre_ckpc_h, radius_ckpc_h },
+        _ => Selection::All { centre_ckpc_h },
+    }
+}
+
 /// Makes the sky. `track` tells the longest baseline for `auto` pixels.
 pub(super) fn prepare(
     settings: &Settings,
@@ -68,20 +84,11 @@ pub(super) fn prepare(
 ) -> Result<PreparedSky> {
     match &settings.sky.source {
         SkySource::Snapshot { path, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } => {
-            let selection = match (subhalo, centre_ckpc_h, radius_ckpc_h) {
-                (Some((index, catalogue)), ..) => {
-                    Selection::Subhalo { catalogue: catalogue.clone(), offsets: None, index: *index }
-                }
-                (None, Some(centre), Some(radius)) => {
-                    Selection::Sphere { centre_ckpc_h: *centre, radius_ckpc_h: *radius }
-                }
-                _ => Selection::All { centre_ckpc_h: *centre_ckpc_h },
-            };
             let request = SnapshotRequest {
                 path: path.clone(),
-                selection,
+                selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
                 allow_missing_chunks: *allow_missing_chunks,
-                model: galaxy::hi_model(&settings.sky),
+                model: hi_model(&settings.sky),
             };
             let watch = progress.stage("reading", 1);
             let loaded = load(&request, &watch)?;

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::formats::snapshot::{
     GasTable, Header, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, TNG_UNIT_VELOCITY_CM_S,
 };
+use crate::sky::h2::Surroundings;
 use crate::sky::neutral::{GAMMA, GasState, HiModel, STAR_FORMING_N_H_CM3, two_phase_energies_km2_s2};
 use crate::sky::snapshot::{CodeUnits, gas_state};
 use crate::units::{K_B_J_K, M_P_KG, MSUN_KG, PC_M};
@@ -41,7 +42,7 @@ pub fn fill(params: &GalaxyParams, cells: &[DiscCell]) -> Result<Snapshot> {
         gas.hydrogen_fraction.push(state.hydrogen_fraction);
         gas.metallicity.push(metals);
         // molecules become stars in 2 Gyr (Leroy et al. 2008)
-        let neutral = state.neutral_gas(&HiModel::default());
+        let neutral = state.neutral_gas(&HiModel::default(), &Surroundings::SOLAR);
         let h2_msun = mass_msun * state.hydrogen_fraction * neutral.neutral_fraction * neutral.molecular_fraction;
         gas.star_formation_rate.push(if state.star_forming { h2_msun / 2e9 } else { 0.0 });
         // frozen-in field, B ~ n^(1/2), saturating where clouds are unresolved
@@ -62,7 +63,7 @@ fn settle(params: &GalaxyParams, snapshot: &mut Snapshot, units: &CodeUnits) {
             snapshot.gas.mass[i]
                 * units.mass_msun
                 * state.hydrogen_fraction
-                * state.neutral_gas(&model).atomic_fraction()
+                * state.neutral_gas(&model, &Surroundings::SOLAR).atomic_fraction()
         })
         .sum();
     let factor = params.hi_mass_msun / hi;
@@ -131,7 +132,7 @@ fn density_scale(params: &GalaxyParams, cells: &[DiscCell]) -> Result<f64> {
         let of = |cell: &DiscCell| {
             let state = state(params, cell, scale);
             let hydrogen = state.density_kg_m3 * state.hydrogen_fraction * cell.volume_kpc3 * kpc3_kg;
-            hydrogen * state.neutral_gas(&model).atomic_fraction()
+            hydrogen * state.neutral_gas(&model, &Surroundings::SOLAR).atomic_fraction()
         };
         cells.iter().map(of).sum()
     };

@@ -2,6 +2,7 @@
 
 use super::cells::GasCells;
 use super::cosmology::Cosmology;
+use super::h2::Surroundings;
 use super::neutral::{GasState, HiModel, PRIMORDIAL_HYDROGEN};
 use crate::error::{Error, Result, Watch};
 use crate::formats::snapshot::{
@@ -11,9 +12,13 @@ use crate::formats::snapshot::{
 use crate::units::{MSUN_KG, PC_M};
 use std::path::PathBuf;
 
+mod compare;
 mod info;
+mod surroundings;
 
+pub use compare::{H2Comparison, H2Row, compare_h2};
 pub use info::{SnapshotInfo, info};
+pub use surroundings::surroundings;
 
 /// Which gas of a snapshot makes the object.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +135,16 @@ impl CodeUnits {
 /// Errors: those of [`read_gas`] and [`subhalo_gas`], a selection without HI, an impossible
 /// cosmology in the header.
 pub fn load(request: &SnapshotRequest, watch: &Watch) -> Result<LoadedGalaxy> {
+    let (snapshot, centre) = read(request, request.model.h2.needs_surroundings(), watch)?;
+    let place = |e: Error| e.place(request.path.display());
+    let (around, notes) = surroundings(&snapshot, &request.model, &watch.quiet())?;
+    let mut galaxy = from_snapshot_in(&snapshot, centre, &request.model, &around).map_err(place)?;
+    galaxy.notes.extend(notes);
+    Ok(galaxy)
+}
+
+/// The selected gas of `request`, and the centre where the selection has one.
+fn read(request: &SnapshotRequest, metallicity: bool, watch: &Watch) -> Result<(Snapshot, Option<[f64; 3]>)> {
     let (selection, centre) = match &request.selection {
         Selection::All { centre_ckpc_h } => (CellSelection::All, *centre_ckpc_h),
         Selection::Sphere { centre_ckpc_h, radius_ckpc_h } => {
@@ -149,14 +164,14 @@ pub fn load(request: &SnapshotRequest, watch: &Watch) -> Result<LoadedGalaxy> {
         selection,
         allow_missing_chunks: request.allow_missing_chunks,
         magnetic_field: false,
-        metallicity: false,
+        metallicity,
     };
     let snapshot = read_gas(&request.path, &options, watch)?;
     if let Selection::Sphere { centre_ckpc_h, radius_ckpc_h } = &request.selection {
         check_sphere(*centre_ckpc_h, *radius_ckpc_h, snapshot.header.box_size)
             .map_err(|e| e.place(request.path.display()))?;
     }
-    from_snapshot(&snapshot, centre, &request.model).map_err(|e| e.place(request.path.display()))
+    Ok((snapshot, centre))
 }
 
 /// A sphere that belongs to another box would be folded into this one, and come out in pieces.
@@ -173,6 +188,19 @@ fn check_sphere(centre: [f64; 3], radius: f64, box_size: f64) -> Result<()> {
 /// Turns the gas of a snapshot, read or made, into an object about `centre_ckpc_h` (found in its
 /// HI where None).
 pub fn from_snapshot(snapshot: &Snapshot, centre_ckpc_h: Option<[f64; 3]>, model: &HiModel) -> Result<LoadedGalaxy> {
+    let (around, notes) = surroundings(snapshot, model, &Watch::silent())?;
+    let mut galaxy = from_snapshot_in(snapshot, centre_ckpc_h, model, &around)?;
+    galaxy.notes.extend(notes);
+    Ok(galaxy)
+}
+
+/// As [`from_snapshot`], among the [`surroundings`] of its cells; none where the model needs none.
+fn from_snapshot_in(
+    snapshot: &Snapshot,
+    centre_ckpc_h: Option<[f64; 3]>,
+    model: &HiModel,
+    around: &[Surroundings],
+) -> Result<LoadedGalaxy> {
     let (header, gas) = (&snapshot.header, &snapshot.gas);
     let units = CodeUnits::of(header);
     let mut notes = snapshot.notes.clone();
@@ -181,7 +209,7 @@ pub fn from_snapshot(snapshot: &Snapshot, centre_ckpc_h: Option<[f64; 3]>, model
     for i in 0..gas.len() {
         let mass = gas.mass[i] * units.mass_msun;
         let state = gas_state(snapshot, i, &units);
-        let neutral = state.neutral_gas(model);
+        let neutral = state.neutral_gas(model, around.get(i).unwrap_or(&Surroundings::SOLAR));
         let hydrogen = mass * state.hydrogen_fraction;
         totals.gas_msun += mass;
         totals.hydrogen_msun += hydrogen;

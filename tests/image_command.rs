@@ -103,7 +103,12 @@ fn difference<'a>(a: impl IntoIterator<Item = &'a f32>, b: impl IntoIterator<Ite
 fn the_files_hold_the_exact_sums_for_every_weighting_and_taper() {
     let (table, ..) = table(Polarisations::I);
     let case = Case::new(&table);
-    let taper = Taper { fwhm_rad: Some(60.0 * ARCSEC_RAD), min_wavelengths: 300.0, max_wavelengths: 4000.0 };
+    let taper = Taper {
+        fwhm_rad: Some(60.0 * ARCSEC_RAD),
+        min_wavelengths: 300.0,
+        max_wavelengths: 4000.0,
+        ..Taper::default()
+    };
     for (n, weight) in ["natural", "uniform", "radial", "briggs:-0.5"].into_iter().enumerate() {
         let weighting = Weighting::parse(weight).unwrap();
         for (taper, words) in [(Taper::default(), false), (taper, true)] {

@@ -572,6 +572,8 @@ fn bad_input_is_refused_with_its_place() {
     fails(ImageOptions { minuv_l: 10.0, maxuv_l: Some(5.0), ..ask() }, "empty range");
     fails(ImageOptions { taper_gaussian: Some("0asec".into()), ..ask() }, "taper");
     fails(ImageOptions { mf_weighting: true, weight: "natural".into(), ..ask() }, "changes nothing");
+    fails(ImageOptions { rank_filter: Some(3.0), weight: "natural".into(), ..ask() }, "changes nothing");
+    fails(ImageOptions { rank_filter: Some(0.0), ..ask() }, "level of a rank filter");
     fails(ImageOptions { pb_limit: 0.0, ..ask() }, "out of range");
     fails(ImageOptions { products: Some("picture".into()), ..ask() }, "unknown product");
     fails(ImageOptions { stokes: "X".into(), ..ask() }, "unknown Stokes");

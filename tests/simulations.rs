@@ -486,6 +486,64 @@ fn text_units(data: &Dataset, unit: &str) {
     text(data, "units", unit);
 }
 
+/// Written by swiftsimio 12.4.0, tests/python/swiftsimio_snapshot.py: no cosmology, no density, no chemistry.
+#[test]
+fn what_the_writer_of_swiftsimio_makes_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/swiftsimio-12.4.hdf5");
+    let galaxy = ask(&path, None, model(H2Model::None)).unwrap();
+    let cells = &galaxy.cells;
+    assert_eq!((galaxy.header.format, cells.len(), cells.scale_factor), (Format::Swift, 4, 0.5));
+    // unyt's solar mass and parsec are not quite the IAU's
+    close(galaxy.totals.gas_msun, 1e7, 1e-5, "gas");
+    close(galaxy.header.box_size, 1e3 * 0.6774, 1e-5, "box");
+    for (i, (axis, kpc)) in [(0, 0.5), (1, 1.0), (2, 1.5)].into_iter().enumerate() {
+        let apart = cells.position_kpc[i + 1][axis] - cells.position_kpc[0][axis];
+        assert!((apart - kpc).abs() < 1e-4, "{apart}");
+    }
+    // a smoothing length of 2 ckpc is 1 kpc
+    close(cells.volume_kpc3[0], 4.0 / 3.0 * std::f64::consts::PI, 1e-4, "volume");
+    close(cells.velocity_km_s[2][0], 10.0, 1e-6, "velocity");
+    let read = read_gas(&path, &ReadOptions::default(), &Watch::silent()).unwrap();
+    close(read.gas.internal_energy[3], 100.0, 1e-6, "energy");
+    assert!(galaxy.notes.iter().any(|n| n.contains("Cosmology/h") && n.contains("0.6774")), "{:?}", galaxy.notes);
+}
+
+#[test]
+fn each_format_runs_through_to_the_preview() {
+    let folder = Folder::new();
+    let path = folder.path("run.toml");
+    let text = "[sky]\ndistance = \"10 Mpc\"\nchannels = 4\n[telescope]\nname = \"meerkat\"\n[observation]\n\
+         ra = \"30 deg\"\ndec = \"-35 deg\"\nlength = \"1 h\"\nsteps = 2\n[image]\nsize = 64\ncell = \"4 arcsec\"\n";
+    std::fs::write(&path, text).unwrap();
+    type Write = fn(&Path);
+    let files: [(&str, Write); 6] = [
+        ("tng", tng),
+        ("simba", |p| simba(p, false)),
+        ("camels", |p| simba(p, true)),
+        ("eagle", eagle),
+        ("swift", |p| swift(p, false)),
+        ("arrays", arrays),
+    ];
+    for (name, write) in files {
+        let snapshot = folder.path(&format!("{name}.hdf5"));
+        write(&snapshot);
+        let out = folder.path(name);
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_skyfringe"))
+            .args(["run".as_ref(), path.as_os_str(), "--out".as_ref(), out.as_os_str(), "--set".as_ref()])
+            .arg(format!("sky.snapshot={}", snapshot.display()))
+            .args(["--set", &format!("sky.format={name}")])
+            // a program started while another test has a file open inherits the lock
+            .env("HDF5_USE_FILE_LOCKING", "FALSE")
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{name}: {}", String::from_utf8_lossy(&ran.stderr));
+        assert!(out.join("preview.png").is_file(), "{name}");
+        let record = std::fs::read_to_string(out.join("run.json")).unwrap();
+        let format = Format::named(name).unwrap();
+        assert_eq!(record.contains(&format!("read in the {} format", format.words())), format != Format::Tng);
+    }
+}
+
 #[test]
 fn formats_are_told_apart_and_described() {
     let folder = Folder::new();

@@ -93,6 +93,22 @@ mod tests {
     }
 
     #[test]
+    fn fractions_equal_those_of_an_independent_program() {
+        // Hdecompose 0.1.1 (PyPI): neutral_frac(z, n_H, T, onlyA1=True), whose lineage is Rahmati's own IDL
+        for (z, n, t, expected) in [
+            (0.0, 1e-4, 2e4, 3.639_943_430_8e-4),
+            (0.0, 1e-2, 1e4, 0.878_275_744_51),
+            (0.5, 3e-3, 1.2e4, 0.039_747_927_81),
+            (1.0, 3e-3, 1.5e4, 4.254_074_134_3e-3),
+            (3.0, 0.1, 8e3, 0.740_874_006_60),
+            (4.5, 1e-2, 3e4, 2.685_951_682_8e-3),
+        ] {
+            let f = UvBackground::at(z).unwrap().neutral_fraction(n, t);
+            assert!((f / expected - 1.0).abs() < 1e-8, "z {z}: {f:e}, expected {expected:e}");
+        }
+    }
+
+    #[test]
     fn the_equilibrium_balances_and_has_the_known_limits() {
         for (z, n, t) in [(0.0, 1e-4, 2e4), (0.0, 1e-2, 1e4), (1.0, 3e-3, 1.5e4), (3.0, 0.1, 8e3), (4.5, 1e-2, 3e5)] {
             let background = UvBackground::at(z).unwrap();

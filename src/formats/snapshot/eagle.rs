@@ -32,7 +32,7 @@ impl Layout for Eagle {
             })
         };
         let redshift = number("Redshift")?;
-        // Time is the scale factor too, but the age in files without cosmology
+        // Time may be an age
         let time = optional("ExpansionFactor").unwrap_or(1.0 / (1.0 + redshift));
         let hubble_param = positive("HubbleParam", number("HubbleParam")?, path)?;
         let unit_length_cm = file

@@ -2,7 +2,7 @@
 
 use skyfringe::error::Watch;
 use skyfringe::formats::snapshot::{
-    CellSelection, GasTable, Header, ReadOptions, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G,
+    CellSelection, Format, GasTable, Header, ReadOptions, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G,
     TNG_UNIT_VELOCITY_CM_S, find_snapshot, read_gas, subhalo_gas, write_snapshot,
 };
 use skyfringe::sky::galaxy::{GalaxyParams, write_galaxies};
@@ -31,7 +31,7 @@ fn uncorrected() -> HiModel {
 }
 
 fn request(path: &Path, selection: Selection, model: HiModel) -> SnapshotRequest {
-    SnapshotRequest { path: path.to_path_buf(), selection, allow_missing_chunks: true, model }
+    SnapshotRequest { path: path.to_path_buf(), format: None, selection, allow_missing_chunks: true, model }
 }
 
 fn load_all(path: &Path, model: HiModel) -> LoadedGalaxy {
@@ -218,6 +218,8 @@ fn a_snapshot_without_metallicity_has_the_suns() {
 /// A header of a small box at z = 1 with `files` files of `cells` gas cells in all.
 fn header(files: usize, cells: u64) -> Header {
     Header {
+        format: Format::Tng,
+        two_phase_star_formation: true,
         time: 0.5,
         redshift: 1.0,
         hubble_param: 0.7,
@@ -231,6 +233,7 @@ fn header(files: usize, cells: u64) -> Header {
         unit_mass_in_g: TNG_UNIT_MASS_G,
         unit_velocity_in_cm_per_s: TNG_UNIT_VELOCITY_CM_S,
         simulation_name: "test".into(),
+        assumptions: Vec::new(),
     }
 }
 
@@ -249,6 +252,7 @@ fn cells_at(position: &[[f64; 3]]) -> GasTable {
         hydrogen_fraction: vec![0.75; n],
         metallicity: vec![0.01; n],
         magnetic_field: vec![[0.0, 1.0, 0.0]; n],
+        ..GasTable::default()
     }
 }
 
@@ -342,13 +346,13 @@ fn missing_chunks_are_named_and_empty_chunks_are_fine() {
     let options = ReadOptions { allow_missing_chunks: true, ..ReadOptions::default() };
     let read = read_gas(folder.path(), &options, &Watch::silent()).unwrap();
     assert_eq!((read.gas.len(), read.notes.as_slice()), (1, &["2 of 4 chunks read; absent: 0, 2".to_string()][..]));
-    let text = info(folder.path(), &Watch::silent()).unwrap().to_string();
+    let text = info(folder.path(), None, &Watch::silent()).unwrap().to_string();
     for part in ["absent: 0, 2", "1 here, 3 in the whole", "1e10 Msun/h", "GFM_Metals", "[cell, 10]", "ckpc/h"] {
         assert!(text.contains(part), "{part} in {text}");
     }
     // an extra file of another name
     std::fs::write(folder.path().join("other.hdf5"), b"x").unwrap();
-    assert!(error_of(find_snapshot(folder.path())).contains("several names"));
+    assert!(error_of(find_snapshot(folder.path(), None)).contains("several names"));
 }
 
 #[test]
@@ -519,7 +523,7 @@ fn made_galaxies_enter_by_the_same_door() {
     let again = write_galaxies(1, 11, &folder.path().join("one"), &Watch::silent()).unwrap();
     assert_eq!(std::fs::read(&again[0]).unwrap(), std::fs::read(&files[0]).unwrap());
     assert_ne!(load_all(&files[1], HiModel::default()).totals, galaxy.totals);
-    assert!(info(&files[1], &Watch::silent()).unwrap().to_string().contains("skyfringe galaxy, seed"));
+    assert!(info(&files[1], None, &Watch::silent()).unwrap().to_string().contains("skyfringe galaxy, seed"));
     assert!(error_of(write_galaxies(0, 11, &out, &Watch::silent())).contains("no galaxies"));
     // a file where the folder should be
     assert!(write_galaxies(1, 11, &files[0], &Watch::silent()).is_err());

@@ -7,6 +7,7 @@ use super::plan::UsableRows;
 use super::route::{self, Foreseen};
 use super::skies::{
     DEFAULT_CHANNELS, PreparedSky, SkyContent, built_in, extent_kpc, galaxy_params, galaxy_pixels, placed, prepare,
+    snapshot_galaxy,
 };
 use super::{Unseen, plan};
 use crate::error::{Error, Result};
@@ -239,9 +240,9 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
                 at_most: false,
             })
         }
-        SkySource::Snapshot { path, radius_ckpc_h, subhalo, allow_missing_chunks, .. } => {
-            let note = find_snapshot(path)?.complete_or(*allow_missing_chunks, path)?;
-            let snapshot = describe(path)?;
+        SkySource::Snapshot { path, format, radius_ckpc_h, subhalo, allow_missing_chunks, .. } => {
+            let note = find_snapshot(path, *format)?.complete_or(*allow_missing_chunks, path)?;
+            let snapshot = describe(path, *format)?;
             let here: usize = snapshot.chunks.iter().map(|c| c.gas_cells).sum();
             let cells = match subhalo {
                 Some((index, catalogue)) => subhalo_gas(catalogue, None, *index)?.count as usize,
@@ -250,7 +251,11 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
             let (placement, _) = placed(&settings.sky.placing, &Cosmology::of_header(&snapshot.header)?)?;
             // half the box is the farthest that anything can be
             let radius = radius_ckpc_h.unwrap_or(0.5 * snapshot.header.box_size);
-            let extent_kpc = 2.5 * radius * CodeUnits::of(&snapshot.header).length_kpc;
+            let extent_kpc = match 2.5 * radius * CodeUnits::of(&snapshot.header).length_kpc {
+                // without a box only the cells tell
+                0.0 => extent_kpc(&snapshot_galaxy(settings, &Unseen)?),
+                extent => extent,
+            };
             let pixels = galaxy_pixels(settings, track, extent_kpc, &placement)?;
             let note = note.map_or(String::new(), |n| format!(" ({n})"));
             Ok(Look {

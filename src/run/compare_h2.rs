@@ -45,9 +45,10 @@ pub fn run(settings: &Settings, out: Option<&Path>, progress: &dyn Progress) -> 
     let (sky, model) = (&settings.sky, hi_model(&settings.sky));
     let watch = progress.stage("reading", 1);
     let (name, comparison) = match &sky.source {
-        SkySource::Snapshot { path, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } => {
+        SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } => {
             let request = SnapshotRequest {
                 path: path.clone(),
+                format: *format,
                 selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
                 allow_missing_chunks: *allow_missing_chunks,
                 model,

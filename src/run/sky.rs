@@ -25,13 +25,13 @@ pub fn galaxies(count: u32, seed: u64, out: &Path, progress: &dyn Progress) -> R
 /// What a file holds, whatever its format.
 pub fn info(path: &Path) -> Result<String> {
     if path.is_dir() {
-        return Ok(snapshot::info(path, &crate::error::Watch::silent())?.to_string());
+        return Ok(snapshot::info(path, None, &crate::error::Watch::silent())?.to_string());
     }
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(8).read_to_end(&mut start)).map_err(|e| Error::io("read", path, e))?;
     if start == b"\x89HDF\r\n\x1a\n" {
         // a snapshot has a header where visibilities have uvw; a file that is neither is reported as the latter
-        return match snapshot::info(path, &crate::error::Watch::silent()) {
+        return match snapshot::info(path, None, &crate::error::Watch::silent()) {
             Ok(info) => Ok(info.to_string()),
             Err(not_snapshot) => match read_visibility_frame(path) {
                 Ok(table) => Ok(format!("{}: {}", path.display(), visibility_summary(&table))),

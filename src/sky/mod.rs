@@ -15,6 +15,7 @@ pub mod orient;
 pub mod placing;
 pub mod products;
 pub mod profile;
+pub mod rahmati;
 pub mod resample;
 pub mod snapshot;
 pub mod temperature;

@@ -1,4 +1,5 @@
 use super::files::find_snapshot;
+use super::layout::Format;
 use super::read::read_header;
 use super::{Header, hdf};
 use crate::error::{Error, Result};
@@ -13,7 +14,7 @@ pub struct Description {
     pub chunks: Vec<ChunkDescription>,
     /// Chunk numbers that the header promises and that are not there.
     pub missing: Vec<usize>,
-    /// Fields of PartType0 in the first file that has gas.
+    /// Fields of the gas in the first file that has some.
     pub fields: Vec<FieldDescription>,
 }
 
@@ -28,7 +29,7 @@ pub struct ChunkDescription {
     pub gas_cells: usize,
 }
 
-/// One data set of PartType0.
+/// One data set of the gas.
 #[derive(Debug, Clone)]
 pub struct FieldDescription {
     /// Name of the field.
@@ -39,21 +40,22 @@ pub struct FieldDescription {
     pub unit: String,
 }
 
-/// Lists chunks, header and fields of the snapshot at `path`; absent chunks are listed, not errors.
-pub fn describe(path: &Path) -> Result<Description> {
-    let set = find_snapshot(path)?;
-    let mut header = None;
+/// Lists chunks, header and fields of the snapshot at `path`; absent chunks are listed, not errors. `format` None: told
+/// from the file.
+pub fn describe(path: &Path, format: Option<Format>) -> Result<Description> {
+    let set = find_snapshot(path, format)?;
+    let mut header: Option<Header> = None;
     let mut chunks = Vec::new();
     let mut fields = Vec::new();
     for (number, file_path) in set.files {
         let file = hdf::open(&file_path)?;
-        if header.is_none() {
-            header = Some(read_header(&file, &file_path)?);
-        }
+        let header = match &header {
+            Some(header) => header,
+            None => header.insert(read_header(&file, format, &file_path)?),
+        };
         let mut gas_cells = 0;
-        if file.link_exists("PartType0") {
-            let group = hdf::group(&file, "PartType0", &file_path)?;
-            gas_cells = ["Coordinates", "CenterOfMass", "Masses"]
+        if let Some(group) = header.format.layout().gas(&file) {
+            gas_cells = ["Coordinates", "CenterOfMass", "Masses", "positions", "coordinates"]
                 .iter()
                 .find_map(|name| hdf::dataset(&group, name)?.shape().first().copied())
                 .unwrap_or(0);
@@ -75,7 +77,9 @@ pub fn describe(path: &Path) -> Result<Description> {
 
 /// Whether the HDF5 file at `path` has a group that only snapshots have, be it otherwise whole or not.
 pub fn resembles_snapshot(path: &Path) -> bool {
-    hdf::open(path).is_ok_and(|file| file.link_exists("PartType0") || file.link_exists("Header"))
+    hdf::open(path).is_ok_and(|file| {
+        file.link_exists("PartType0") || file.link_exists("Header") || Format::detect(&file) == Format::Arrays
+    })
 }
 
 /// "1e10 Msun/h" for TNG's own scalings, else the exponents and the cgs value.
@@ -83,7 +87,10 @@ fn unit_in_words(data: &hdf5::Dataset) -> String {
     let attribute = |name: &str| data.attr(name).ok().and_then(|a| a.read_scalar::<f64>().ok());
     let names = ["a_scaling", "h_scaling", "length_scaling", "mass_scaling", "velocity_scaling", "to_cgs"];
     let [Some(a), Some(h), Some(length), Some(mass), Some(velocity), Some(cgs)] = names.map(attribute) else {
-        return String::new();
+        return ["Expression for physical CGS units", "units", "VarDescription"]
+            .iter()
+            .find_map(|name| hdf::text_attribute(data, name))
+            .unwrap_or_default();
     };
     // the scalings of StarFormationRate are those of mass/time, but TNG stores it in Msun/yr
     let known: &[([f64; 5], &str)] = &[

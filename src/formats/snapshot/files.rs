@@ -1,4 +1,5 @@
 use super::hdf;
+use super::layout::Format;
 use super::read::read_header;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -38,11 +39,11 @@ impl FileSet {
 }
 
 /// Finds the files of the snapshot at `path`: a snapdir folder, a folder with exactly one snapdir
-/// inside (also inside its `output`, as TNG lays it out), one chunk, or one cutout.
-pub fn find_snapshot(path: &Path) -> Result<FileSet> {
+/// inside (also inside its `output`, as TNG lays it out), one chunk, or one cutout. `format` None: told from the file.
+pub fn find_snapshot(path: &Path, format: Option<Format>) -> Result<FileSet> {
     let metadata = fs::metadata(path).map_err(|e| Error::io("open the snapshot", path, e))?;
     if !metadata.is_dir() {
-        return one_file(path);
+        return one_file(path, format);
     }
     let folder = snapdir(path)?;
     let chunks = numbered(&folder)?;
@@ -52,9 +53,9 @@ pub fn find_snapshot(path: &Path) -> Result<FileSet> {
             .expected("files named NAME.0.hdf5, NAME.1.hdf5, ..., one file *.hdf5, or one folder snapdir_*"));
     };
     if chunks.len() == 1 && chunk_number(first).is_none() {
-        return one_file(first);
+        return one_file(first, format);
     }
-    let total = read_header(&hdf::open(first)?, first)?.num_files;
+    let total = read_header(&hdf::open(first)?, format, first)?.num_files;
     complete(chunks, total, &folder)
 }
 
@@ -71,13 +72,14 @@ pub fn complete(chunks: Vec<(usize, PathBuf)>, total: usize, folder: &Path) -> R
 }
 
 /// A single file: whole (a cutout, a snapshot of one file) or one chunk of many.
-fn one_file(path: &Path) -> Result<FileSet> {
+fn one_file(path: &Path, format: Option<Format>) -> Result<FileSet> {
     let file = hdf::open(path)?;
-    let header = read_header(&file, path)?;
-    let group = hdf::group(&file, "Header", path)?;
+    let header = read_header(&file, format, path)?;
+    let group = file.group("Header").ok();
     // cutouts of the TNG web service may keep the file count of the snapshot they come from
-    let cutout = group.attr_names().is_ok_and(|names| names.iter().any(|n| n.starts_with("Cutout")));
-    let here = hdf::attribute(&group, "NumPart_ThisFile").map_or(0, |v| v[0] as u64);
+    let names = group.as_ref().and_then(|g| g.attr_names().ok()).unwrap_or_default();
+    let cutout = names.iter().any(|n| n.starts_with("Cutout"));
+    let here = group.and_then(|g| hdf::attribute(&g, "NumPart_ThisFile")).map_or(0, |v| v[0] as u64);
     if header.num_files <= 1 || cutout || (here > 0 && here == header.gas_cells_total) {
         return Ok(FileSet { files: vec![(0, path.to_path_buf())], missing: Vec::new(), single_chunk: false });
     }

@@ -108,7 +108,8 @@ fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
             .expected("files named fof_subhalo_tab_NNN.K.hdf5"));
     };
     let file = hdf::open(first)?;
-    let total = hdf::attribute(&hdf::group(&file, "Header", first)?, "NumFiles").map_or(1, |v| v[0].max(1.0) as usize);
+    let header = hdf::group(&file, "Header", first)?;
+    let total = hdf::attribute(&header, "NumFiles").map_or(1, |v| v[0].max(1.0) as usize);
     let set = complete(chunks, total, path)?;
     set.complete_or(false, path)?;
     Ok(set.files.into_iter().map(|f| f.1).collect())

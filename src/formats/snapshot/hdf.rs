@@ -1,7 +1,7 @@
 //! Small HDF5 helpers that turn library errors into sentences with file and field.
 
 use crate::error::{Error, Result};
-use hdf5::{Dataset, File, Group};
+use hdf5::{Dataset, File, Group, Location};
 use std::fs;
 use std::io::Read;
 use std::ops::Range;
@@ -23,9 +23,15 @@ pub fn open(path: &Path) -> Result<File> {
             } else {
                 format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug())
             })
-            .expected("an IllustrisTNG snapshot, cutout or group catalogue (*.hdf5)")
+            .expected(
+                "a snapshot, cutout or group catalogue in HDF5, of IllustrisTNG or as docs/snapshots.md lists them",
+            )
             .place(path.display())
-            .hint("name the .hdf5 file, the snapdir folder or its parent"));
+            .hint(if start.starts_with(b"PK") {
+                "arrays of numpy (.npz) are read after conversion to HDF5 with h5py (docs/snapshots.md)"
+            } else {
+                "name the .hdf5 file, the snapdir folder or its parent"
+            }));
     }
     File::open(path).map_err(|e| {
         Error::input("the HDF5 file is truncated or damaged")
@@ -46,7 +52,7 @@ pub fn group(file: &File, name: &str, path: &Path) -> Result<Group> {
     file.group(name).map_err(|_| {
         Error::input(format!("the group {name} is missing"))
             .found("an HDF5 file without it")
-            .expected("the layout of an IllustrisTNG file (docs/snapshots.md)")
+            .expected("the layout of an IllustrisTNG file, or another of docs/snapshots.md")
             .place(path.display())
             .hint("`skyfringe sky info` prints what a file holds")
     })
@@ -58,14 +64,14 @@ pub fn dataset(group: &Group, name: &str) -> Option<Dataset> {
 }
 
 /// All numbers of the attribute `name`, None where it is absent or not numeric.
-pub fn attribute(group: &Group, name: &str) -> Option<Vec<f64>> {
-    group.attr(name).ok()?.read_raw::<f64>().ok().filter(|v| !v.is_empty())
+pub fn attribute(place: &Location, name: &str) -> Option<Vec<f64>> {
+    place.attr(name).ok()?.read_raw::<f64>().ok().filter(|v| !v.is_empty())
 }
 
 /// The attribute `name` as text, None where it is absent or not text.
-pub fn text_attribute(group: &Group, name: &str) -> Option<String> {
+pub fn text_attribute(place: &Location, name: &str) -> Option<String> {
     use hdf5::types::{FixedAscii, VarLenAscii, VarLenUnicode};
-    let attr = group.attr(name).ok()?;
+    let attr = place.attr(name).ok()?;
     attr.read_scalar::<VarLenUnicode>()
         .map(|s| s.to_string())
         .or_else(|_| attr.read_scalar::<VarLenAscii>().map(|s| s.to_string()))

@@ -1,24 +1,38 @@
-//! IllustrisTNG (AREPO) snapshots and group catalogues: HDF5 files to plain tables in code units.
+//! Snapshots of simulations and group catalogues: HDF5 files to plain tables in IllustrisTNG's code units.
 //!
-//! Nothing here converts a unit or knows what a galaxy is; the table holds the numbers of the
-//! file, and [`Header`] what is needed to convert them (docs/snapshots.md).
+//! Nothing here knows what a galaxy is. Files of IllustrisTNG's kind come as they are; formats with units of their
+//! own ([`Format`]) are turned into the same ones. [`Header`] holds what is needed to make them physical
+//! (docs/snapshots.md).
 
+mod arrays;
+mod camels;
 mod describe;
+mod eagle;
 mod files;
 mod groups;
 mod hdf;
+mod layout;
+mod physical;
 mod read;
+mod simba;
+mod swift;
+mod tng;
 mod write;
 
 pub use describe::{ChunkDescription, Description, FieldDescription, describe, resembles_snapshot};
 pub use files::{FileSet, find_snapshot};
 pub use groups::{SubhaloGas, subhalo_gas};
+pub use layout::Format;
 pub use read::{CellSelection, ReadOptions, read_gas};
 pub use write::write_snapshot;
 
-/// What the group `Header` of a snapshot file states.
+/// What a snapshot file states about itself; names in quotes are those of IllustrisTNG's group `Header`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Header {
+    /// The layout of the file.
+    pub format: Format,
+    /// Whether star-forming cells follow the two-phase model of Springel & Hernquist (2003).
+    pub two_phase_star_formation: bool,
     /// `Time`: scale factor a of the snapshot.
     pub time: f64,
     /// `Redshift`.
@@ -31,7 +45,7 @@ pub struct Header {
     pub omega_lambda: f64,
     /// `OmegaBaryon`; 0 where the file does not state it.
     pub omega_baryon: f64,
-    /// `BoxSize`: side of the periodic box, code lengths (ckpc/h).
+    /// `BoxSize`: side of the periodic box, code lengths (ckpc/h); 0 where there is no periodic box.
     pub box_size: f64,
     /// `NumFilesPerSnapshot`.
     pub num_files: usize,
@@ -45,6 +59,8 @@ pub struct Header {
     pub unit_velocity_in_cm_per_s: f64,
     /// `SimulationName`, which the TNG web service writes; empty where there is none.
     pub simulation_name: String,
+    /// What the file does not state and was assumed, one plain sentence each.
+    pub assumptions: Vec<String>,
 }
 
 /// TNG's code length, cm: the kpc of the simulation.
@@ -54,7 +70,8 @@ pub const TNG_UNIT_MASS_G: f64 = 1.989e43;
 /// TNG's code velocity, cm/s.
 pub const TNG_UNIT_VELOCITY_CM_S: f64 = 1e5;
 
-/// Gas cells (PartType0) in code units; every non-empty vector has one entry a cell.
+/// Gas cells (PartType0) in code units; every non-empty vector has one entry a cell. Empty ones stand for what the
+/// file does not state.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GasTable {
     /// `CenterOfMass`, or `Coordinates` where that is absent, ckpc/h.
@@ -65,15 +82,21 @@ pub struct GasTable {
     pub mass: Vec<f64>,
     /// `Density`, (1e10 Msun/h)/(ckpc/h)^3.
     pub density: Vec<f64>,
+    /// Smoothing length, ckpc/h; read where there is no density.
+    pub smoothing_length: Vec<f64>,
     /// `InternalEnergy` per mass, (km/s)^2.
     pub internal_energy: Vec<f64>,
+    /// Temperature, K.
+    pub temperature_k: Vec<f64>,
     /// `ElectronAbundance`: electrons per hydrogen nucleus.
     pub electron_abundance: Vec<f64>,
     /// `NeutralHydrogenAbundance`: neutral fraction of the hydrogen.
     pub neutral_abundance: Vec<f64>,
+    /// H2 over all hydrogen, by mass, where the file states it.
+    pub molecular_abundance: Vec<f64>,
     /// `StarFormationRate`, Msun/yr.
     pub star_formation_rate: Vec<f64>,
-    /// `GFM_Metals[:,0]`, the mass fraction of hydrogen; empty where the file has no GFM_Metals.
+    /// `GFM_Metals[:,0]`, the mass fraction of hydrogen.
     pub hydrogen_fraction: Vec<f64>,
     /// `GFM_Metallicity`, mass fraction of metals; empty where not asked for or absent.
     pub metallicity: Vec<f64>,

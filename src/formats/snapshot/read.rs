@@ -1,24 +1,13 @@
 use super::files::find_snapshot;
-use super::{GasTable, Header, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, TNG_UNIT_VELOCITY_CM_S};
-use super::{hdf, nearest_image};
+use super::layout::{Field, Format, Gas, GasFields, Scalar, Vector};
+use super::{GasTable, Header, Snapshot, hdf, nearest_image};
 use crate::error::{Error, Result, Watch};
-use hdf5::{File, Group};
+use hdf5::File;
+use std::ops::Range;
 use std::path::Path;
 
 /// Rows read at a time: bounds the memory to a few tens of MB whatever the chunk holds.
 const SLAB_ROWS: usize = 1 << 19;
-
-/// Fields that every chunk with gas must have.
-const FIELDS: [&str; 8] = [
-    "CenterOfMass or Coordinates",
-    "Velocities",
-    "Masses",
-    "Density",
-    "InternalEnergy",
-    "ElectronAbundance",
-    "NeutralHydrogenAbundance",
-    "StarFormationRate",
-];
 
 /// Which gas cells to take.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +33,8 @@ pub enum CellSelection {
 /// What to read.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
+    /// Layout of the files; None: told from the first of them.
+    pub format: Option<Format>,
     /// Which cells.
     pub selection: CellSelection,
     /// Go on without chunks that are not there (a note says which).
@@ -57,6 +48,7 @@ pub struct ReadOptions {
 impl Default for ReadOptions {
     fn default() -> ReadOptions {
         ReadOptions {
+            format: None,
             selection: CellSelection::All,
             allow_missing_chunks: false,
             magnetic_field: false,
@@ -71,7 +63,7 @@ impl Default for ReadOptions {
 /// fine. Errors name file and field: a missing chunk (unless allowed) or field, a damaged file,
 /// numbers that are not finite, no gas in the selection. `watch` advances by one a chunk.
 pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Snapshot> {
-    let set = find_snapshot(path)?;
+    let set = find_snapshot(path, options.format)?;
     let mut notes: Vec<String> = set.complete_or(options.allow_missing_chunks, path)?.into_iter().collect();
     if !set.missing.is_empty() && matches!(options.selection, CellSelection::Range { .. }) {
         return Err(Error::input("a subhalo's cells are counted through all chunks, and some are absent")
@@ -84,7 +76,9 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
     let mut before = 0u64;
     for (_, file_path) in &set.files {
         let file = hdf::open(file_path)?;
-        let here = read_header(&file, file_path)?;
+        // a file without gas may not tell its format, but the set's first one does
+        let format = header.as_ref().map_or(options.format, |h| Some(h.format));
+        let here = read_header(&file, format, file_path)?;
         let header = header.get_or_insert_with(|| here.clone());
         if (here.time, here.box_size, here.num_files) != (header.time, header.box_size, header.num_files) {
             return Err(Error::input("the chunks belong to different snapshots")
@@ -92,15 +86,26 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
                 .expected(format!("Time {}, BoxSize {}", header.time, header.box_size))
                 .place(file_path.display()));
         }
-        if file.link_exists("PartType0") {
-            let group = hdf::group(&file, "PartType0", file_path)?;
-            before += Chunk::open(&group, file_path)?.read(header, options, before, &mut gas, watch)?;
+        let layout = header.format.layout();
+        if let Some(group) = layout.gas(&file) {
+            let (needs, hint) = layout.needs();
+            let of_file = Gas { group: &group, path: file_path, format: header.format, needs, hint };
+            let fields = layout.fields(&of_file, &file, header)?;
+            before += Chunk::new(fields, file_path).read(header, options, before, &mut gas, watch)?;
         }
         watch.advance(1)?;
     }
     let Some(header) = header else {
         return Err(Error::input("the snapshot has no files").place(path.display()));
     };
+    let ordered = matches!(header.format, Format::Tng | Format::Camels);
+    if !ordered && matches!(options.selection, CellSelection::Range { .. }) {
+        return Err(Error::input("only IllustrisTNG's snapshots are ordered by subhalo")
+            .found(format!("the {} format", header.format.words()))
+            .expected("a selection by centre and radius, or a whole file")
+            .place(path.display())
+            .hint("give sky.centre and sky.radius in place of sky.subhalo"));
+    }
     if gas.is_empty() {
         return Err(Error::input("no gas in the selection")
             .found(format!("0 of {before} gas cells"))
@@ -117,84 +122,32 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
                 header.box_size
             )));
     }
-    if gas.hydrogen_fraction.is_empty() {
-        notes.push("no field GFM_Metals: hydrogen fraction 0.76 assumed".into());
+    if header.format != Format::Tng {
+        notes.push(format!("read in the {} format", header.format.words()));
     }
+    notes.extend(header.assumptions.iter().cloned());
     Ok(Snapshot { header, gas, notes })
 }
 
-/// Reads the group `Header`; cosmology from `Parameters` where `Header` does not state it.
-pub fn read_header(file: &File, path: &Path) -> Result<Header> {
-    let group = hdf::group(file, "Header", path)?;
-    let parameters = file.group("Parameters").ok();
-    let optional = |name: &str| -> Option<f64> {
-        let of = |g: &Group| hdf::attribute(g, name).map(|v| v[0]).filter(|v| v.is_finite());
-        of(&group).or_else(|| parameters.as_ref().and_then(of))
-    };
-    let number = |name: &str| -> Result<f64> {
-        optional(name).ok_or_else(|| {
-            Error::input(format!("the header attribute {name} is missing or not a number"))
-                .expected("the Header group of an IllustrisTNG file")
-                .place(path.display())
-        })
-    };
-    let positive = |name: &str, value: f64| -> Result<f64> {
-        if value > 0.0 {
-            return Ok(value);
-        }
-        Err(Error::input(format!("the header attribute {name} is not positive")).found(value).place(path.display()))
-    };
-    let low = hdf::attribute(&group, "NumPart_Total").map_or(0, |v| v[0] as u64);
-    let high = hdf::attribute(&group, "NumPart_Total_HighWord").map_or(0, |v| v[0] as u64);
-    Ok(Header {
-        time: positive("Time", number("Time")?)?,
-        redshift: number("Redshift")?,
-        hubble_param: positive("HubbleParam", number("HubbleParam")?)?,
-        omega0: number("Omega0")?,
-        omega_lambda: number("OmegaLambda")?,
-        omega_baryon: optional("OmegaBaryon").unwrap_or(0.0),
-        box_size: number("BoxSize")?,
-        num_files: optional("NumFilesPerSnapshot").unwrap_or(1.0).max(1.0) as usize,
-        gas_cells_total: low + (high << 32),
-        unit_length_in_cm: positive("UnitLength_in_cm", optional("UnitLength_in_cm").unwrap_or(TNG_UNIT_LENGTH_CM))?,
-        unit_mass_in_g: positive("UnitMass_in_g", optional("UnitMass_in_g").unwrap_or(TNG_UNIT_MASS_G))?,
-        unit_velocity_in_cm_per_s: positive(
-            "UnitVelocity_in_cm_per_s",
-            optional("UnitVelocity_in_cm_per_s").unwrap_or(TNG_UNIT_VELOCITY_CM_S),
-        )?,
-        simulation_name: hdf::text_attribute(&group, "SimulationName").unwrap_or_default(),
-    })
+/// Reads the header of `file`, whose layout is `format` or told from the file.
+pub fn read_header(file: &File, format: Option<Format>, path: &Path) -> Result<Header> {
+    format.unwrap_or_else(|| Format::detect(file)).layout().header(file, path)
 }
 
-/// PartType0 of one file.
+/// The gas of one file.
 struct Chunk<'a> {
-    group: &'a Group,
+    fields: GasFields,
     path: &'a Path,
-    position_field: &'static str,
     cells: usize,
 }
 
-impl<'a> Chunk<'a> {
-    fn open(group: &'a Group, path: &'a Path) -> Result<Chunk<'a>> {
-        // the centre of mass is where a cell's gas is; Coordinates is its mesh-generating point
-        let position_field = if group.link_exists("CenterOfMass") { "CenterOfMass" } else { "Coordinates" };
-        let mut chunk = Chunk { group, path, position_field, cells: 0 };
-        chunk.cells = chunk.required(position_field)?.shape().first().copied().unwrap_or(0);
-        Ok(chunk)
-    }
+/// What a simulation's number can be.
+type Allowed = fn(f64) -> bool;
 
-    fn required(&self, field: &str) -> Result<hdf5::Dataset> {
-        hdf::dataset(self.group, field).ok_or_else(|| {
-            let names = self.group.member_names().unwrap_or_default();
-            let error = Error::input(format!("the field PartType0/{field} is missing"))
-                .found(if names.is_empty() { "no field at all".into() } else { names.join(", ") })
-                .expected(FIELDS.join(", "))
-                .place(self.path.display());
-            match field {
-                "NeutralHydrogenAbundance" => error.hint("mini snapshots lack this field; use a full snapshot"),
-                _ => error.hint("a cutout must be requested with all the fields of docs/snapshots.md"),
-            }
-        })
+impl<'a> Chunk<'a> {
+    fn new(fields: GasFields, path: &'a Path) -> Chunk<'a> {
+        let cells = fields.position.field.data.shape().first().copied().unwrap_or(0);
+        Chunk { fields, path, cells }
     }
 
     /// Appends the selected cells to `gas`; returns the number of cells in the chunk.
@@ -209,7 +162,7 @@ impl<'a> Chunk<'a> {
         for start in (0..self.cells).step_by(SLAB_ROWS) {
             watch.check()?;
             let rows = start..(start + SLAB_ROWS).min(self.cells);
-            let position = self.vectors(&self.required(self.position_field)?, self.position_field, rows.clone())?;
+            let position = self.vectors(&self.fields.position, rows.clone())?;
             let taken: Vec<usize> = (0..rows.len())
                 .filter(|&i| match &options.selection {
                     CellSelection::All => true,
@@ -229,10 +182,8 @@ impl<'a> Chunk<'a> {
             }
             gas.position.extend(taken.iter().map(|&i| position[i]));
             // not used beside the centre of mass, but a file with damaged coordinates is a damaged file
-            if self.position_field != "Coordinates"
-                && let Some(data) = hdf::dataset(self.group, "Coordinates")
-            {
-                self.vectors(&data, "Coordinates", rows.clone())?;
+            if let Some(beside) = &self.fields.beside_position {
+                self.vectors(beside, rows.clone())?;
             }
             self.columns(rows, &taken, options, gas)?;
         }
@@ -240,83 +191,89 @@ impl<'a> Chunk<'a> {
     }
 
     /// The other fields of the selected rows of one slab.
-    fn columns(
-        &self,
-        rows: std::ops::Range<usize>,
-        taken: &[usize],
-        options: &ReadOptions,
-        gas: &mut GasTable,
-    ) -> Result<()> {
-        let scalar = |field: &str, to: &mut Vec<f64>, allowed: fn(f64) -> bool| -> Result<()> {
-            let values = self.scalars(&self.required(field)?, field, rows.clone())?;
-            if let Some(i) = taken.iter().copied().find(|&i| !allowed(values[i])) {
-                return Err(Error::input(format!("the field PartType0/{field} holds an impossible value"))
-                    .found(format!("{} in row {}", values[i], rows.start + i))
-                    .expected("what a simulation can hold: fractions from 0 to 1, nothing negative, densities above 0")
-                    .place(self.path.display())
-                    .hint("fetch the file again, or select gas without this cell"));
-            }
-            to.extend(taken.iter().map(|&i| values[i]));
-            Ok(())
-        };
-        let velocity = self.vectors(&self.required("Velocities")?, "Velocities", rows.clone())?;
+    fn columns(&self, rows: Range<usize>, taken: &[usize], options: &ReadOptions, gas: &mut GasTable) -> Result<()> {
+        let from = &self.fields;
+        let earlier = gas.mass.len();
+        let velocity = self.vectors(&from.velocity, rows.clone())?;
         gas.velocity.extend(taken.iter().map(|&i| velocity[i]));
-        scalar("Masses", &mut gas.mass, |v| v >= 0.0)?;
-        scalar("Density", &mut gas.density, |v| v > 0.0)?;
-        scalar("InternalEnergy", &mut gas.internal_energy, |v| v >= 0.0)?;
-        scalar("ElectronAbundance", &mut gas.electron_abundance, |v| v >= 0.0)?;
+        gas.mass.extend(self.scalars(&from.mass, rows.clone(), taken, |v| v >= 0.0)?);
         // single precision may round a fraction slightly beyond 1
-        scalar("NeutralHydrogenAbundance", &mut gas.neutral_abundance, |v| (0.0..1.001).contains(&v))?;
-        scalar("StarFormationRate", &mut gas.star_formation_rate, |v| v >= 0.0)?;
-        // a chunk either has an optional field or has not; mixing the two would shift the columns
-        let earlier = gas.mass.len() - taken.len();
-        let consistent = |present: bool, have: usize, field: &str| -> Result<()> {
-            if present != (have == earlier) && earlier > 0 {
-                return Err(Error::input(format!("the field PartType0/{field} is in some chunks and not in others"))
-                    .place(self.path.display()));
-            }
-            Ok(())
-        };
-        let metals = hdf::dataset(self.group, "GFM_Metals");
-        consistent(metals.is_some(), gas.hydrogen_fraction.len(), "GFM_Metals")?;
-        if metals.is_some() {
-            scalar("GFM_Metals", &mut gas.hydrogen_fraction, |v| (0.0..1.001).contains(&v))?;
-        }
-        if options.metallicity {
-            let present = hdf::dataset(self.group, "GFM_Metallicity").is_some();
-            consistent(present, gas.metallicity.len(), "GFM_Metallicity")?;
-            if present {
-                scalar("GFM_Metallicity", &mut gas.metallicity, |_| true)?;
+        let fraction: Allowed = |v| (0.0..1.001).contains(&v);
+        let (above, not_negative): (Allowed, Allowed) = (|v| v > 0.0, |v| v >= 0.0);
+        let smoothing_length = if from.density.is_none() { &from.smoothing_length } else { &None };
+        let metallicity = if options.metallicity { &from.metallicity } else { &None };
+        let optional: [(&Option<Scalar>, &mut Vec<f64>, Allowed, &str); 10] = [
+            (&from.density, &mut gas.density, above, "density"),
+            (smoothing_length, &mut gas.smoothing_length, above, "smoothing length"),
+            (&from.internal_energy, &mut gas.internal_energy, not_negative, "internal energy"),
+            (&from.temperature_k, &mut gas.temperature_k, above, "temperature"),
+            (&from.electron_abundance, &mut gas.electron_abundance, not_negative, "electron abundance"),
+            (&from.neutral_abundance, &mut gas.neutral_abundance, fraction, "neutral fraction"),
+            (&from.molecular_abundance, &mut gas.molecular_abundance, fraction, "molecular fraction"),
+            (&from.star_formation_rate, &mut gas.star_formation_rate, not_negative, "star formation rate"),
+            (&from.hydrogen_fraction, &mut gas.hydrogen_fraction, fraction, "hydrogen fraction"),
+            (metallicity, &mut gas.metallicity, |_| true, "metallicity"),
+        ];
+        for (source, to, allowed, what) in optional {
+            self.consistent(source.is_some(), to.len(), earlier, what)?;
+            if let Some(source) = source {
+                to.extend(self.scalars(source, rows.clone(), taken, allowed)?);
             }
         }
         if options.magnetic_field {
-            let field = hdf::dataset(self.group, "MagneticField");
-            consistent(field.is_some(), gas.magnetic_field.len(), "MagneticField")?;
-            if let Some(data) = field {
-                let values = self.vectors(&data, "MagneticField", rows.clone())?;
+            self.consistent(from.magnetic_field.is_some(), gas.magnetic_field.len(), earlier, "magnetic field")?;
+            if let Some(field) = &from.magnetic_field {
+                let values = self.vectors(field, rows)?;
                 gas.magnetic_field.extend(taken.iter().map(|&i| values[i]));
             }
         }
         Ok(())
     }
 
-    fn vectors(&self, data: &hdf5::Dataset, field: &str, rows: std::ops::Range<usize>) -> Result<Vec<[f64; 3]>> {
-        let flat = self.finite(data, field, rows, 3)?;
-        Ok(flat.chunks_exact(3).map(|v| [v[0], v[1], v[2]]).collect())
+    /// A chunk either has an optional field or has not; mixing the two would shift the columns.
+    fn consistent(&self, present: bool, have: usize, earlier: usize, what: &str) -> Result<()> {
+        if present != (have == earlier) && earlier > 0 {
+            return Err(Error::input(format!("the {what} of the gas is in some chunks and not in others"))
+                .place(self.path.display()));
+        }
+        Ok(())
     }
 
-    fn scalars(&self, data: &hdf5::Dataset, field: &str, rows: std::ops::Range<usize>) -> Result<Vec<f64>> {
-        self.finite(data, field, rows, 1)
+    fn vectors(&self, vector: &Vector, rows: Range<usize>) -> Result<Vec<[f64; 3]>> {
+        let flat = self.finite(&vector.field, rows, 3)?;
+        let factor = vector.factor;
+        Ok(flat.chunks_exact(3).map(|v| [v[0] * factor, v[1] * factor, v[2] * factor]).collect())
     }
 
-    fn finite(
-        &self,
-        data: &hdf5::Dataset,
-        field: &str,
-        rows: std::ops::Range<usize>,
-        columns: usize,
-    ) -> Result<Vec<f64>> {
-        let name = format!("PartType0/{field}");
+    /// The values of the `taken` rows; all rows are checked to be finite.
+    fn scalars(&self, scalar: &Scalar, rows: Range<usize>, taken: &[usize], allowed: Allowed) -> Result<Vec<f64>> {
+        let mut columns = Vec::with_capacity(scalar.columns.len());
+        for column in &scalar.columns {
+            let flat = self.finite(&column.field, rows.clone(), column.index + 1)?;
+            let values: Vec<f64> =
+                flat.chunks_exact(column.index + 1).map(|row| row[column.index] * column.factor).collect();
+            columns.push(values);
+        }
+        let mut inputs = vec![0.0; columns.len()];
+        let mut out = Vec::with_capacity(taken.len());
+        for &i in taken {
+            inputs.iter_mut().zip(&columns).for_each(|(input, column)| *input = column[i]);
+            let value = (scalar.combine)(&inputs);
+            if !allowed(value) {
+                let names: Vec<&str> = scalar.columns.iter().map(|c| c.field.name.as_str()).collect();
+                return Err(Error::input(format!("the field {} holds an impossible value", names.join(" with ")))
+                    .found(format!("{value} in row {}", rows.start + i))
+                    .expected("what a simulation can hold: fractions from 0 to 1, nothing negative, densities above 0")
+                    .place(self.path.display())
+                    .hint("fetch the file again, or select gas without this cell"));
+            }
+            out.push(value);
+        }
+        Ok(out)
+    }
+
+    fn finite(&self, field: &Field, rows: Range<usize>, columns: usize) -> Result<Vec<f64>> {
+        let Field { data, name } = field;
         let count = data.shape().first().copied().unwrap_or(0);
         if count != self.cells {
             return Err(Error::input(format!("the field {name} has another number of rows than the positions"))
@@ -325,7 +282,7 @@ impl<'a> Chunk<'a> {
                 .place(self.path.display())
                 .hint("the file is damaged: fetch it again"));
         }
-        let values = hdf::rows(data, rows.clone(), columns, &name, self.path)?;
+        let values = hdf::rows(data, rows.clone(), columns, name, self.path)?;
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
             return Err(Error::input(format!("the field {name} holds a number that is not finite"))
                 .found(format!("{} in row {}", values[i], rows.start + i / columns))

@@ -1,6 +1,7 @@
 use super::{places, positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
+use crate::formats::snapshot::Format;
 use crate::sky::cosmology::Cosmology;
 use crate::sky::h2::{H2Model, H2Settings};
 use crate::units::{C_KM_S, DEG_RAD, Dimension, RaDec};
@@ -9,10 +10,12 @@ use std::path::PathBuf;
 /// Where the sky comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SkySource {
-    /// Gas cells of a simulation in IllustrisTNG's format.
+    /// Gas cells of a simulation.
     Snapshot {
         /// A snapdir folder, its parent, or one file.
         path: PathBuf,
+        /// Layout of the files; `None`: told from them.
+        format: Option<Format>,
         /// Centre of the selection, comoving kpc/h; `None` with a subhalo, or for a whole file.
         centre_ckpc_h: Option<[f64; 3]>,
         /// Radius of the selection, comoving kpc/h.
@@ -211,6 +214,7 @@ fn read_source(s: &Section) -> Result<SkySource> {
             .hint("remove all but one; --set adds a key but cannot remove one of the file"));
     }
     // keys of the sources are known whichever is chosen, so that a misspelt one is told apart
+    let format = s.choice("format", &Format::NAMES)?.and_then(Format::named);
     let centre = s.quantities("centre", Dimension::ComovingKpcH)?;
     let radius_ckpc_h = s.quantity("radius", Dimension::ComovingKpcH)?.map(|r| positive(s, "radius", r)).transpose()?;
     let subhalo = s.integer("subhalo", 0..=i64::MAX)?.map(|n| n as u64);
@@ -244,7 +248,7 @@ fn read_source(s: &Section) -> Result<SkySource> {
             (None, _) => None,
             (Some(_), None) => return Err(s.missing("group_catalogue", "the folder of fof_subhalo_tab files")),
         };
-        return Ok(SkySource::Snapshot { path, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks });
+        return Ok(SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks });
     }
     if let Some(path) = fits {
         let subtract_mean = match subtract_mean {

@@ -9,12 +9,12 @@ pub(super) use galaxy::{built_in, extent_kpc, galaxy_params, galaxy_pixels, hi_m
 use super::Progress;
 use super::params::{Settings, SkySource};
 use super::pixels::PixelGrid;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::formats::fits::{Card, read_cube};
 use crate::sky::components::Component;
 use crate::sky::cube::SkyCube;
 use crate::sky::products::HiProducts;
-use crate::sky::snapshot::{Selection, SnapshotRequest, load};
+use crate::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, load};
 use crate::visibilities::Track;
 use std::path::PathBuf;
 
@@ -83,15 +83,8 @@ pub(super) fn prepare(
     progress: &dyn Progress,
 ) -> Result<PreparedSky> {
     match &settings.sky.source {
-        SkySource::Snapshot { path, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } => {
-            let request = SnapshotRequest {
-                path: path.clone(),
-                selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
-                allow_missing_chunks: *allow_missing_chunks,
-                model: hi_model(&settings.sky),
-            };
-            let watch = progress.stage("reading", 1);
-            let loaded = load(&request, &watch)?;
+        SkySource::Snapshot { path, .. } => {
+            let loaded = snapshot_galaxy(settings, progress)?;
             let object = path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned());
             galaxy::from_galaxy(settings, loaded, object, track, fixed, progress)
         }
@@ -108,4 +101,21 @@ pub(super) fn prepare(
         }
         SkySource::Components { path } => components::from_components(settings, path, track, fixed),
     }
+}
+
+/// The galaxy of `sky.snapshot`.
+pub(super) fn snapshot_galaxy(settings: &Settings, progress: &dyn Progress) -> Result<LoadedGalaxy> {
+    let SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } =
+        &settings.sky.source
+    else {
+        return Err(Error::input("the sky is no snapshot"));
+    };
+    let request = SnapshotRequest {
+        path: path.clone(),
+        format: *format,
+        selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
+        allow_missing_chunks: *allow_missing_chunks,
+        model: hi_model(&settings.sky),
+    };
+    load(&request, &progress.stage("reading", 1))
 }

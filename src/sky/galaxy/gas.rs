@@ -4,7 +4,7 @@ use super::disc::DiscCell;
 use super::params::GalaxyParams;
 use crate::error::{Error, Result};
 use crate::formats::snapshot::{
-    GasTable, Header, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, TNG_UNIT_VELOCITY_CM_S,
+    Format, GasTable, Header, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, TNG_UNIT_VELOCITY_CM_S,
 };
 use crate::sky::h2::Surroundings;
 use crate::sky::neutral::{GAMMA, GasState, HiModel, STAR_FORMING_N_H_CM3, two_phase_energies_km2_s2};
@@ -74,6 +74,8 @@ fn settle(params: &GalaxyParams, snapshot: &mut Snapshot, units: &CodeUnits) {
 fn header(params: &GalaxyParams, cells: usize) -> Header {
     let (h, a) = (0.6774, 1.0 / (1.0 + params.redshift));
     Header {
+        format: Format::Tng,
+        two_phase_star_formation: true,
         time: a,
         redshift: params.redshift,
         hubble_param: h,
@@ -88,6 +90,7 @@ fn header(params: &GalaxyParams, cells: usize) -> Header {
         unit_mass_in_g: TNG_UNIT_MASS_G,
         unit_velocity_in_cm_per_s: TNG_UNIT_VELOCITY_CM_S,
         simulation_name: format!("skyfringe galaxy, seed {}", params.seed),
+        assumptions: Vec::new(),
     }
 }
 

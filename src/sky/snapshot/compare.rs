@@ -42,7 +42,11 @@ impl SnapshotRequest {
     /// # Errors
     /// As [`super::load`].
     pub fn compare_h2(&self, watch: &Watch) -> Result<H2Comparison> {
-        let (snapshot, centre) = read(self, true, watch)?;
+        let (mut snapshot, centre) = read(self, true, watch)?;
+        if !snapshot.gas.molecular_abundance.is_empty() {
+            snapshot.gas.molecular_abundance.clear();
+            snapshot.notes.push("the file's own molecular hydrogen is left out of the comparison".into());
+        }
         compare_h2(&snapshot, centre, &self.model, watch).map_err(|e| e.place(self.path.display()))
     }
 }

@@ -1,7 +1,6 @@
-use super::CodeUnits;
+use super::{CodeUnits, complete};
 use crate::error::{Result, Watch};
-use crate::formats::snapshot::{CellSelection, Description, ReadOptions, describe, read_gas};
-use crate::sky::neutral::PRIMORDIAL_HYDROGEN;
+use crate::formats::snapshot::{CellSelection, Description, Format, ReadOptions, describe, read_gas};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +22,7 @@ pub struct GasSummary {
     pub cells: usize,
     /// Gas mass, Msun.
     pub gas_msun: f64,
-    /// Neutral hydrogen by the file's own NeutralHydrogenAbundance, without corrections, Msun.
+    /// Neutral hydrogen as the file states it, or by [`complete`] where it does not, without corrections, Msun.
     pub stored_neutral_msun: f64,
     /// Star formation rate, Msun/yr.
     pub sfr_msun_yr: f64,
@@ -36,19 +35,22 @@ pub struct GasSummary {
 }
 
 /// Describes the snapshot at `path`; absent chunks are reported, not errors.
-pub fn info(path: &Path, watch: &Watch) -> Result<SnapshotInfo> {
-    let description = describe(path)?;
+///
+/// `format` None: told from the file.
+pub fn info(path: &Path, format: Option<Format>, watch: &Watch) -> Result<SnapshotInfo> {
+    let description = describe(path, format)?;
     let any = description.chunks.iter().any(|c| c.gas_cells > 0);
-    let gas = if any { Some(summary(path, watch)?) } else { None };
+    let gas = if any { Some(summary(path, format, watch)?) } else { None };
     Ok(SnapshotInfo { path: path.to_path_buf(), description, gas })
 }
 
-fn summary(path: &Path, watch: &Watch) -> Result<GasSummary> {
-    let options = ReadOptions { selection: CellSelection::All, allow_missing_chunks: true, ..ReadOptions::default() };
-    let snapshot = read_gas(path, &options, watch)?;
+fn summary(path: &Path, format: Option<Format>, watch: &Watch) -> Result<GasSummary> {
+    let options =
+        ReadOptions { format, selection: CellSelection::All, allow_missing_chunks: true, ..ReadOptions::default() };
+    let mut snapshot = read_gas(path, &options, watch)?;
+    complete(&mut snapshot).map_err(|e| e.place(path.display()))?;
     let (gas, units) = (&snapshot.gas, CodeUnits::of(&snapshot.header));
-    let hydrogen = |i: usize| gas.hydrogen_fraction.get(i).copied().unwrap_or(PRIMORDIAL_HYDROGEN);
-    let neutral = |i: usize| gas.mass[i] * units.mass_msun * hydrogen(i) * gas.neutral_abundance[i];
+    let neutral = |i: usize| gas.mass[i] * units.mass_msun * gas.hydrogen_fraction[i] * gas.neutral_abundance[i];
     let fold =
         |with: fn(f64, f64) -> f64, start: f64| [0, 1, 2].map(|k| gas.position.iter().map(|p| p[k]).fold(start, with));
     let heaviest = (0..gas.len()).max_by(|a, b| neutral(*a).total_cmp(&neutral(*b))).unwrap_or(0);
@@ -66,13 +68,17 @@ fn summary(path: &Path, watch: &Watch) -> Result<GasSummary> {
 impl fmt::Display for SnapshotInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Description { header: h, chunks, missing, fields } = &self.description;
-        writeln!(f, "{}: IllustrisTNG snapshot", self.path.display())?;
+        writeln!(f, "{}: {} snapshot", self.path.display(), h.format.words())?;
         if !h.simulation_name.is_empty() {
             writeln!(f, "  simulation     {}", h.simulation_name)?;
         }
         writeln!(f, "  redshift       {:.6} (scale factor {:.6})", h.redshift, h.time)?;
         writeln!(f, "  cosmology      h {}, Omega_m {}, Omega_Lambda {}", h.hubble_param, h.omega0, h.omega_lambda)?;
-        writeln!(f, "  box            {} ckpc/h, periodic", h.box_size)?;
+        match h.box_size {
+            0.0 => writeln!(f, "  box            none")?,
+            // without the rounding of a conversion
+            side => writeln!(f, "  box            {} ckpc/h, periodic", (side * 1e6).round() / 1e6)?,
+        }
         writeln!(f, "  files          {} of {}", chunks.len(), chunks.len() + missing.len())?;
         for chunk in chunks {
             let name = chunk.path.file_name().unwrap_or_default().to_string_lossy();
@@ -82,7 +88,7 @@ impl fmt::Display for SnapshotInfo {
             let numbers: Vec<String> = missing.iter().map(usize::to_string).collect();
             writeln!(f, "    absent: {}", numbers.join(", "))?;
         }
-        writeln!(f, "  fields of PartType0")?;
+        writeln!(f, "  fields of the gas")?;
         for field in fields {
             let shape = if field.components == 1 { "[cell]".into() } else { format!("[cell, {}]", field.components) };
             let unit = if field.unit.is_empty() { "unit not stated" } else { &field.unit };
@@ -93,7 +99,11 @@ impl fmt::Display for SnapshotInfo {
         };
         writeln!(f, "  gas cells      {} here, {} in the whole snapshot", gas.cells, h.gas_cells_total)?;
         writeln!(f, "  gas mass       {:.5e} Msun", gas.gas_msun)?;
-        writeln!(f, "  neutral H      {:.5e} Msun (as stored, HI and H2, uncorrected)", gas.stored_neutral_msun)?;
+        writeln!(
+            f,
+            "  neutral H      {:.5e} Msun (as stored or in equilibrium, HI and H2, uncorrected)",
+            gas.stored_neutral_msun
+        )?;
         writeln!(f, "  star formation {:.4} Msun/yr", gas.sfr_msun_yr)?;
         let (a, b, c) = (gas.low_ckpc_h, gas.high_ckpc_h, gas.densest_ckpc_h);
         writeln!(

@@ -2,21 +2,23 @@
 
 use super::cells::GasCells;
 use super::cosmology::Cosmology;
-use super::h2::Surroundings;
+use super::h2::{H2Model, Surroundings};
 use super::neutral::{GasState, HiModel, PRIMORDIAL_HYDROGEN};
 use crate::error::{Error, Result, Watch};
 use crate::formats::snapshot::{
-    CellSelection, Header, ReadOptions, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, nearest_image, read_gas,
+    CellSelection, Format, Header, ReadOptions, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, nearest_image, read_gas,
     subhalo_gas,
 };
 use crate::units::{MSUN_KG, PC_M};
 use std::path::PathBuf;
 
 mod compare;
+mod complete;
 mod info;
 mod surroundings;
 
 pub use compare::{H2Comparison, H2Row, compare_h2};
+pub use complete::complete;
 pub use info::{SnapshotInfo, info};
 pub use surroundings::surroundings;
 
@@ -51,6 +53,8 @@ pub enum Selection {
 pub struct SnapshotRequest {
     /// A snapdir folder, its parent, one chunk, or one cutout.
     pub path: PathBuf,
+    /// Layout of the files; None: told from them.
+    pub format: Option<Format>,
     /// Which cells.
     pub selection: Selection,
     /// Go on without absent chunks.
@@ -161,22 +165,24 @@ fn read(request: &SnapshotRequest, metallicity: bool, watch: &Watch) -> Result<(
         }
     };
     let options = ReadOptions {
+        format: request.format,
         selection,
         allow_missing_chunks: request.allow_missing_chunks,
         magnetic_field: false,
         metallicity,
     };
-    let snapshot = read_gas(&request.path, &options, watch)?;
+    let mut snapshot = read_gas(&request.path, &options, watch)?;
     if let Selection::Sphere { centre_ckpc_h, radius_ckpc_h } = &request.selection {
         check_sphere(*centre_ckpc_h, *radius_ckpc_h, snapshot.header.box_size)
             .map_err(|e| e.place(request.path.display()))?;
     }
+    complete(&mut snapshot).map_err(|e| e.place(request.path.display()))?;
     Ok((snapshot, centre))
 }
 
 /// A sphere that belongs to another box would be folded into this one, and come out in pieces.
 fn check_sphere(centre: [f64; 3], radius: f64, box_size: f64) -> Result<()> {
-    if centre.iter().all(|x| (0.0..=box_size).contains(x)) && radius <= 0.5 * box_size {
+    if box_size == 0.0 || centre.iter().all(|x| (0.0..=box_size).contains(x)) && radius <= 0.5 * box_size {
         return Ok(());
     }
     Err(Error::input("the selection does not fit into the snapshot's box")
@@ -186,7 +192,10 @@ fn check_sphere(centre: [f64; 3], radius: f64, box_size: f64) -> Result<()> {
 }
 
 /// Turns the gas of a snapshot, read or made, into an object about `centre_ckpc_h` (found in its
-/// HI where None).
+/// HI where None). All columns but the optional ones must be there: [`complete`] sees to that.
+///
+/// Where the file states how much of the hydrogen is molecular, `model.h2` chooses only whether it is left out; the
+/// two-phase correction holds for simulations with that model of star formation.
 pub fn from_snapshot(snapshot: &Snapshot, centre_ckpc_h: Option<[f64; 3]>, model: &HiModel) -> Result<LoadedGalaxy> {
     let (around, notes) = surroundings(snapshot, model, &Watch::silent())?;
     let mut galaxy = from_snapshot_in(snapshot, centre_ckpc_h, model, &around)?;
@@ -205,11 +214,23 @@ fn from_snapshot_in(
     let units = CodeUnits::of(header);
     let mut notes = snapshot.notes.clone();
     let mut totals = Totals::default();
+    let model = HiModel {
+        star_forming_correction: model.star_forming_correction && header.two_phase_star_formation,
+        ..model.clone()
+    };
+    let stated_molecules = !gas.molecular_abundance.is_empty() && model.h2 != H2Model::None;
+    if stated_molecules {
+        notes.push("molecular hydrogen as the file states it: sky.h2 is not used".into());
+    }
     let mut cells = GasCells { scale_factor: header.time, ..GasCells::default() };
     for i in 0..gas.len() {
         let mass = gas.mass[i] * units.mass_msun;
         let state = gas_state(snapshot, i, &units);
-        let neutral = state.neutral_gas(model, around.get(i).unwrap_or(&Surroundings::SOLAR));
+        let mut neutral = state.neutral_gas(&model, around.get(i).unwrap_or(&Surroundings::SOLAR));
+        if stated_molecules {
+            let of_neutral = gas.molecular_abundance[i] / neutral.neutral_fraction;
+            neutral.molecular_fraction = if of_neutral.is_finite() { of_neutral.min(1.0) } else { 0.0 };
+        }
         let hydrogen = mass * state.hydrogen_fraction;
         totals.gas_msun += mass;
         totals.hydrogen_msun += hydrogen;
@@ -279,8 +300,9 @@ fn hi_centre(position: &[[f64; 3]], mass: &[f64], box_size: f64) -> [f64; 3] {
     };
     let (mut centre, all) = within(&[0.0; 3], f64::INFINITY);
     let mut radius2 = relative.iter().map(|p| distance2(p, &centre)).fold(0.0, f64::max);
-    // each step shrinks the radius by a tenth, down to cells that coincide
-    while radius2 > 0.0 {
+    // each step shrinks the radius by a tenth, down to one cell, or cells that coincide, with half of the mass; a product
+    // that underflows would never get to 0
+    while radius2 > f64::MIN_POSITIVE {
         let (next, inside) = within(&centre, 0.81 * radius2);
         if inside < 0.5 * all {
             break;
@@ -316,5 +338,8 @@ mod tests {
         let expected = [1.0, 50.0, 50.0];
         assert!((0..3).all(|k| (centre[k] - expected[k]).abs() < 1e-9), "{centre:?}");
         assert_eq!(hi_centre(&[[3.0; 3]], &[1.0], 100.0), [3.0; 3]);
+        // half of the mass in one cell, with nothing else close by
+        let centre = hi_centre(&[[3.0; 3], [5.0; 3], [9.0; 3]], &[0.2, 0.5, 0.3], 100.0);
+        assert!(centre.iter().all(|c| (c - 5.0).abs() < 1e-9), "{centre:?}");
     }
 }

@@ -6,7 +6,7 @@
 use hdf5::types::{FixedAscii, VarLenUnicode};
 use hdf5::{Dataset, File, Group, Location};
 use skyfringe::error::Watch;
-use skyfringe::formats::snapshot::{Format, ReadOptions, read_gas};
+use skyfringe::formats::snapshot::{CellSelection, Format, ReadOptions, read_gas};
 use skyfringe::sky::h2::H2Model;
 use skyfringe::sky::neutral::HiModel;
 use skyfringe::sky::rahmati::UvBackground;
@@ -466,7 +466,13 @@ fn wrong_files_give_one_error_that_names_field_and_format() {
     assert!(text.contains("does not state its units (EAGLE format)") || text.contains("EAGLE"), "{text}");
     assert!(error(&folder.path("tng.hdf5"), Some(Format::Swift)).contains("the group Units is missing"));
     assert!(error(&folder.path("tng.hdf5"), Some(Format::Arrays)).contains("the field mass is missing"));
-    // redshifts without a known background, and subhaloes of files that are not ordered by them
+    // subhaloes of files that are not ordered by them
+    let selection = CellSelection::Range { first: 0, count: 2 };
+    simba(&folder.path("order.hdf5"), true);
+    let options = ReadOptions { selection, ..ReadOptions::default() };
+    let text = read_gas(&folder.path("order.hdf5"), &options, &Watch::silent()).unwrap_err().to_string();
+    assert!(text.contains("ordered by subhalo") && text.contains("SIMBA") && text.contains("sky.radius"), "{text}");
+    // a redshift without a known background
     let path = folder.path("early.hdf5");
     eagle(&path);
     edit(&path, |f| {

@@ -245,7 +245,10 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
             let snapshot = describe(path, *format)?;
             let here: usize = snapshot.chunks.iter().map(|c| c.gas_cells).sum();
             let cells = match subhalo {
-                Some((index, catalogue)) => subhalo_gas(catalogue, None, *index)?.count as usize,
+                Some((index, catalogue)) => {
+                    snapshot.header.format.require_subhalo_order(path)?;
+                    subhalo_gas(catalogue, None, *index)?.count as usize
+                }
                 None => here,
             };
             let (placement, _) = placed(&settings.sky.placing, &Cosmology::of_header(&snapshot.header)?)?;

@@ -64,6 +64,18 @@ impl Format {
         distinct.into_iter().find(|(_, resembles)| resembles(file)).map_or(Format::Tng, |(format, _)| format)
     }
 
+    /// An error where the cells of a subhalo are no contiguous run of the snapshot at `path`.
+    pub fn require_subhalo_order(self, path: &Path) -> Result<()> {
+        if matches!(self, Format::Tng | Format::Camels) {
+            return Ok(());
+        }
+        Err(Error::input("only IllustrisTNG's snapshots are ordered by subhalo")
+            .found(format!("the {} format", self.words()))
+            .expected("a selection by centre and radius, or a whole file")
+            .place(path.display())
+            .hint("give sky.centre and sky.radius in place of sky.subhalo"))
+    }
+
     pub(super) fn layout(self) -> &'static dyn Layout {
         match self {
             Format::Tng => &tng::Tng,

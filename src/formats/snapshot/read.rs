@@ -98,13 +98,8 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
     let Some(header) = header else {
         return Err(Error::input("the snapshot has no files").place(path.display()));
     };
-    let ordered = matches!(header.format, Format::Tng | Format::Camels);
-    if !ordered && matches!(options.selection, CellSelection::Range { .. }) {
-        return Err(Error::input("only IllustrisTNG's snapshots are ordered by subhalo")
-            .found(format!("the {} format", header.format.words()))
-            .expected("a selection by centre and radius, or a whole file")
-            .place(path.display())
-            .hint("give sky.centre and sky.radius in place of sky.subhalo"));
+    if matches!(options.selection, CellSelection::Range { .. }) {
+        header.format.require_subhalo_order(path)?;
     }
     if gas.is_empty() {
         return Err(Error::input("no gas in the selection")

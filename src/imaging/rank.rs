@@ -93,26 +93,27 @@ mod tests {
         };
         let mut cells = std::collections::BTreeMap::<[i64; 2], f64>::new();
         uvw.iter().zip(&natural).for_each(|(c, w)| *cells.entry(cell(c)).or_default() += w);
-        let limit = |at: [i64; 2], factor: &dyn Fn(f64) -> f64| {
+        let around = |at: [i64; 2], factor: &dyn Fn(f64) -> f64| {
             let u = (at[0] - 8).max(-154)..(at[0] + 8).min(154);
             let v = (at[1] - 8).max(0)..(at[1] + 8).min(154);
             let near = u.flat_map(|u| v.clone().map(move |v| [u, v]));
             let near = near.map(|k| factor(cells.get(&k).copied().unwrap_or(0.0))).filter(|f| f.is_finite());
             let near: Vec<f64> = near.collect();
-            3.0 * near.iter().sum::<f64>() / near.len() as f64
+            near.iter().sum::<f64>() / near.len() as f64
         };
         let (total, squares) = cells.values().fold((0.0, 0.0), |(t, s), n| (t + n, s + n * n));
         let f2 = 25.0 * total / squares;
         let uniform = |n: f64| 1.0 / n;
         let briggs = |n: f64| 1.0 / (1.0 + n * f2);
-        for (weighting, factor) in
-            [(Weighting::Uniform, &uniform as &dyn Fn(f64) -> f64), (Weighting::Briggs(0.0), &briggs)]
+        // an empty cell counts 1 with Briggs weights: a low level, or nothing stands out
+        for (weighting, factor, level) in
+            [(Weighting::Uniform, &uniform as &dyn Fn(f64) -> f64, 3.0), (Weighting::Briggs(0.0), &briggs, 0.3)]
         {
-            let got = imaging_weights(weighting, &g, &uvw, &natural, Some(3.0));
+            let got = imaging_weights(weighting, &g, &uvw, &natural, Some(level));
             let plain = imaging_weights(weighting, &g, &uvw, &natural, None);
             let mut lowered = 0;
             for (k, c) in uvw.iter().enumerate() {
-                let expected = natural[k] * factor(cells[&cell(c)]).min(limit(cell(c), factor));
+                let expected = natural[k] * factor(cells[&cell(c)]).min(level * around(cell(c), factor));
                 assert!((got[k] / expected - 1.0).abs() < 1e-10, "{weighting} {k}: {} {expected}", got[k]);
                 lowered += usize::from(got[k] < 0.999 * plain[k]);
             }

@@ -16,7 +16,7 @@ use rustfft::num_complex::Complex;
 /// Bytes of tile buffers that are filled before they are added to the grid, where there are several threads.
 const BUFFERS: usize = 8 << 20;
 /// A task is crowded where spreading its visibilities touches this many times the cells of its buffer.
-const CROWDED: usize = 8;
+const CROWDED: usize = 64;
 
 /// How the grids of a pass lie in memory.
 #[derive(Debug, Clone, Copy)]

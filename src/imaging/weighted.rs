@@ -121,16 +121,6 @@ impl WeightedSamples {
         &self.samples.vis
     }
 
-    /// Natural weights, Jy^-2.
-    pub fn natural(&self) -> &[f64] {
-        &self.samples.natural
-    }
-
-    /// Rows of the table.
-    pub fn rows(&self) -> &[u32] {
-        &self.samples.row
-    }
-
     /// Imaging weights.
     pub fn weights(&self) -> &[f64] {
         &self.weights

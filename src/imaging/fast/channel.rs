@@ -8,11 +8,11 @@ use super::transform::{Real, Screens, Source, Transform, Work, depth, screen};
 use super::{ChannelFacts, FastRequest};
 use crate::error::{Result, Watch};
 use crate::formats::visibilities::VisibilityTable;
-use crate::gridding::{self, ImageGeometry, Operator, dft};
+use crate::gridding::{ImageGeometry, Operator};
 use crate::imaging::{ImageParams, Method};
 use crate::telescope::beam::StationBeams;
 use ndarray::ArrayView2;
-use rustfft::num_complex::{Complex, Complex64};
+use rustfft::num_complex::Complex64;
 use std::f64::consts::PI;
 
 /// What every channel of a plan shares while it is made.
@@ -56,6 +56,14 @@ impl<'a> Setting<'a> {
     /// Mean error per unit of flux that interpolation in w may have.
     pub fn w_accuracy(&self) -> f64 {
         0.8 * self.request.epsilon / self.request.flux_over_peak
+    }
+
+    /// The request's method; gridding to `epsilon`.
+    fn method_to(&self, epsilon: f64) -> Method {
+        match self.method {
+            Method::Fft { .. } => Method::Fft { epsilon },
+            Method::Dft => Method::Dft,
+        }
     }
 
     /// Accuracy of the PSFs' gridding.
@@ -143,11 +151,7 @@ impl<T: Real> Channel<T> {
             let response = |k: &usize| samples.response[*k];
 
             let uvw: Vec<[f64; 3]> = members.iter().map(|k| field.scaled(samples.uvw[*k])).collect();
-            let method = match setting.method {
-                Method::Fft { .. } => Method::Fft { epsilon: setting.gridding_epsilon() },
-                Method::Dft => Method::Dft,
-            };
-            let operator = Operator::new(field.geometry, &uvw, method)?;
+            let operator = Operator::new(field.geometry, &uvw, setting.method_to(setting.gridding_epsilon()))?;
             let ones = vec![1.0; members.len()];
             let mut numbered: Vec<(usize, &mut Vec<Vec<T>>)> = spectra.iter_mut().enumerate().collect();
             for some in numbered.chunks_mut(TERMS_TOGETHER) {
@@ -322,11 +326,8 @@ pub(super) fn noise_source(setting: &Setting, samples: &ChannelSamples, watch: &
     let g = &setting.image;
     let field = Field::new(g, g.nx - 1, g.ny - 1);
     let uvw: Vec<[f64; 3]> = samples.uvw.iter().map(|c| field.scaled(*c)).collect();
-    let power: Vec<Complex64> = samples.power.iter().map(|p| Complex::new(*p, 0.0)).collect();
-    let covariance = match setting.method {
-        Method::Fft { .. } => gridding::grid(field.geometry, &power, &uvw, NOISE_EPSILON, watch)?,
-        Method::Dft => dft::grid(field.geometry, &power, &uvw, watch)?,
-    };
+    let operator = Operator::new(field.geometry, &uvw, setting.method_to(NOISE_EPSILON))?;
+    let covariance = operator.grid_one(None, &samples.power, watch)?;
     let cells = samples.uvw.iter().zip(&samples.power).map(|(c, p)| (c[0] * g.dl, c[1] * g.dm, *p)).collect();
     Ok(NoiseSource { covariance, cells })
 }

@@ -189,6 +189,8 @@ where
     Complex<T>: H5Type,
 {
     let wrong = |key: &str, e: String| Error::input(e).place(format!("{}, {key}", path.display()));
+    // HDF5 says it in words of its own
+    std::fs::File::open(path).map_err(|e| Error::io("read the workload", path, e))?;
     let file = hdf5::File::open(path)
         .map_err(|e| wrong("file", format!("cannot read the workload: {e}")).hint("an HDF5 file of uvw and freq"))?;
     let uvw_m: Array2<f64> = file

@@ -23,6 +23,7 @@ use crate::run::headers::{sky_axes, spectral_axis};
 use crate::run::provenance::specsys_of;
 use crate::telescope::beam::StationBeams;
 use crate::units::{C_M_S, DEG_RAD, Dimension, format_quantity};
+use crate::visibilities::beyond_nyquist;
 use rayon::prelude::*;
 use std::fmt::Write;
 use std::ops::Range;
@@ -613,11 +614,11 @@ impl<'a> Run<'a> {
 /// What the gridder needs for an image and its PSF at the highest frequency.
 fn gridder_bytes(params: &ImageParams, frame: &VisibilityTable) -> Result<u64> {
     let Method::Fft { epsilon } = params.method else { return Ok(0) };
-    let scale = frame.freq_hz.iter().copied().fold(0.0, f64::max) / C_M_S;
-    let g = params.geometry;
-    let within = |c: &[f64; 3]| (c[0] * g.dl).abs() < 0.5 && (c[1] * g.dm).abs() < 0.5;
-    let uvw = frame.uvw_m.rows().into_iter().map(|r| [r[0] * scale, r[1] * scale, r[2] * scale]);
-    let uvw: Vec<[f64; 3]> = uvw.filter(|c| params.keep_beyond_nyquist || within(c)).collect();
+    let freq_hz = frame.freq_hz.iter().copied().fold(0.0, f64::max);
+    let (g, scale) = (params.geometry, freq_hz / C_M_S);
+    let rows = frame.uvw_m.rows().into_iter();
+    let rows = rows.filter(|r| params.keep_beyond_nyquist || !beyond_nyquist(r[0], r[1], freq_hz, g.dm));
+    let uvw: Vec<[f64; 3]> = rows.map(|r| [r[0] * scale, r[1] * scale, r[2] * scale]).collect();
     Ok(cost(g, &uvw, epsilon, 2)?.image_bytes as u64)
 }
 

@@ -4,7 +4,7 @@
 //! cell's line profile, too. A tile holds its channels pixel by pixel, so that a profile is added to neighbouring numbers.
 
 use super::profile::LineProfile;
-use super::spread::{Footprint, Placed, Sink, Tiling, spread};
+use super::spread::{Footprint, LANES, Placed, Sink, Stencil, Tiling, spread};
 use crate::error::{Error, Result, Watch};
 use crate::math::vectors::mul_add;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis};
@@ -59,7 +59,8 @@ pub struct Deposited {
 /// `watch` advances by one unit a cell. Errors: interrupted; a map without pixels; not enough memory.
 pub fn deposit(cells: &[PlacedCell], edges_km_s: &[f64], nx: usize, ny: usize, watch: &Watch) -> Result<Deposited> {
     let channels = edges_km_s.len().saturating_sub(1);
-    let tiling = Tiling::new(nx, ny, channels + 1)?;
+    let stride = channels + LANES;
+    let tiling = Tiling::new(nx, ny, stride)?;
     let mut cube = zeros([channels, ny, nx])?;
     let mut map = zeros([1, ny, nx])?;
     let profile = LineProfile::new();
@@ -70,15 +71,19 @@ pub fn deposit(cells: &[PlacedCell], edges_km_s: &[f64], nx: usize, ny: usize, w
         let (width, pixels) = (x[1] - x[0], (x[1] - x[0]) * (y[1] - y[0]));
         Tile {
             cells,
+            fetched: Vec::new(),
             edges_km_s,
             profile: &profile,
+            x: x.map(|v| v as i64),
+            y: y.map(|v| v as i64),
             width,
-            channels,
-            lines: vec![0.0; pixels * channels],
+            stride,
+            lines: vec![0.0; pixels * stride],
             sums: vec![0.0; pixels],
             mass: 0.0,
             first: 0,
-            parts: Vec::with_capacity(channels),
+            parts: Vec::with_capacity(stride),
+            reached: 0,
             updates: 0,
             all_updates: &updates,
             cube,
@@ -125,10 +130,16 @@ fn zeros(dimensions: [usize; 3]) -> Result<Array3<f64>> {
 /// Channels and map of one tile.
 struct Tile<'a> {
     cells: &'a [PlacedCell],
+    /// Those that come next.
+    fetched: Vec<PlacedCell>,
     edges_km_s: &'a [f64],
     profile: &'a LineProfile,
+    /// Columns and rows of the image, [first, end).
+    x: [i64; 2],
+    y: [i64; 2],
     width: usize,
-    channels: usize,
+    /// Numbers of a pixel in `lines`: the channels and room for the last vector of a line.
+    stride: usize,
     /// [y, x, channel].
     lines: Vec<f64>,
     /// [y, x].
@@ -137,8 +148,10 @@ struct Tile<'a> {
     mass: f64,
     /// First channel of its line.
     first: usize,
-    /// Share of each channel from there.
+    /// Share of each channel from there, and zeroes to whole vectors.
     parts: Vec<f64>,
+    /// Channels that the line reaches.
+    reached: u64,
     updates: u64,
     all_updates: &'a AtomicU64,
     cube: ArrayViewMut3<'a, f64>,
@@ -147,11 +160,35 @@ struct Tile<'a> {
 
 impl Sink for Tile<'_> {
     #[inline(always)]
-    fn cell(&mut self, cell: usize, scale: f64) {
-        let cell = &self.cells[cell];
+    fn fetch(&mut self, cells: &[u32]) {
+        self.fetched.clear();
+        self.fetched.extend(cells.iter().map(|&c| self.cells[c as usize]));
+    }
+
+    #[inline(always)]
+    fn cell(&mut self, fetched: usize, scale: f64) {
+        let cell = &self.fetched[fetched];
         self.mass = scale * cell.mass_msun;
         self.parts.clear();
         self.first = self.profile.append_parts(self.edges_km_s, cell.velocity_km_s, cell.sigma_km_s, &mut self.parts);
+        self.reached = self.parts.len() as u64;
+        self.parts.resize(self.parts.len().next_multiple_of(LANES), 0.0);
+    }
+
+    #[inline(always)]
+    fn small<const FMA: bool>(&mut self, stencil: &Stencil) {
+        let ([x0, x1], [y0, y1]) = (self.x, self.y);
+        let columns = [stencil.x[0].max(x0), stencil.x[1].min(x1)];
+        let rows = [stencil.y[0].max(y0), stencil.y[1].min(y1)];
+        if columns[0] >= columns[1] {
+            return;
+        }
+        let skip = (columns[0] - stencil.x[0]) as usize;
+        let count = (columns[1] - columns[0]) as usize;
+        for j in rows[0]..rows[1] {
+            let start = (j - stencil.y[0]) as usize * stencil.stride + skip;
+            self.row::<FMA>((j - y0) as usize, (columns[0] - x0) as usize, &stencil.weights()[start..start + count]);
+        }
     }
 
     #[inline(always)]
@@ -163,18 +200,19 @@ impl Sink for Tile<'_> {
                 continue;
             }
             self.sums[start + k] += mass;
-            let line = (start + k) * self.channels + self.first;
-            for (sum, part) in self.lines[line..line + self.parts.len()].iter_mut().zip(&self.parts) {
-                *sum = mul_add::<FMA>(mass, *part, *sum);
+            let line = (start + k) * self.stride + self.first;
+            let line = self.lines[line..line + self.parts.len()].as_chunks_mut::<LANES>().0;
+            for (sums, parts) in line.iter_mut().zip(self.parts.as_chunks::<LANES>().0) {
+                *sums = std::array::from_fn(|lane| mul_add::<FMA>(mass, parts[lane], sums[lane]));
             }
-            self.updates += self.parts.len() as u64;
+            self.updates += self.reached;
         }
     }
 
     fn finish(mut self) {
         for (c, mut plane) in self.cube.outer_iter_mut().enumerate() {
             for (y, mut row) in plane.outer_iter_mut().enumerate() {
-                let lines = self.lines[y * self.width * self.channels..].iter().skip(c).step_by(self.channels);
+                let lines = self.lines[y * self.width * self.stride..].iter().skip(c).step_by(self.stride);
                 row.iter_mut().zip(lines).for_each(|(out, sum)| *out = *sum);
             }
         }

@@ -1,7 +1,8 @@
 //! Columns of any quantities of cells onto a map, all with the same weights.
 
-use super::spread::{Footprint, Placed, Sink, Tiling, spread};
+use super::spread::{Footprint, HALO_PX, LANES, Placed, Sink, Stencil, Tiling, spread};
 use crate::error::{Error, Result, Watch};
+use crate::math::vectors::mul_add;
 use ndarray::{Array2, Array3, ArrayViewMut3, Axis};
 
 /// Quantities on the pixels of a map.
@@ -34,22 +35,28 @@ pub fn project(places: &[Footprint], columns: &[&[f64]], nx: usize, ny: usize, w
     let mut maps = Array3::zeros((columns.len(), ny, nx));
     let targets = tiling.split(maps.view_mut());
     let sink = |[x, y]: [[usize; 2]; 2], target| {
-        let (width, height) = (x[1] - x[0], y[1] - y[0]);
+        let [width, height] = [x, y].map(|[first, end]| end - first + 2 * HALO_PX);
         let sums = vec![0.0; columns.len() * width * height];
-        Tile { columns, width, height, sums, values: vec![0.0; columns.len()], target }
+        let origin = [x[0], y[0]].map(|first| first as i64 - HALO_PX as i64);
+        let (fetched, values) = (Vec::new(), vec![0.0; columns.len()]);
+        Tile { columns, origin, width, height, sums, fetched, values, target }
     };
     let shares = spread(places, &tiling, targets, sink, watch)?;
     let outside = columns.iter().map(|c| shares.iter().map(|(i, share)| share * c[*i as usize]).sum()).collect();
     Ok(Projected { maps: maps.axis_iter(Axis(0)).map(|map| map.to_owned()).collect(), outside })
 }
 
-/// Planes of one tile.
+/// Planes of one tile, with a border where whole stencils may be added.
 struct Tile<'a> {
     columns: &'a [&'a [f64]],
+    /// Pixel of the image where the border begins.
+    origin: [i64; 2],
     width: usize,
     height: usize,
     /// [column, y, x].
     sums: Vec<f64>,
+    /// Of the cells that come next, [cell, column].
+    fetched: Vec<f64>,
     /// Of the cell that is taken up, over the norm of its weights.
     values: Vec<f64>,
     target: ArrayViewMut3<'a, f64>,
@@ -57,9 +64,32 @@ struct Tile<'a> {
 
 impl Sink for Tile<'_> {
     #[inline(always)]
-    fn cell(&mut self, cell: usize, scale: f64) {
-        for (value, column) in self.values.iter_mut().zip(self.columns) {
-            *value = scale * column[cell];
+    fn fetch(&mut self, cells: &[u32]) {
+        self.fetched.clear();
+        for &cell in cells {
+            self.fetched.extend(self.columns.iter().map(|column| column[cell as usize]));
+        }
+    }
+
+    #[inline(always)]
+    fn cell(&mut self, fetched: usize, scale: f64) {
+        let count = self.values.len();
+        let fetched = &self.fetched[fetched * count..][..count];
+        self.values.iter_mut().zip(fetched).for_each(|(value, fetched)| *value = scale * fetched);
+    }
+
+    #[inline(always)]
+    fn small<const FMA: bool>(&mut self, stencil: &Stencil) {
+        let (x, y) = ((stencil.x[0] - self.origin[0]) as usize, (stencil.y[0] - self.origin[1]) as usize);
+        let planes = self.sums.chunks_exact_mut(self.width * self.height);
+        for (plane, value) in planes.zip(&self.values) {
+            let rows = plane[y * self.width + x..].chunks_mut(self.width);
+            for (row, weights) in rows.zip(stencil.weights().chunks_exact(stencil.stride)) {
+                let row = row[..weights.len()].as_chunks_mut::<LANES>().0;
+                for (sums, weights) in row.iter_mut().zip(weights.as_chunks::<LANES>().0) {
+                    *sums = std::array::from_fn(|lane| mul_add::<FMA>(*value, weights[lane], sums[lane]));
+                }
+            }
         }
     }
 
@@ -67,15 +97,20 @@ impl Sink for Tile<'_> {
     fn row<const FMA: bool>(&mut self, y: usize, x: usize, weights: &[f64]) {
         let planes = self.sums.chunks_exact_mut(self.width * self.height);
         for (plane, value) in planes.zip(&self.values) {
-            let start = y * self.width + x;
+            let start = (y + HALO_PX) * self.width + x + HALO_PX;
             for (sum, weight) in plane[start..start + weights.len()].iter_mut().zip(weights) {
-                *sum += value * weight;
+                *sum = mul_add::<FMA>(*value, *weight, *sum);
             }
         }
     }
 
     fn finish(mut self) {
-        self.target.iter_mut().zip(&self.sums).for_each(|(out, sum)| *out = *sum);
+        let planes = self.sums.chunks_exact(self.width * self.height);
+        for (mut plane, sums) in self.target.outer_iter_mut().zip(planes) {
+            for (mut row, sums) in plane.outer_iter_mut().zip(sums.chunks_exact(self.width).skip(HALO_PX)) {
+                row.iter_mut().zip(&sums[HALO_PX..]).for_each(|(out, sum)| *out = *sum);
+            }
+        }
     }
 }
 

@@ -28,11 +28,17 @@ const SMALL_PX: f64 = 8.0;
 /// Rows and columns that a small footprint can have, columns in whole vectors.
 const SMALL_ROWS: usize = 17;
 const SMALL_COLUMNS: usize = 24;
+/// How far a small footprint that touches a tile can reach beyond it, its last vector included.
+pub(super) const HALO_PX: usize = SMALL_COLUMNS;
 /// Doubles of the longest vector.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// Cells whose norms are found by one task.
 const CHUNK_CELLS: usize = 4096;
+/// Cells that a tile fetches from memory at once.
+const FETCHED_CELLS: usize = 64;
+/// How often a tile looks whether it shall stop: after so many times [`FETCHED_CELLS`].
+const CHECKED: usize = 64;
 /// Bytes of a tile: half of a usual second-level cache.
 const TILE_BYTES: usize = 512 << 10;
 
@@ -48,24 +54,34 @@ pub struct Footprint {
 }
 
 impl Footprint {
+    #[inline(always)]
     fn is_cloud(&self) -> bool {
         // a support that is no number counts as none
         !(self.support_px >= SMALLEST_SAMPLED_PX)
     }
 
     /// Columns and rows that it may touch, [first, end), in the image or not.
+    #[inline(always)]
     fn reach(&self) -> [[i64; 2]; 2] {
         // casts saturate, and a NaN becomes 0: an empty or a harmless range
         [self.x_px, self.y_px].map(|centre| {
             if self.is_cloud() {
-                let first = centre.floor() as i64;
+                let first = floor(centre);
                 [first, first.saturating_add(2)]
             } else {
                 let reach = self.support_px;
-                [(centre - reach).ceil() as i64, ((centre + reach).floor() as i64).saturating_add(1)]
+                [-floor(reach - centre), floor(centre + reach).saturating_add(1)]
             }
         })
     }
+}
+
+/// The largest whole number that is not above `x`, where the standard library would call a function.
+#[inline(always)]
+fn floor(x: f64) -> i64 {
+    // the cast saturates, and a NaN becomes 0
+    let whole = x as i64;
+    whole - i64::from(x < whole as f64)
 }
 
 /// An image cut into tiles.
@@ -73,7 +89,8 @@ impl Footprint {
 pub(super) struct Tiling {
     nx: usize,
     ny: usize,
-    side: usize,
+    /// Binary logarithm of a tile's side.
+    shift: u32,
 }
 
 /// Which cells each tile takes up.
@@ -93,30 +110,35 @@ impl Tiling {
                 .found(format!("{nx} x {ny}"))
                 .expected("at least 1 x 1"));
         }
-        let side = ((TILE_BYTES / (8 * per_pixel.max(1))) as f64).sqrt() as usize;
-        Ok(Tiling { nx, ny, side: side.clamp(16, 128) / LANES * LANES })
+        let pixels = TILE_BYTES / (8 * per_pixel.max(1));
+        Ok(Tiling { nx, ny, shift: (pixels.max(1).ilog2() / 2).clamp(4, 7) })
+    }
+
+    fn side(&self) -> usize {
+        1 << self.shift
     }
 
     fn across(&self) -> usize {
-        self.nx.div_ceil(self.side)
+        self.nx.div_ceil(self.side())
     }
 
     fn down(&self) -> usize {
-        self.ny.div_ceil(self.side)
+        self.ny.div_ceil(self.side())
     }
 
     /// Columns and rows of tile `t`, [first, end).
     fn bounds(&self, t: usize) -> [[usize; 2]; 2] {
-        let (x, y) = (t % self.across() * self.side, t / self.across() * self.side);
-        [[x, (x + self.side).min(self.nx)], [y, (y + self.side).min(self.ny)]]
+        let (x, y) = (t % self.across() << self.shift, t / self.across() << self.shift);
+        [[x, (x + self.side()).min(self.nx)], [y, (y + self.side()).min(self.ny)]]
     }
 
     /// Columns and rows of tiles that a footprint may touch; None where it misses the image.
+    #[inline(always)]
     fn tiles_of(&self, footprint: &Footprint) -> Option<[[usize; 2]; 2]> {
         let [x, y] = footprint.reach();
         let range = |[first, end]: [i64; 2], n: usize| {
             let (first, end) = (first.max(0) as usize, end.clamp(0, n as i64) as usize);
-            (first < end).then(|| [first / self.side, (end - 1) / self.side + 1])
+            (first < end).then(|| [first >> self.shift, ((end - 1) >> self.shift) + 1])
         };
         Some([range(x, self.nx)?, range(y, self.ny)?])
     }
@@ -129,30 +151,28 @@ impl Tiling {
                 .found(count)
                 .expected(format!("at most {}", u32::MAX)));
         }
-        let tiles = self.across() * self.down();
+        let (across, tiles) = (self.across(), self.across() * self.down());
         let (mut starts, mut counted) = (vec![0; tiles + 1], vec![0; tiles]);
-        let each = |i: usize, with: &mut dyn FnMut(usize)| {
-            if let Some([x, y]) = places[i].footprint().and_then(|f| self.tiles_of(&f)) {
-                (y[0]..y[1]).for_each(|row| (x[0]..x[1]).for_each(|column| with(row * self.across() + column)));
+        let ranges = |place: &P| place.footprint().and_then(|f| self.tiles_of(&f));
+        for [x, y] in places.iter().filter_map(ranges) {
+            counted[y[0] * across + x[0]] += 1;
+            for row in y[0]..y[1] {
+                starts[row * across + x[0] + 1..row * across + x[1] + 1].iter_mut().for_each(|n| *n += 1);
             }
-        };
-        for i in 0..count {
-            let mut first = true;
-            each(i, &mut |t| {
-                starts[t + 1] += 1;
-                counted[t] += u64::from(std::mem::take(&mut first));
-            });
         }
         for t in 0..tiles {
             starts[t + 1] += starts[t];
         }
         let mut next = starts.clone();
         let mut cells = vec![0; starts[tiles]];
-        for i in 0..count {
-            each(i, &mut |t| {
-                cells[next[t]] = i as u32;
-                next[t] += 1;
-            });
+        for (i, place) in places.iter().enumerate() {
+            let Some([x, y]) = ranges(place) else { continue };
+            for row in y[0]..y[1] {
+                for next in &mut next[row * across + x[0]..row * across + x[1]] {
+                    cells[*next] = i as u32;
+                    *next += 1;
+                }
+            }
         }
         Ok(Shared { starts, cells, counted })
     }
@@ -162,11 +182,11 @@ impl Tiling {
         let mut tiles = Vec::with_capacity(self.across() * self.down());
         let mut below = planes;
         for row in 0..self.down() {
-            let (mut band, rest) = cut(below, Axis(1), self.side);
+            let (mut band, rest) = cut(below, Axis(1), self.side());
             below = rest;
             debug_assert!(row + 1 < self.down() || below.is_empty());
             for _ in 0..self.across() {
-                let (tile, rest) = cut(band, Axis(2), self.side);
+                let (tile, rest) = cut(band, Axis(2), self.side());
                 tiles.push(tile);
                 band = rest;
             }
@@ -189,10 +209,16 @@ pub(super) trait Placed: Sync {
 
 /// What takes up cells on one tile.
 pub(super) trait Sink {
-    /// The rows of this cell follow; their weights times `scale` sum to 1 over all pixels.
-    fn cell(&mut self, cell: usize, scale: f64);
+    /// These cells follow: what is needed of them is fetched from memory together.
+    fn fetch(&mut self, cells: &[u32]);
 
-    /// Weights of the cell in row `y` of the tile, from its column `x` on.
+    /// The weights of one of the fetched cells follow; times `scale` they sum to 1 over all pixels.
+    fn cell(&mut self, fetched: usize, scale: f64);
+
+    /// All weights of a small cell, which may reach beyond the tile by [`HALO_PX`] at most.
+    fn small<const FMA: bool>(&mut self, stencil: &Stencil);
+
+    /// Weights of a large cell in row `y` of the tile, from its column `x` on.
     fn row<const FMA: bool>(&mut self, y: usize, x: usize, weights: &[f64]);
 
     /// All cells of the tile were taken up.
@@ -254,21 +280,22 @@ fn sum_and_share_outside(footprint: &Footprint, nx: usize, ny: usize) -> (Option
     let clip = |[first, end]: [i64; 2], n: usize| [first.clamp(0, n as i64), end.clamp(0, n as i64)];
     let (columns, rows) = (clip(x, nx), clip(y, ny));
     let whole = columns == x && rows == y;
+    let small = support <= SMALL_PX;
+    // most cells of most images
+    if whole && (small || footprint.is_cloud()) {
+        return (None, 0.0);
+    }
     let missed = columns[0] == columns[1] || rows[0] == rows[1];
     if footprint.is_cloud() {
         let tent = |centre: f64, [first, end]: [i64; 2]| -> f64 {
             (first..end).map(|i| (1.0 - (i as f64 - centre).abs()).max(0.0)).sum()
         };
         let inside = if missed { 0.0 } else { tent(footprint.x_px, columns) * tent(footprint.y_px, rows) };
-        return (None, if whole { 0.0 } else { (1.0 - inside).clamp(0.0, 1.0) });
+        return (None, (1.0 - inside).clamp(0.0, 1.0));
     }
     // a cell that no tile takes up needs no norm
     if missed {
         return (None, 1.0);
-    }
-    let small = support <= SMALL_PX;
-    if small && whole {
-        return (None, 0.0);
     }
     // the kernel integrates to 1 in units of the support
     let sum = if support > ANALYTIC_NORM_PX { support * support } else { kernel_sum(footprint, x, y) };
@@ -287,7 +314,7 @@ fn kernel_sum_with<const FMA: bool>(footprint: &Footprint, x: [i64; 2], y: [i64;
         let [first, end] = columns_of(footprint, j, x);
         if first < end {
             kernel_row::<FMA>(footprint, j, first, (end - first) as usize, &mut row);
-            sum += row[..(end - first) as usize].iter().sum::<f64>();
+            sum += row.iter().sum::<f64>();
         }
     }
     sum
@@ -298,69 +325,81 @@ fn kernel_sum_with<const FMA: bool>(footprint: &Footprint, x: [i64; 2], y: [i64;
 fn columns_of(footprint: &Footprint, j: i64, x: [i64; 2]) -> [i64; 2] {
     let (support, dy) = (footprint.support_px, j as f64 - footprint.y_px);
     let half = (support * support - dy * dy).max(0.0).sqrt();
-    [x[0].max((footprint.x_px - half).ceil() as i64), x[1].min((footprint.x_px + half).floor() as i64 + 1)]
+    [x[0].max(-floor(half - footprint.x_px)), x[1].min(floor(footprint.x_px + half) + 1)]
 }
 
-/// The kernel in row `j` at `count` pixels from column `first` on; whole vectors are written.
+/// The kernel in row `j` at `count` pixels from column `first` on.
 #[inline(always)]
 fn kernel_row<const FMA: bool>(footprint: &Footprint, j: i64, first: i64, count: usize, row: &mut Vec<f64>) {
     let per_square = 1.0 / (footprint.support_px * footprint.support_px);
     let dy = j as f64 - footprint.y_px;
     let (left, dy2) = (first as f64 - footprint.x_px, dy * dy);
-    row.resize(count.next_multiple_of(LANES), 0.0);
-    for (v, weights) in row.chunks_exact_mut(LANES).enumerate() {
-        for (lane, weight) in weights.iter_mut().enumerate() {
-            let dx = left + (v * LANES + lane) as f64;
-            *weight = column_with::<FMA>((dx * dx + dy2) * per_square);
-        }
+    row.resize(count, 0.0);
+    for (i, weight) in row.iter_mut().enumerate() {
+        let dx = left + i as f64;
+        *weight = column_with::<FMA>((dx * dx + dy2) * per_square);
     }
 }
 
-/// All weights of a small cell.
-struct Stencil {
-    x: [i64; 2],
-    y: [i64; 2],
+/// All weights of a small cell: rows of whole vectors, 0 beyond its columns.
+pub(super) struct Stencil {
+    /// Columns of the image, [first, end).
+    pub x: [i64; 2],
+    /// Rows of the image, [first, end).
+    pub y: [i64; 2],
+    /// Numbers a row.
+    pub stride: usize,
     weights: [f64; SMALL_ROWS * SMALL_COLUMNS],
-    /// 1 over their sum.
+    squares: [f64; SMALL_ROWS * SMALL_COLUMNS],
+    /// 1 over the sum of the weights.
     scale: f64,
 }
 
 impl Stencil {
     fn new() -> Stencil {
-        Stencil { x: [0; 2], y: [0; 2], weights: [0.0; SMALL_ROWS * SMALL_COLUMNS], scale: 1.0 }
+        let zeroes = [0.0; SMALL_ROWS * SMALL_COLUMNS];
+        Stencil { x: [0; 2], y: [0; 2], stride: LANES, weights: zeroes, squares: zeroes, scale: 1.0 }
+    }
+
+    /// [row, column]: rows of [`Stencil::stride`].
+    #[inline(always)]
+    pub fn weights(&self) -> &[f64] {
+        &self.weights[..(self.y[1] - self.y[0]) as usize * self.stride]
     }
 
     #[inline(always)]
     fn set<const FMA: bool>(&mut self, footprint: &Footprint) {
         [self.x, self.y] = footprint.reach();
         let (left, below) = (self.x[0] as f64 - footprint.x_px, self.y[0] as f64 - footprint.y_px);
+        let (rows, columns) = ((self.y[1] - self.y[0]) as usize, (self.x[1] - self.x[0]) as usize);
+        self.stride = columns.next_multiple_of(LANES).min(SMALL_COLUMNS);
         if footprint.is_cloud() {
-            for j in 0..2 {
+            for (j, row) in self.weights.chunks_exact_mut(LANES).take(2).enumerate() {
                 let up = 1.0 - (below + j as f64).abs();
-                for i in 0..2 {
-                    self.weights[j * SMALL_COLUMNS + i] = up * (1.0 - (left + i as f64).abs());
-                }
+                row.fill(0.0);
+                row[..2].iter_mut().enumerate().for_each(|(i, w)| *w = up * (1.0 - (left + i as f64).abs()));
             }
             self.scale = 1.0;
             return;
         }
         let per_square = 1.0 / (footprint.support_px * footprint.support_px);
-        let (rows, columns) = ((self.y[1] - self.y[0]) as usize, (self.x[1] - self.x[0]) as usize);
         let mut dx2 = [0.0; SMALL_COLUMNS];
-        for (i, dx2) in dx2.iter_mut().enumerate() {
-            *dx2 = (left + i as f64).powi(2) * per_square;
+        for (i, dx2) in dx2[..self.stride].iter_mut().enumerate() {
+            let dx = left + i as f64;
+            *dx2 = dx * dx * per_square;
         }
-        // columns beyond the support are 0, so whole vectors may be summed
-        let vectors = columns.div_ceil(LANES);
-        let mut sums = [0.0; LANES];
-        for (j, row) in self.weights.chunks_exact_mut(SMALL_COLUMNS).take(rows).enumerate() {
-            let dy2 = (below + j as f64).powi(2) * per_square;
-            for (weights, dx2) in row.chunks_exact_mut(LANES).zip(dx2.chunks_exact(LANES)).take(vectors) {
-                for lane in 0..LANES {
-                    weights[lane] = column_with::<FMA>(dx2[lane] + dy2);
-                    sums[lane] += weights[lane];
-                }
-            }
+        let count = rows * self.stride;
+        for (j, row) in self.squares[..count].chunks_exact_mut(self.stride).enumerate() {
+            let dy = below + j as f64;
+            let dy2 = dy * dy * per_square;
+            row.iter_mut().zip(&dx2).for_each(|(square, dx2)| *square = dx2 + dy2);
+        }
+        for (weight, square) in self.weights[..count].iter_mut().zip(&self.squares[..count]) {
+            *weight = column_with::<FMA>(*square);
+        }
+        let mut sums = [0.0f64; LANES];
+        for some in self.weights[..count].as_chunks::<LANES>().0 {
+            sums = std::array::from_fn(|lane| sums[lane] + some[lane]);
         }
         self.scale = 1.0 / sums.iter().sum::<f64>();
     }
@@ -389,33 +428,29 @@ fn fill_with<P: Placed, S: Sink, const FMA: bool>(
     let [columns, rows] = bounds.map(|range| range.map(|v| v as i64));
     let within = |a: [i64; 2], b: [i64; 2]| [a[0].max(b[0]), a[1].min(b[1])];
     let (mut stencil, mut large) = (Stencil::new(), Vec::new());
-    for some in cells.chunks(CHUNK_CELLS) {
-        watch.check()?;
-        for &cell in some {
-            let Some(footprint) = places[cell as usize].footprint() else { continue };
-            if inverse[cell as usize] == 0.0 {
-                stencil.set::<FMA>(&footprint);
-                sink.cell(cell as usize, stencil.scale);
-                let (x, y) = (within(stencil.x, columns), within(stencil.y, rows));
-                if x[0] >= x[1] {
-                    continue;
-                }
-                for j in y[0]..y[1] {
-                    let start = (j - stencil.y[0]) as usize * SMALL_COLUMNS;
-                    let range = start + (x[0] - stencil.x[0]) as usize..start + (x[1] - stencil.x[0]) as usize;
-                    let (row, column) = ((j - rows[0]) as usize, (x[0] - columns[0]) as usize);
-                    sink.row::<FMA>(row, column, &stencil.weights[range]);
-                }
+    let mut fetched: Vec<(Footprint, f64)> = Vec::with_capacity(FETCHED_CELLS);
+    for (i, cells) in cells.chunks(FETCHED_CELLS).enumerate() {
+        if i % CHECKED == 0 {
+            watch.check()?;
+        }
+        // the cells of a tile lie anywhere in memory: waiting for all at once takes as long as for one
+        fetched.clear();
+        fetched.extend(cells.iter().filter_map(|&c| Some((places[c as usize].footprint()?, inverse[c as usize]))));
+        sink.fetch(cells);
+        for (k, (footprint, inverse)) in fetched.iter().enumerate() {
+            if *inverse == 0.0 {
+                stencil.set::<FMA>(footprint);
+                sink.cell(k, stencil.scale);
+                sink.small::<FMA>(&stencil);
                 continue;
             }
-            sink.cell(cell as usize, inverse[cell as usize]);
+            sink.cell(k, *inverse);
             let y = within(footprint.reach()[1], rows);
             for j in y[0]..y[1] {
-                let x = columns_of(&footprint, j, columns);
+                let x = columns_of(footprint, j, columns);
                 if x[0] < x[1] {
-                    let count = (x[1] - x[0]) as usize;
-                    kernel_row::<FMA>(&footprint, j, x[0], count, &mut large);
-                    sink.row::<FMA>((j - rows[0]) as usize, (x[0] - columns[0]) as usize, &large[..count]);
+                    kernel_row::<FMA>(footprint, j, x[0], (x[1] - x[0]) as usize, &mut large);
+                    sink.row::<FMA>((j - rows[0]) as usize, (x[0] - columns[0]) as usize, &large);
                 }
             }
         }

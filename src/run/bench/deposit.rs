@@ -104,7 +104,9 @@ fn once(cells: &[PlacedCell], edges: &[f64], npix: usize, watch: &Watch) -> Resu
 /// The toy disc of astromartini's `martini.demo` (its text describes it: R^2 exp(-R) of median radius 3 kpc, exponential
 /// height of median 0.5 kpc, V = 50 arctan(R/kpc) km/s, smoothing lengths of 40/sqrt(N) kpc times 0.1 to 1.9).
 struct Disc {
+    /// East, north, away from the observer.
     position_kpc: Vec<[f64; 3]>,
+    /// As the positions.
     velocity_km_s: Vec<[f64; 3]>,
     mass_msun: Vec<f64>,
     /// Full width at half maximum of the kernel, kpc.
@@ -116,33 +118,34 @@ impl Disc {
         let mut draw = Stream::new(1, [9, 0, 0]);
         let mut disc = Disc { position_kpc: vec![], velocity_km_s: vec![], mass_msun: vec![], smoothing_kpc: vec![] };
         let median = radius(0.5);
+        let (sin_i, cos_i) = INCLINATION_RAD.sin_cos();
+        let inclined = |[x, y, z]: [f64; 3]| [x, y * cos_i - z * sin_i, y * sin_i + z * cos_i];
         for _ in 0..particles {
             let r = 3.0 / median * radius(draw.uniform());
             let (sin, cos) = (std::f64::consts::TAU * draw.uniform()).sin_cos();
             let height = -0.5 / std::f64::consts::LN_2 * draw.uniform().max(f64::MIN_POSITIVE).ln();
             let z = if draw.uniform() < 0.5 { -height } else { height };
             let v = 50.0 * r.atan();
-            disc.position_kpc.push([r * cos, r * sin, z]);
-            disc.velocity_km_s.push([-v * sin, v * cos, 10.0 * draw.uniform() - 5.0]);
+            disc.position_kpc.push(inclined([r * cos, r * sin, z]));
+            disc.velocity_km_s.push(inclined([-v * sin, v * cos, 10.0 * draw.uniform() - 5.0]));
             disc.mass_msun.push(HI_MASS_MSUN / particles as f64 * (1.0 + 0.01 * (draw.uniform() - 0.5)));
             disc.smoothing_kpc.push(40.0 / (particles as f64).sqrt() * (1.0 + 1.8 * (draw.uniform() - 0.5)));
         }
         disc
     }
 
-    /// Inclined about x, in pixels and km/s.
+    /// In pixels and km/s.
     fn placed(&self, request: &DepositRequest) -> Vec<PlacedCell> {
-        let (sin, cos) = INCLINATION_RAD.sin_cos();
         let pixel_kpc = CELL_RAD * DISTANCE_KPC;
         let middle = (request.npix / 2) as f64;
         let one = |i: usize| {
-            let ([x, y, z], [_, vy, vz]) = (self.position_kpc[i], self.velocity_km_s[i]);
+            let [east, north, _] = self.position_kpc[i];
             PlacedCell {
-                x_px: middle - x / pixel_kpc,
-                y_px: middle + (y * cos - z * sin) / pixel_kpc,
+                x_px: middle - east / pixel_kpc,
+                y_px: middle + north / pixel_kpc,
                 support_px: request.radius_px.unwrap_or(SUPPORT_PER_FWHM * self.smoothing_kpc[i] / pixel_kpc),
                 mass_msun: self.mass_msun[i],
-                velocity_km_s: vy * sin + vz * cos,
+                velocity_km_s: self.velocity_km_s[i][2],
                 sigma_km_s: SIGMA_KM_S,
             }
         };
@@ -180,8 +183,11 @@ mod tests {
     #[test]
     fn the_disc_is_the_demos() {
         let disc = Disc::new(20_000);
-        let mut radii: Vec<f64> = disc.position_kpc.iter().map(|p| p[0].hypot(p[1])).collect();
-        let mut heights: Vec<f64> = disc.position_kpc.iter().map(|p| p[2].abs()).collect();
+        let (sin, cos) = INCLINATION_RAD.sin_cos();
+        let upright = |p: &[f64; 3]| [p[0], p[1] * cos + p[2] * sin, p[2] * cos - p[1] * sin];
+        let cells: Vec<[f64; 3]> = disc.position_kpc.iter().map(upright).collect();
+        let mut radii: Vec<f64> = cells.iter().map(|p| p[0].hypot(p[1])).collect();
+        let mut heights: Vec<f64> = cells.iter().map(|p| p[2].abs()).collect();
         radii.sort_by(f64::total_cmp);
         heights.sort_by(f64::total_cmp);
         assert!((radii[10_000] - 3.0).abs() < 0.06, "{}", radii[10_000]);

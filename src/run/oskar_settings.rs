@@ -116,6 +116,7 @@ pub fn load(path: &Path) -> Result<Settings> {
             hubble_flow: true,
             star_forming_correction: true,
             h2: H2Model::default(),
+            h2_columns: Default::default(),
             uv_escape_fraction: H2Settings::default().uv_escape_fraction,
             star_forming_temperature_k: 8000.0,
             turbulence_km_s: 0.0,

@@ -118,7 +118,7 @@ impl GasState {
         let column_kg_m2 = self.jeans_column_kg_m2() * self.hydrogen_fraction * neutral_fraction;
         let conditions = Conditions {
             pressure_over_k: pressure_pa / K_B_J_K * 1e-6,
-            column_msun_pc2: column_kg_m2 * PC_M * PC_M / MSUN_KG,
+            column_msun_pc2: surroundings.face_on_msun_pc2.unwrap_or(column_kg_m2 * PC_M * PC_M / MSUN_KG),
             surroundings: *surroundings,
         };
         let molecular_fraction = model.h2.fraction(&conditions, &model.h2_settings);

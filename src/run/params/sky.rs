@@ -3,7 +3,7 @@ use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
 use crate::formats::snapshot::Format;
 use crate::sky::cosmology::Cosmology;
-use crate::sky::h2::{H2Model, H2Settings};
+use crate::sky::h2::{Columns, H2Model, H2Settings};
 use crate::units::{C_KM_S, DEG_RAD, Dimension, RaDec};
 use std::path::PathBuf;
 
@@ -120,6 +120,8 @@ pub struct SkySettings {
     pub star_forming_correction: bool,
     /// Model of the molecular hydrogen that is split off.
     pub h2: H2Model,
+    /// Surface densities that models of the molecular hydrogen look at.
+    pub h2_columns: Columns,
     /// Share of the ultraviolet light of star-forming cells that reaches other cells.
     pub uv_escape_fraction: f64,
     /// Line temperature of star-forming cells, K.
@@ -164,6 +166,8 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
             .transpose()?,
         specsys: s.choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?.map(String::from),
     };
+    let h2_pixel_kpc = s.quantity("h2_pixel", Dimension::Distance)?.map_or(Columns::DEFAULT_PIXEL_KPC, |mpc| 1e3 * mpc);
+    let h2_pixel_kpc = positive(&s, "h2_pixel", h2_pixel_kpc)?;
     let settings = SkySettings {
         source,
         inclined,
@@ -173,6 +177,10 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         hubble_flow: s.boolean("hubble_flow")?.unwrap_or(true),
         star_forming_correction: s.boolean("star_forming_correction")?.unwrap_or(true),
         h2: s.choice("h2", &H2Model::ALL.map(H2Model::word))?.and_then(H2Model::named).unwrap_or_default(),
+        h2_columns: match s.choice("h2_geometry", &["volumetric", "projected"])? {
+            Some("projected") => Columns::FaceOn { pixel_kpc: h2_pixel_kpc },
+            _ => Columns::JeansLength,
+        },
         uv_escape_fraction: s
             .float("uv_escape_fraction", 0.0..=1.0)?
             .unwrap_or(H2Settings::default().uv_escape_fraction),

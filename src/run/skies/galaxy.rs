@@ -42,7 +42,11 @@ pub(in crate::run) fn hi_model(sky: &SkySettings) -> HiModel {
     HiModel {
         star_forming_correction: sky.star_forming_correction,
         h2: sky.h2,
-        h2_settings: H2Settings { uv_escape_fraction: sky.uv_escape_fraction, ..H2Settings::default() },
+        h2_settings: H2Settings {
+            uv_escape_fraction: sky.uv_escape_fraction,
+            columns: sky.h2_columns,
+            ..H2Settings::default()
+        },
         star_forming_temperature_k: sky.star_forming_temperature_k,
         sigma_turb_km_s: sky.turbulence_km_s,
         ..HiModel::default()
@@ -177,6 +181,7 @@ fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts,
         Card::float("HUBBLEZ", p.hubble_km_s_mpc, "Hubble rate at ZCOSMO, km/s/Mpc"),
         Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
         Card::text("H2MODEL", sky.h2.word(), "model of the molecular hydrogen left out"),
+        Card::text("H2GEOM", sky.h2_columns.word(), "surface densities that H2 models look at"),
         Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
         Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
         Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),

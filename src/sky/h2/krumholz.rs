@@ -68,7 +68,7 @@ mod tests {
             (5.0, 2.0, 0.1, 0.5957969046128),
         ];
         for (column, dust_mw, uv_mw, expected) in cases {
-            let around = Surroundings { dust_mw, uv_mw, scale_pc: 100.0 };
+            let around = Surroundings { dust_mw, uv_mw, ..Surroundings::SOLAR };
             let f = fraction(column, &around, &H2Settings::default());
             // G and the solar mass there have six digits
             assert!((f - expected).abs() < 2e-6, "{column} {dust_mw} {uv_mw}: {f}");
@@ -79,7 +79,7 @@ mod tests {
     fn the_fraction_agrees_with_its_own_pressure() {
         let settings = H2Settings::default();
         for (column, d, u) in [(3.0, 1.0, 0.01), (30.0, 0.1, 0.002), (200.0, 1.0, 0.1)] {
-            let f = fraction(column, &Surroundings { dust_mw: d, uv_mw: u, scale_pc: 100.0 }, &settings);
+            let f = fraction(column, &Surroundings { dust_mw: d, uv_mw: u, ..Surroundings::SOLAR }, &settings);
             let n = hydrostatic_density_cm3(column, f, 0.01).max(two_phase_density_cm3(d, u));
             let again = shielded(chi(u, n), optical_depth(5.0 * column, d));
             assert!((f - again).abs() < 1e-10, "{column} {d} {u}: {f} {again}");
@@ -88,8 +88,9 @@ mod tests {
 
     #[test]
     fn without_radiation_all_is_molecular_and_without_dust_nothing() {
-        let at =
-            |dust_mw, uv_mw| fraction(10.0, &Surroundings { dust_mw, uv_mw, scale_pc: 100.0 }, &H2Settings::default());
+        let at = |dust_mw, uv_mw| {
+            fraction(10.0, &Surroundings { dust_mw, uv_mw, ..Surroundings::SOLAR }, &H2Settings::default())
+        };
         assert!(at(1.0, 0.0) > 1.0 - 1e-11);
         assert_eq!(at(0.0, 0.1), 0.0);
     }

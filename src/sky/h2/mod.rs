@@ -1,7 +1,8 @@
 //! How much of the neutral hydrogen is molecular: one model a file, behind [`H2Model`].
 //!
-//! The models are used cell by cell, as Diemer et al. (2018, ApJS 238, 33) do in their volumetric variant: the surface
-//! density of a cell is its density times its Jeans length ([`crate::sky::neutral::GasState::jeans_column_kg_m2`]).
+//! The models are used cell by cell. Their surface density is the cell's density times its Jeans length
+//! ([`crate::sky::neutral::GasState::jeans_column_kg_m2`]), as in the volumetric variant of Diemer et al. (2018, ApJS 238,
+//! 33), or the one at the cell of the object seen face-on, as in their projected variant ([`Columns`]).
 
 mod blitz_rosolowsky;
 mod gnedin_draine;
@@ -49,8 +50,38 @@ pub struct Surroundings {
     pub dust_mw: f64,
     /// Radiation at 1000 Angstrom in units of the local field of Draine (1978).
     pub uv_mw: f64,
-    /// Side of the volume over which the fraction is averaged, pc: the cube root of the cell's.
+    /// Side of the volume over which the fraction is averaged, pc: the cube root of the cell's, or the pixel of
+    /// [`Columns::FaceOn`] where that is larger.
     pub scale_pc: f64,
+    /// Surface density of the neutral hydrogen of the object seen face-on, Msun/pc^2; None: over the Jeans length.
+    pub face_on_msun_pc2: Option<f64>,
+}
+
+/// What the surface density of a cell is.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Columns {
+    /// Density times Jeans length.
+    #[default]
+    JeansLength,
+    /// That of the object, seen along the spin of its neutral hydrogen, at the cell.
+    FaceOn {
+        /// Size of the pixels, kpc.
+        pixel_kpc: f64,
+    },
+}
+
+impl Columns {
+    /// Pixels of face-on surface densities where none are asked for, kpc: below the softening of TNG50's stars at z = 0,
+    /// 0.29 kpc (Pillepich et al. 2019).
+    pub const DEFAULT_PIXEL_KPC: f64 = 0.2;
+
+    /// The word of configurations and headers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Columns::JeansLength => "volumetric",
+            Columns::FaceOn { .. } => "projected",
+        }
+    }
 }
 
 /// Metallicity at which the dust-to-gas ratio is the Milky Way's (Lagos et al. 2015; Diemer et al. 2018).
@@ -58,7 +89,7 @@ pub const SOLAR_METALLICITY: f64 = 0.0127;
 
 impl Surroundings {
     /// Those of the sun. Models of pressure alone look at none of it.
-    pub const SOLAR: Surroundings = Surroundings { dust_mw: 1.0, uv_mw: 1.0, scale_pc: 100.0 };
+    pub const SOLAR: Surroundings = Surroundings { dust_mw: 1.0, uv_mw: 1.0, scale_pc: 100.0, face_on_msun_pc2: None };
 }
 
 /// What the models leave open.
@@ -73,13 +104,21 @@ pub struct H2Settings {
     pub clumping: f64,
     /// Density of stars and dark matter in the midplane, Msun/pc^3 (Krumholz 2013).
     pub stars_and_dark_msun_pc3: f64,
+    /// Surface densities; models of pressure look at none.
+    pub columns: Columns,
 }
 
 impl Default for H2Settings {
     /// A tenth of the light escapes (Diemer et al. 2018); clumping 5, for gas seen at about a kpc, and 0.01 Msun/pc^3,
     /// the sun's neighbourhood (Krumholz 2013); radiation to better than 10 %, far below what else is uncertain in it.
     fn default() -> H2Settings {
-        H2Settings { uv_escape_fraction: 0.1, uv_opening: 0.3, clumping: 5.0, stars_and_dark_msun_pc3: 0.01 }
+        H2Settings {
+            uv_escape_fraction: 0.1,
+            uv_opening: 0.3,
+            clumping: 5.0,
+            stars_and_dark_msun_pc3: 0.01,
+            columns: Columns::JeansLength,
+        }
     }
 }
 
@@ -165,7 +204,7 @@ mod tests {
         Conditions {
             pressure_over_k,
             column_msun_pc2: column,
-            surroundings: Surroundings { dust_mw, uv_mw, scale_pc: 500.0 },
+            surroundings: Surroundings { dust_mw, uv_mw, scale_pc: 500.0, face_on_msun_pc2: None },
         }
     }
 

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 mod compare;
 mod complete;
 mod info;
+mod projected;
 mod surroundings;
 
 pub use compare::{H2Comparison, H2Row, compare_h2};
@@ -214,10 +215,7 @@ fn from_snapshot_in(
     let units = CodeUnits::of(header);
     let mut notes = snapshot.notes.clone();
     let mut totals = Totals::default();
-    let model = HiModel {
-        star_forming_correction: model.star_forming_correction && header.two_phase_star_formation,
-        ..model.clone()
-    };
+    let model = model.for_snapshot(snapshot);
     let stated_molecules = !gas.molecular_abundance.is_empty() && model.h2 != H2Model::None;
     if stated_molecules {
         notes.push("molecular hydrogen as the file states it: sky.h2 is not used".into());
@@ -261,6 +259,14 @@ fn from_snapshot_in(
     cells.position_kpc = gas.position.iter().map(|p| [relative(p, 0), relative(p, 1), relative(p, 2)]).collect();
     let cosmology = Cosmology::of_header(header)?;
     Ok(LoadedGalaxy { cells, header: header.clone(), cosmology, centre_ckpc_h: centre, totals, notes })
+}
+
+impl HiModel {
+    /// The model for the gas of `snapshot`: without the two-phase correction where it has no such gas.
+    fn for_snapshot(&self, snapshot: &Snapshot) -> HiModel {
+        let two_phase = snapshot.header.two_phase_star_formation;
+        HiModel { star_forming_correction: self.star_forming_correction && two_phase, ..self.clone() }
+    }
 }
 
 /// Cell `i` in physical units.

@@ -1,8 +1,10 @@
-use super::CodeUnits;
+use super::projected::face_on_columns;
+use super::{CodeUnits, gas_state};
 use crate::error::{Result, Watch};
 use crate::formats::snapshot::{Snapshot, nearest_image};
+use crate::sky::cells::GasCells;
 use crate::sky::h2::radiation::{Source, background_mw, from_stars_mw};
-use crate::sky::h2::{SOLAR_METALLICITY, Surroundings};
+use crate::sky::h2::{Columns, H2Model, SOLAR_METALLICITY, Surroundings};
 use crate::sky::neutral::HiModel;
 use std::f64::consts::PI;
 
@@ -37,10 +39,36 @@ pub fn surroundings(snapshot: &Snapshot, model: &HiModel, watch: &Watch) -> Resu
     let settings = &model.h2_settings;
     let stars = from_stars_mw(&sources, &positions, settings.uv_escape_fraction, settings.uv_opening, watch)?;
     let floor = background_mw(header.redshift);
+    let (columns, pixel_pc) = match settings.columns {
+        Columns::JeansLength => (Vec::new(), 0.0),
+        Columns::FaceOn { pixel_kpc } => {
+            let cells = neutral_cells(snapshot, &positions, model);
+            let (columns, note) = face_on_columns(&cells, pixel_kpc, watch)?;
+            notes.extend(note);
+            (columns, pixel_kpc * 1e3)
+        }
+    };
     let around = stars.iter().enumerate().map(|(i, stars)| Surroundings {
         dust_mw: gas.metallicity.get(i).map_or(1.0, |z| z.max(0.0) / SOLAR_METALLICITY),
         uv_mw: stars.max(floor),
-        scale_pc: volume_kpc3(i).cbrt() * 1e3,
+        scale_pc: (volume_kpc3(i).cbrt() * 1e3).max(pixel_pc),
+        face_on_msun_pc2: columns.get(i).copied(),
     });
     Ok((around.collect(), notes))
+}
+
+/// The cells with their neutral hydrogen (HI and H2) as if it were atomic.
+fn neutral_cells(snapshot: &Snapshot, positions: &[[f64; 3]], model: &HiModel) -> GasCells {
+    let (gas, units) = (&snapshot.gas, CodeUnits::of(&snapshot.header));
+    let model = HiModel { h2: H2Model::None, ..model.for_snapshot(snapshot) };
+    let mut cells = GasCells { scale_factor: snapshot.header.time, ..GasCells::default() };
+    for i in 0..gas.len() {
+        let state = gas_state(snapshot, i, &units);
+        let neutral = state.neutral_gas(&model, &Surroundings::SOLAR).neutral_fraction;
+        cells.hi_mass_msun.push(gas.mass[i] * units.mass_msun * state.hydrogen_fraction * neutral);
+        cells.volume_kpc3.push(gas.mass[i] / gas.density[i] * units.length_kpc.powi(3));
+        cells.velocity_km_s.push(gas.velocity[i].map(|v| v * units.velocity_km_s));
+    }
+    cells.position_kpc = positions.to_vec();
+    cells
 }

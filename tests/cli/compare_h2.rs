@@ -54,6 +54,11 @@ fn compare_h2_takes_selections_configurations_and_made_galaxies() {
     assert_eq!(all, same);
     let dark = place.run(&["sky", "compare-h2", "g.hdf5", "--set", "sky.uv_escape_fraction=0"]).ok();
     assert!(dark != all && dark.contains("0.0014 of the Milky Way's"), "{dark}");
+    // seen face-on: another column for the models that look at one, nothing new for those of pressure
+    let projected = place.run(&["sky", "compare-h2", "g.hdf5", "--set", "sky.h2_geometry=projected"]).ok();
+    let row = |text: &str, word: &str| text.lines().find(|l| l.trim_start().starts_with(word)).unwrap().to_string();
+    assert_eq!(row(&projected, "BR06"), row(&all, "BR06"));
+    ["GK11", "GD14", "MK10", "K13"].iter().for_each(|word| assert_ne!(row(&projected, word), row(&all, word)));
     let made = place.run(&["sky", "compare-h2", "small.toml"]).ok();
     assert!(made.contains("built-in galaxy 3: 2000 gas cells"), "{made}");
 
@@ -61,6 +66,8 @@ fn compare_h2_takes_selections_configurations_and_made_galaxies() {
     let refused = |words: &[&str], says: &[&str]| place.refused(&[&["sky", "compare-h2"], words].concat(), says);
     refused(&["no-sky.toml", "--set", "sky.components=sky.osm"], &["need gas cells", "sky.osm", "sky.snapshot"]);
     refused(&["g.hdf5", "--set", "sky.h2=GK10"], &["GK10", "\"GK11\"", "did you mean"]);
+    refused(&["g.hdf5", "--set", "sky.h2_geometry=flat"], &["h2_geometry", "flat", "projected"]);
+    refused(&["g.hdf5", "--set", "sky.h2_pixel=0 kpc"], &["h2_pixel", "above 0"]);
     refused(&["g.hdf5", "--set", "sky.uv_escape_fraction=2"], &["uv_escape_fraction", "2"]);
     refused(&["g.hdf5", "--set", "sky.centre=1 1 1 ckpc/h"], &["needs a centre and a radius"]);
     refused(&["g.hdf5", "--out", "missing/h2.csv"], &["output folder", "missing"]);

@@ -514,6 +514,10 @@ fn masses_come_back_from_every_product_at_any_redshift() {
             assert!((mass / total - 1.0).abs() < 1e-6, "z = {z}: {}", mass / total);
             let column: f64 = got.column_map_cm2.iter().zip(&got.pixel_kpc2).map(|(n, area)| n * area).sum();
             assert!((column / column_cm2_per_msun_kpc2() / total - 1.0).abs() < 1e-6);
+            // T_b scales as column over depth
+            let deep = build(&cells, &CubeRequest { tb_depth_ckpc: 700.0, ..request });
+            let ratio = got.tb_scale.depth_ckpc / 700.0;
+            assert!(deep.tb_map_mk.iter().zip(&got.tb_map_mk).all(|(d, t)| (d - ratio * t).abs() <= 1e-12 * t));
         }
     }
 }

@@ -129,7 +129,7 @@ impl CubeRequest {
 /// The products of one object, and what their headers must state.
 #[derive(Debug, Clone)]
 pub struct HiProducts {
-    /// (c) Flux densities.
+    /// (c) Flux densities; its phase centre is [`HiProducts::reference_pixel`].
     pub cube: SkyCube,
     /// The channels, with the width of each.
     pub channels: Channels,

@@ -120,7 +120,7 @@ fn make(
     let specsys = like.as_ref().map_or(settings.sky.spectral.specsys(), |l| &l.specsys).to_string();
     placement.frame_ratio = frame_ratio(settings, &specsys, object_at)?;
     let (band, pixels) = match &like {
-        Some(like) => (like.band, PixelGrid { size: 0, cell_rad: like.sky.step_y_rad }),
+        Some(like) => (like.band, PixelGrid { size: like.nx, cell_rad: like.sky.step_y_rad }),
         None => (band(&settings.sky)?, pixels(settings, &galaxy, &placement)),
     };
     let mut request = cube_request(settings, placement, pixels, band);

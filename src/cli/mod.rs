@@ -84,7 +84,7 @@ enum Command {
     /// List and show arrays of stations.
     #[command(subcommand)]
     Telescope(TelescopeWords),
-    /// Make galaxies; compare models of molecular hydrogen; look into files.
+    /// HI skies of galaxies; make galaxies; compare models of molecular hydrogen; look into files.
     #[command(subcommand)]
     Sky(SkyWords),
     /// Time and check the inner stages; standard output is one JSON object.
@@ -424,6 +424,35 @@ enum SkyWords {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// A galaxy's HI on the sky, without a telescope: cubes, maps, moments, preview (docs/cubes.md).
+    #[command(after_help = "Examples: skyfringe sky hi examples/quickstart.toml --out hi/\n\
+                            \x20         skyfringe sky hi cutout.hdf5 --set sky.distance=\"50 Mpc\" --set sky.spectral_axis=vopt \\\n\
+                            \x20             --product flux,moments --format both --out galaxy")]
+    Hi {
+        /// Configuration (TOML), or a snapshot: a file or folder as sky.snapshot takes it.
+        #[arg(value_name = "CONFIG|SNAPSHOT")]
+        input: PathBuf,
+        #[command(flatten)]
+        changes: ChangeWords,
+        /// Take pixels, direction, channels and frames of this FITS cube (sky.like).
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["size", "cell"])]
+        like: Option<PathBuf>,
+        /// Pixels along each side (image.size) [default: 256].
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=16384))]
+        size: Option<u16>,
+        /// Pixel size with its unit (image.cell) [default: such that the galaxy fills the image].
+        #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
+        cell: Option<String>,
+        /// Comma-separated, of flux, kinematic, tb, column, moments and preview [default: all].
+        #[arg(long, value_name = "LIST")]
+        product: Option<String>,
+        /// Format of maps and cubes.
+        #[arg(long, value_enum, default_value = "fits")]
+        format: run::hi::CubeFormat,
+        /// Folder that is there, or a name that ends in "/": DIR/flux.fits, ...; else PREFIX-flux.fits, ...
+        #[arg(long, value_name = "DIR/|PREFIX")]
+        out: PathBuf,
+    },
     /// One galaxy's HI and H2 under all models of molecular hydrogen (docs/snapshots.md).
     #[command(after_help = "Examples: skyfringe sky compare-h2 cutout.hdf5 --out h2.csv\n\
                             \x20         skyfringe sky compare-h2 snapdir_099 --set sky.centre=\"26049 10200 27254 ckpc/h\" \\\n\
@@ -508,6 +537,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(beside),
         Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
         Command::Sky(SkyWords::CompareH2 { out, .. }) => out.as_deref().map(beside),
+        Command::Sky(SkyWords::Hi { out, .. }) => Some(run::hi::folder_of(out)),
         Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) | Command::Bench(_) => None,
     }
 }
@@ -547,6 +577,11 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())
         }
         Command::Sky(SkyWords::Galaxies { count, seed, out }) => run::sky::galaxies(count, seed, &out, console),
+        Command::Sky(SkyWords::Hi { input, changes, like, size, cell, product, format, out }) => {
+            let products = run::hi::HiProduct::parse_list(product.as_deref())?;
+            let settings = run::hi::settings(&input, &changes.set, like.as_deref(), size, cell.as_deref())?;
+            run::hi::run(&settings, &run::hi::HiOptions { products, format, out }, console)
+        }
         Command::Sky(SkyWords::CompareH2 { input, changes, out }) => {
             let settings = run::compare_h2::settings(&input, &changes.set)?;
             run::compare_h2::run(&settings, out.as_deref(), console)

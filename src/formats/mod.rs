@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod fits;
+pub mod hdf_cube;
 pub mod oskar;
 pub mod png;
 pub mod snapshot;

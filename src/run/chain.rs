@@ -37,6 +37,7 @@ const ROUTE_REASON: &str = "visibilities_because";
 /// an interrupted run of the same configuration left in `out` are taken up instead of computed again;
 /// the products are the same either way.
 pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progress) -> Result<String> {
+    settings.require_observable()?;
     let telescope = &settings.telescope.telescope;
     let track = plan::track(&settings.observation, telescope)?;
     let usable = plan::require_up(settings, &track)?;

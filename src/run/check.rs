@@ -34,6 +34,7 @@ pub enum Extent {
 /// What the command itself would refuse before it computes: a sky that is not there or cannot be used, an absent
 /// chunk, a target that is never up.
 pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
+    settings.require_observable()?;
     let telescope = &settings.telescope.telescope;
     let track = plan::track(&settings.observation, telescope)?;
     let usable = plan::require_up(settings, &track)?;

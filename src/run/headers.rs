@@ -20,7 +20,13 @@ pub(super) fn sky_axes(centre: RaDec, nx: usize, ny: usize, cell_rad: f64) -> Sk
 
 /// Spectral axis of channels in `specsys`.
 pub(super) fn spectral_axis(freq_hz: &[f64], width_hz: f64, specsys: &str) -> SpectralAxis {
-    SpectralAxis { freq_hz: freq_hz.to_vec(), width_hz, rest_hz: NU0_HZ, specsys: specsys.into() }
+    SpectralAxis {
+        freq_hz: freq_hz.to_vec(),
+        width_hz,
+        rest_hz: NU0_HZ,
+        specsys: specsys.into(),
+        form: Default::default(),
+    }
 }
 
 /// Axes of a sky cube.

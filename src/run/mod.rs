@@ -9,6 +9,7 @@ mod check;
 pub mod compare_h2;
 mod estimate;
 mod headers;
+pub mod hi;
 pub mod image;
 pub mod observe;
 pub mod oskar_settings;

@@ -27,6 +27,7 @@ pub(super) struct Observed {
 /// With `uvw_from` they are predicted onto the uvw, channels and phase centre of that file, without
 /// beam, horizon and noise, which need stations.
 pub fn run(settings: &Settings, uvw_from: Option<&Path>, out: &Path, progress: &dyn Progress) -> Result<String> {
+    settings.require_observable()?;
     let staged = Staged::new(out)?;
     let observed = match uvw_from {
         None => {

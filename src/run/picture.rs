@@ -141,7 +141,7 @@ pub(super) fn draw(
 }
 
 /// Twice the distance of the farthest pixel with gas, in halves: a margin of one third about it.
-fn half_width_rad(mask: &Array2<bool>, cell_rad: f64) -> f64 {
+pub(super) fn half_width_rad(mask: &Array2<bool>, cell_rad: f64) -> f64 {
     let (ny, nx) = mask.dim();
     let farthest = mask
         .indexed_iter()

@@ -46,7 +46,7 @@ fn good_size(wanted: usize) -> usize {
 }
 
 /// Up to two digits in arcseconds, so that headers read well.
-fn round_up(cell_rad: f64) -> f64 {
+pub(super) fn round_up(cell_rad: f64) -> f64 {
     let arcsec = cell_rad / ARCSEC_RAD;
     let step = 10f64.powf(arcsec.log10().floor() - 1.0);
     (arcsec / step - 1e-9).ceil() * step * ARCSEC_RAD

@@ -135,13 +135,13 @@ pub fn preview_figure(input: &PreviewInput) -> Figure {
 
 /// Unit of offsets from the phase centre that suits the size of a map.
 #[derive(Clone, Copy)]
-struct OffsetUnit {
-    rad: f64,
-    name: &'static str,
+pub(super) struct OffsetUnit {
+    pub(super) rad: f64,
+    pub(super) name: &'static str,
 }
 
 impl OffsetUnit {
-    fn of(map: ArrayView2<f64>, cell_rad: f64) -> OffsetUnit {
+    pub(super) fn of(map: ArrayView2<f64>, cell_rad: f64) -> OffsetUnit {
         let half = 0.5 * map.ncols().max(map.nrows()) as f64 * cell_rad;
         if half > 1.5 * DEG_RAD {
             OffsetUnit { rad: DEG_RAD, name: "deg" }
@@ -156,7 +156,7 @@ impl OffsetUnit {
 }
 
 /// An image panel with offset axes: pixel n/2 is at zero, right ascension rises to the left.
-fn map_panel(data: ArrayView2<f64>, cell_rad: f64, title: &str) -> Heatmap {
+pub(super) fn map_panel(data: ArrayView2<f64>, cell_rad: f64, title: &str) -> Heatmap {
     let unit = OffsetUnit::of(data, cell_rad);
     let cell = cell_rad / unit.rad;
     let edges = |n: usize| {
@@ -172,7 +172,7 @@ fn map_panel(data: ArrayView2<f64>, cell_rad: f64, title: &str) -> Heatmap {
     }
 }
 
-fn intensity(map: &PreviewMap, cell_rad: f64, stretch: Stretch) -> Heatmap {
+pub(super) fn intensity(map: &PreviewMap, cell_rad: f64, stretch: Stretch) -> Heatmap {
     let (factor, unit) = prefixed(map.unit, largest(map.data.iter()));
     let scaled = map.data.mapv(|v| v * factor);
     let (_, highest) = ends(scaled.iter());
@@ -201,7 +201,7 @@ fn psf(input: &PreviewInput) -> Heatmap {
     }
 }
 
-fn velocities(moment1_km_s: ArrayView2<f64>, cell_rad: f64) -> Heatmap {
+pub(super) fn velocities(moment1_km_s: ArrayView2<f64>, cell_rad: f64) -> Heatmap {
     let (lowest, highest) = ends(moment1_km_s.iter());
     let about_zero = lowest < 0.0 && highest > 0.0;
     Heatmap {
@@ -212,7 +212,7 @@ fn velocities(moment1_km_s: ArrayView2<f64>, cell_rad: f64) -> Heatmap {
     }
 }
 
-fn spectrum(input: &PreviewSpectrum) -> LinePlot {
+pub(super) fn spectrum(input: &PreviewSpectrum) -> LinePlot {
     let (factor, unit) = prefixed(input.unit, largest(input.curves.iter().flat_map(|c| c.values)));
     let series = input.curves.iter().enumerate().map(|(i, curve)| Series {
         style: LineStyle::Step,
@@ -229,7 +229,7 @@ fn spectrum(input: &PreviewSpectrum) -> LinePlot {
     }
 }
 
-fn labelled(quantity: &str, unit: &str) -> String {
+pub(super) fn labelled(quantity: &str, unit: &str) -> String {
     match (quantity.is_empty(), unit.is_empty()) {
         (_, true) => quantity.into(),
         (true, false) => unit.into(),
@@ -241,12 +241,12 @@ fn ellipse(beam: Beam, unit: OffsetUnit) -> BeamEllipse {
     BeamEllipse { major: beam.major_rad / unit.rad, minor: beam.minor_rad / unit.rad, angle_rad: beam.angle_rad }
 }
 
-fn half_pixels(half_width_rad: Option<f64>, cell_rad: f64) -> Option<usize> {
+pub(super) fn half_pixels(half_width_rad: Option<f64>, cell_rad: f64) -> Option<usize> {
     half_width_rad.map(|h| ((h / cell_rad).round() as usize).max(4))
 }
 
 /// The `2 half` pixels about pixel n/2, which stays pixel n/2 of what is left.
-fn cropped(map: ArrayView2<f64>, half: Option<usize>) -> ArrayView2<f64> {
+pub(super) fn cropped(map: ArrayView2<f64>, half: Option<usize>) -> ArrayView2<f64> {
     let bounds = |n: usize| match half {
         Some(h) => (n / 2).saturating_sub(h)..(n / 2 + h).min(n),
         None => 0..n,
@@ -263,13 +263,13 @@ fn ends<'a>(values: impl Iterator<Item = &'a f64>) -> (f64, f64) {
     values.filter(|v| v.is_finite()).fold((0.0, 0.0), |(lo, hi): (f64, f64), v| (lo.min(*v), hi.max(*v)))
 }
 
-fn largest<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
+pub(super) fn largest<'a>(values: impl Iterator<Item = &'a f64>) -> f64 {
     let (lo, hi) = ends(values);
     hi.max(-lo)
 }
 
 /// Factor and name of a unit in which `largest` is a convenient number.
-fn prefixed(unit: &str, largest: f64) -> (f64, String) {
+pub(super) fn prefixed(unit: &str, largest: f64) -> (f64, String) {
     let named = unit.starts_with("Jy") || unit == "K" || unit.starts_with("K ");
     if !named || largest <= 0.0 {
         return (1.0, unit.into());

@@ -40,7 +40,7 @@ pub(super) fn write_sky(
     }
     watch.advance(1)?;
     if settings.kinematic_cube
-        && let Some(cube) = kinematic_fits(sky)?
+        && let Some(cube) = kinematic_fits(sky)
     {
         write_product(&out.join(SKY_KINEMATIC), &cube)?;
         names.push(SKY_KINEMATIC);
@@ -107,8 +107,8 @@ fn tb_fits(sky: &PreparedSky) -> Option<FitsCube> {
 
 /// Product (b), the kinematic cube T(v) in the rest frame, K, on the channels of the flux cube; `None` for
 /// skies without gas cells.
-fn kinematic_fits(sky: &PreparedSky) -> Result<Option<FitsCube>> {
-    let Some((cube, products)) = galaxy(sky) else { return Ok(None) };
+fn kinematic_fits(sky: &PreparedSky) -> Option<FitsCube> {
+    let (cube, products) = galaxy(sky)?;
     let (axes, spectral) = cube_axes(cube);
     let mut cards = common_cards(sky);
     cards.extend([
@@ -116,15 +116,15 @@ fn kinematic_fits(sky: &PreparedSky) -> Result<Option<FitsCube>> {
         Card::float("DVREST", products.placement.rest_width_km_s(cube.channel_width_hz), "[km/s] channel, rest frame"),
         Card::history("T = N_HI/(1.822e18 dv), dv = c (1+z) dnu/nu0; observed value T/(1+z)"),
     ]);
-    Ok(Some(FitsCube {
-        data: products.kinematic_cube_k(TbFrame::Rest)?.mapv(|t| t as f32),
+    Some(FitsCube {
+        data: products.kinematic_cube_k(TbFrame::Rest).mapv(|t| t as f32),
         sky: axes,
         spectral,
         stokes: "I".into(),
         unit: "K".into(),
         beams: Vec::new(),
         cards,
-    }))
+    })
 }
 
 fn galaxy(sky: &PreparedSky) -> Option<(&SkyCube, &HiProducts)> {

@@ -13,6 +13,8 @@ pub struct GasCells {
     pub volume_kpc3: Vec<f64>,
     /// One-dimensional velocity dispersion of the line, thermal and turbulent, km/s.
     pub sigma_km_s: Vec<f64>,
+    /// Spin temperature of the HI, K; looked at only for self-absorption, and may be empty without.
+    pub spin_temperature_k: Vec<f64>,
     /// Scale factor of the snapshot.
     pub scale_factor: f64,
 }

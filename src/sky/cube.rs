@@ -11,7 +11,7 @@ pub struct SkyCube {
     pub flux_jy: Array3<f64>,
     /// Channel centres, Hz, in `specsys`.
     pub freq_hz: Vec<f64>,
-    /// Channel width, Hz (positive).
+    /// Channel width, Hz (positive); of channels of equal optical velocity, which only [`super::products`] makes, the mean.
     pub channel_width_hz: f64,
     /// Pixel size, rad (square pixels: l falls, m rises by this much a pixel).
     pub cell_rad: f64,
@@ -38,10 +38,16 @@ impl SkyCube {
 ///
 /// `None` where the pixel's centre is not on the hemisphere (n would not be positive).
 pub fn solid_angle_sr(geometry: ImageGeometry, y: usize, x: usize) -> Option<f64> {
-    let l = (x as f64 - (geometry.nx / 2) as f64) * geometry.dl;
-    let m = (y as f64 - (geometry.ny / 2) as f64) * geometry.dm;
+    let middle = [(geometry.nx / 2) as f64, (geometry.ny / 2) as f64];
+    pixel_solid_angle_sr(middle, [geometry.dl, geometry.dm], y, x)
+}
+
+/// As [`solid_angle_sr`], of pixels of `step` rad about the 0-based pixel `reference` (x, y), whole or not.
+pub fn pixel_solid_angle_sr(reference: [f64; 2], step: [f64; 2], y: usize, x: usize) -> Option<f64> {
+    let l = (x as f64 - reference[0]) * step[0];
+    let m = (y as f64 - reference[1]) * step[1];
     let n_squared = 1.0 - l * l - m * m;
-    (n_squared > 0.0).then(|| (geometry.dl * geometry.dm).abs() / n_squared.sqrt())
+    (n_squared > 0.0).then(|| (step[0] * step[1]).abs() / n_squared.sqrt())
 }
 
 #[cfg(test)]

@@ -177,17 +177,8 @@ impl Sink for Tile<'_> {
 
     #[inline(always)]
     fn small<const FMA: bool>(&mut self, stencil: &Stencil) {
-        let ([x0, x1], [y0, y1]) = (self.x, self.y);
-        let columns = [stencil.x[0].max(x0), stencil.x[1].min(x1)];
-        let rows = [stencil.y[0].max(y0), stencil.y[1].min(y1)];
-        if columns[0] >= columns[1] {
-            return;
-        }
-        let skip = (columns[0] - stencil.x[0]) as usize;
-        let count = (columns[1] - columns[0]) as usize;
-        for j in rows[0]..rows[1] {
-            let start = (j - stencil.y[0]) as usize * stencil.stride + skip;
-            self.row::<FMA>((j - y0) as usize, (columns[0] - x0) as usize, &stencil.weights()[start..start + count]);
+        for (y, x, weights) in stencil.within(self.x, self.y) {
+            self.row::<FMA>(y, x, weights);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is observed: cosmology, HI of simulated galaxies, spectral cubes, component lists.
 
+pub mod absorb;
 pub mod band;
 pub mod cells;
 pub mod components;
@@ -16,8 +17,10 @@ pub mod placing;
 pub mod products;
 pub mod profile;
 pub mod project;
+pub mod pv;
 pub mod rahmati;
 pub mod resample;
 pub mod snapshot;
 pub mod spread;
 pub mod temperature;
+pub mod width;

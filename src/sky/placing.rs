@@ -1,13 +1,14 @@
 //! Where on the sky and in frequency an object stands.
 //!
-//! `redshift` is what is observed, (1 + z) = (1 + z_cos)(1 + v/c). The luminosity distance is the
+//! `redshift` is what is observed, (1 + z) = (1 + z_cos)(1 + z_pec), with the relativistic Doppler shift
+//! 1 + z_pec = sqrt((1 + v/c)/(1 - v/c)) of a radial peculiar velocity v. The luminosity distance is the
 //! one of M_HI = 49.7 D_L^2 integral S dnu, that is, of the source as observed, and
 //! D_A = D_L / (1 + z)^2 (Etherington 1933, which holds whatever the source's motion). So a given
 //! `distance` is D_L itself; a peculiar velocity moves the line and, through D_A, the size.
 
 use crate::error::{Error, Result};
 use crate::units::hi::NU0_HZ;
-use crate::units::{C_KM_S, RaDec};
+use crate::units::{C_KM_S, RaDec, doppler_ratio, doppler_velocity_km_s};
 
 /// Distance, redshift and the cosmology's figures at that redshift: plain numbers, however found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,6 +23,9 @@ pub struct Placement {
     pub h: f64,
     /// H at the cosmological redshift, km/s/Mpc.
     pub hubble_km_s_mpc: f64,
+    /// Frequency in the channels' frame over that in the redshift's frame
+    /// ([`frequency_ratio`](crate::time::frequency_ratio)); 1 where they are one frame.
+    pub frame_ratio: f64,
 }
 
 impl Placement {
@@ -34,11 +38,12 @@ impl Placement {
         hubble_km_s_mpc: f64,
     ) -> Result<Placement> {
         let placement = Placement {
-            redshift: (1.0 + cosmological_redshift) * (1.0 + peculiar_velocity_km_s / C_KM_S) - 1.0,
+            redshift: (1.0 + cosmological_redshift) * doppler_ratio(peculiar_velocity_km_s) - 1.0,
             cosmological_redshift,
             luminosity_distance_mpc,
             h,
             hubble_km_s_mpc,
+            frame_ratio: 1.0,
         };
         placement.check()?;
         Ok(placement)
@@ -54,6 +59,7 @@ impl Placement {
             ("the luminosity distance in Mpc", self.luminosity_distance_mpc, self.luminosity_distance_mpc, positive),
             ("H0/100", self.h, self.h, positive),
             ("H(z) in km/s/Mpc", self.hubble_km_s_mpc, self.hubble_km_s_mpc, positive),
+            ("the ratio of frequencies in two frames", self.frame_ratio, self.frame_ratio, positive),
         ];
         match rows.iter().find(|row| !(row.1 > 0.0 && row.1.is_finite())) {
             Some((name, _, value, expected)) => {
@@ -68,20 +74,20 @@ impl Placement {
         self.luminosity_distance_mpc / (1.0 + self.redshift).powi(2)
     }
 
-    /// Observed frequency of the line of gas at rest in the object, Hz.
+    /// Observed frequency of the line of gas at rest in the object, Hz, in the channels' frame.
     pub fn line_freq_hz(&self) -> f64 {
-        NU0_HZ / (1.0 + self.redshift)
+        NU0_HZ / (1.0 + self.redshift) * self.frame_ratio
     }
 
-    /// Observed frequency of gas receding at `velocity_km_s` within the object:
-    /// nu0 / ((1 + z)(1 + v/c)).
+    /// Observed frequency of gas receding at `velocity_km_s` within the object, by the relativistic Doppler shift of a
+    /// radial velocity: nu_line sqrt((1 - v/c)/(1 + v/c)).
     pub fn freq_hz(&self, velocity_km_s: f64) -> f64 {
-        self.line_freq_hz() / (1.0 + velocity_km_s / C_KM_S)
+        self.line_freq_hz() / doppler_ratio(velocity_km_s)
     }
 
-    /// The inverse of [`Placement::freq_hz`]: c (nu0 / ((1 + z) nu) - 1), km/s.
+    /// The inverse of [`Placement::freq_hz`], km/s.
     pub fn velocity_km_s(&self, freq_hz: f64) -> f64 {
-        C_KM_S * (self.line_freq_hz() / freq_hz - 1.0)
+        doppler_velocity_km_s(self.line_freq_hz() / freq_hz)
     }
 
     /// Rest-frame width of a channel, km/s: c (1 + z) dnu / nu0.
@@ -106,7 +112,12 @@ pub struct PixelFrame {
 }
 
 impl PixelFrame {
-    /// The frame of an `nx` by `ny` image about `centre` for an object at `object`.
+    /// The frame of an image whose 0-based pixel `reference` looks at `centre`.
+    pub fn at(self, reference: [f64; 2]) -> PixelFrame {
+        PixelFrame { middle: reference, ..self }
+    }
+
+    /// The frame of an `nx` by `ny` image whose pixel (nx/2, ny/2) looks at `centre` for an object at `object`.
     pub fn new(placement: &Placement, object: RaDec, centre: RaDec, cell_rad: f64, nx: usize, ny: usize) -> PixelFrame {
         PixelFrame {
             object,
@@ -152,9 +163,14 @@ mod tests {
     #[test]
     fn frequencies_and_velocities_are_inverse() {
         let placement = Placement::new(0.1, 250.0, 460.0, 0.7, 74.0).unwrap();
-        assert!((placement.redshift - (1.1 * (1.0 + 250.0 / C_KM_S) - 1.0)).abs() < 1e-15);
-        for v in [-400.0, 0.0, 3.0, 900.0] {
-            assert!((placement.velocity_km_s(placement.freq_hz(v)) - v).abs() < 1e-8);
+        let beta: f64 = 250.0 / C_KM_S;
+        let gamma = 1.0 / (1.0 - beta * beta).sqrt();
+        assert!((placement.redshift - (1.1 * gamma * (1.0 + beta) - 1.0)).abs() < 1e-15);
+        let shifted = Placement { frame_ratio: 1.0001, ..placement };
+        for v in [-2.5e5, -400.0, 0.0, 3.0, 900.0, 2.9e5] {
+            assert!((placement.velocity_km_s(placement.freq_hz(v)) - v).abs() < 1e-8 * (1.0 + v.abs()), "{v}");
+            assert!((shifted.velocity_km_s(shifted.freq_hz(v)) - v).abs() < 1e-8 * (1.0 + v.abs()));
+            assert!((shifted.freq_hz(v) / placement.freq_hz(v) - 1.0001).abs() < 1e-13);
         }
         assert!(placement.freq_hz(100.0) < placement.line_freq_hz());
         // km/s of a channel against its edges

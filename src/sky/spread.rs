@@ -57,7 +57,7 @@ impl Footprint {
     #[inline(always)]
     fn is_cloud(&self) -> bool {
         // a support that is no number counts as none
-        !(self.support_px >= SMALLEST_SAMPLED_PX)
+        self.support_px.is_nan() || self.support_px < SMALLEST_SAMPLED_PX
     }
 
     /// Columns and rows that it may touch, [first, end), in the image or not.
@@ -128,7 +128,7 @@ impl Tiling {
 
     /// Columns and rows of tile `t`, [first, end).
     fn bounds(&self, t: usize) -> [[usize; 2]; 2] {
-        let (x, y) = (t % self.across() << self.shift, t / self.across() << self.shift);
+        let (x, y) = ((t % self.across()) << self.shift, (t / self.across()) << self.shift);
         [[x, (x + self.side()).min(self.nx)], [y, (y + self.side()).min(self.ny)]]
     }
 
@@ -365,6 +365,19 @@ impl Stencil {
     #[inline(always)]
     pub fn weights(&self) -> &[f64] {
         &self.weights[..(self.y[1] - self.y[0]) as usize * self.stride]
+    }
+
+    /// Row and first column on a tile of these columns and rows of the image, and the weights from there, for each row
+    /// that lies on it.
+    #[inline(always)]
+    pub fn within(&self, x: [i64; 2], y: [i64; 2]) -> impl Iterator<Item = (usize, usize, &[f64])> {
+        let (left, right) = (self.x[0].max(x[0]), self.x[1].min(x[1]));
+        let rows = if left < right { self.y[0].max(y[0])..self.y[1].min(y[1]) } else { 0..0 };
+        rows.map(move |j| {
+            let start = (j - self.y[0]) as usize * self.stride;
+            let weights = &self.weights[start + (left - self.x[0]) as usize..start + (right - self.x[0]) as usize];
+            ((j - y[0]) as usize, (left - x[0]) as usize, weights)
+        })
     }
 
     #[inline(always)]

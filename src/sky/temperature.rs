@@ -1,11 +1,11 @@
 //! Brightness temperatures of HI: the cosmological map and the kinematic cube.
 
-use super::cube::{SkyCube, solid_angle_sr};
+use super::cube::pixel_solid_angle_sr;
 use super::placing::Placement;
 use crate::error::{Error, Result};
 use crate::units::hi::{column_per_k_km_s, mass_per_mpc2_jy_hz};
 use crate::units::{G_SI, M_H_KG, MSUN_KG, PC_M};
-use ndarray::{Array2, Array3};
+use ndarray::Array2;
 use std::f64::consts::PI;
 
 /// The frame in which a temperature is stated; the header's TBFRAME.
@@ -83,46 +83,44 @@ pub fn column_cm2_per_msun_kpc2() -> f64 {
     MSUN_KG / M_H_KG / (1e5 * PC_M).powi(2)
 }
 
-/// Product (b): T(v) = N_HI(v) / (1.822e18 dv), K, [channel, y, x], from the flux densities.
+/// Product (b): T(v) = N_HI(v) / (1.822e18 dv), K, of one Jy in a pixel of 1 kpc^2 ([`areas_kpc2`]), in any channel.
 ///
-/// N_HI is the mass of a pixel over Omega D_A^2, with the SIN pixel's Omega = cell^2 / n, and
-/// dv = c (1 + z) dnu_obs / nu0 in the rest frame. [`TbFrame::Observed`] is T / (1 + z). It is tied
-/// to the flux densities by S = 2 k T_obs nu^2 Omega / c^2 with nu = nu0 / (1 + z), the line's
-/// frequency at the object's redshift, for every channel: only so do both this formula and
-/// M = 49.7 D_L^2 sum S dnu hold exactly. Reading S back with each plane's own frequency differs
-/// by 2 v/c (0.1 % at 150 km/s).
-pub fn kinematic_cube_k(cube: &SkyCube, placement: &Placement, frame: TbFrame) -> Result<Array3<f64>> {
-    let d_a_kpc = placement.angular_diameter_distance_mpc() * 1e3;
-    let dv_km_s = placement.rest_width_km_s(cube.channel_width_hz);
-    let mass_per_jy = mass_per_mpc2_jy_hz() * placement.luminosity_distance_mpc.powi(2) * cube.channel_width_hz;
+/// N_HI is the mass of a pixel over Omega D_A^2, with the SIN pixel's Omega = cell^2 / n, and dv = c dnu_obs / nu_line
+/// in the rest frame, nu_line = nu0 / (1 + z) being the line's frequency among the channels; the channel's width drops
+/// out. [`TbFrame::Observed`] is T / (1 + z). It is tied to the flux densities by S = 2 k T_obs nu^2 Omega / c^2 with
+/// nu = nu_line for every channel: only so do both this formula and M = 49.7 D_L^2 sum S dnu hold exactly. Reading S
+/// back with each plane's own frequency differs by 2 v/c (0.1 % at 150 km/s). Where channels and redshift are of two
+/// frames whose frequencies differ by a factor F, S = 2 k T_obs nu_line^2 Omega / (c^2 F^3).
+pub fn kelvin_kpc2_per_jy(placement: &Placement, frame: TbFrame) -> f64 {
     let redshift = match frame {
         TbFrame::Observed => 1.0 + placement.redshift,
         TbFrame::Rest => 1.0,
     };
-    let k_per_msun_kpc2 = column_cm2_per_msun_kpc2() / (column_per_k_km_s() * dv_km_s * redshift);
-    let areas = pixel_areas_kpc2(cube, d_a_kpc)?;
-    let mut kelvin = cube.flux_jy.clone();
-    for mut plane in kelvin.outer_iter_mut() {
-        plane.zip_mut_with(&areas, |value, area| *value *= mass_per_jy * k_per_msun_kpc2 / area);
-    }
-    Ok(kelvin)
+    let msun_per_jy_hz = mass_per_mpc2_jy_hz() * placement.luminosity_distance_mpc.powi(2);
+    let k_km_s_per_msun_kpc2 = column_cm2_per_msun_kpc2() / column_per_k_km_s();
+    msun_per_jy_hz * k_km_s_per_msun_kpc2 / (placement.rest_width_km_s(1.0) * redshift)
 }
 
-/// Physical area of every pixel at the object, Omega D_A^2, kpc^2, [y, x].
+/// Physical area at the object of every pixel of a SIN image, Omega D_A^2, kpc^2, [y, x]; the image's `shape` is
+/// (ny, nx) and its 0-based pixel `reference` (x, y), whole or not, looks at the projection's centre.
 ///
 /// Error: the image reaches beyond the hemisphere.
-pub fn pixel_areas_kpc2(cube: &SkyCube, angular_diameter_distance_kpc: f64) -> Result<Array2<f64>> {
-    let (_, ny, nx) = cube.flux_jy.dim();
-    let geometry = cube.geometry();
+pub fn areas_kpc2(
+    shape: (usize, usize),
+    reference: [f64; 2],
+    cell_rad: f64,
+    angular_diameter_distance_kpc: f64,
+) -> Result<Array2<f64>> {
     let mut beyond = false;
-    let areas = Array2::from_shape_fn((ny, nx), |(y, x)| {
-        solid_angle_sr(geometry, y, x).map(|omega| omega * angular_diameter_distance_kpc.powi(2)).unwrap_or_else(|| {
+    let areas = Array2::from_shape_fn(shape, |(y, x)| {
+        let omega = pixel_solid_angle_sr(reference, [-cell_rad, cell_rad], y, x);
+        omega.map(|omega| omega * angular_diameter_distance_kpc.powi(2)).unwrap_or_else(|| {
             beyond = true;
             f64::INFINITY
         })
     });
     if beyond {
-        return Err(beyond_hemisphere(nx, ny, cube.cell_rad));
+        return Err(beyond_hemisphere(shape.1, shape.0, cell_rad));
     }
     Ok(areas)
 }

@@ -35,6 +35,20 @@ pub const ARCSEC_RAD: f64 = DEG_RAD / 3600.0;
 /// Seconds in one day of UTC without a leap second.
 pub const DAY_S: f64 = 86_400.0;
 
+/// Wavelength ratio 1 + z of light from a source that recedes at `velocity_km_s` without moving sideways:
+/// sqrt((1 + b)/(1 - b)), b = v/c.
+pub fn doppler_ratio(velocity_km_s: f64) -> f64 {
+    let beta = velocity_km_s / C_KM_S;
+    ((1.0 + beta) / (1.0 - beta)).sqrt()
+}
+
+/// The inverse of [`doppler_ratio`], km/s: c (r^2 - 1)/(r^2 + 1).
+pub fn doppler_velocity_km_s(ratio: f64) -> f64 {
+    let squared = ratio * ratio;
+    // (r - 1)(r + 1) keeps the digits of ratios near 1
+    C_KM_S * (ratio - 1.0) * (ratio + 1.0) / (squared + 1.0)
+}
+
 /// A direction on the celestial sphere, in the frame of the observation (ICRS by default).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RaDec {

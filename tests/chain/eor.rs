@@ -31,6 +31,7 @@ pub(crate) fn made(path: &Path, unit: &str, specsys: &str) -> FitsCube {
             width_hz: 2e6,
             rest_hz: 1_420_405_751.768,
             specsys: specsys.into(),
+            form: Default::default(),
         },
         stokes: "I".into(),
         unit: unit.into(),

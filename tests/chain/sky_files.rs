@@ -6,7 +6,7 @@ use skyfringe::run::{Unseen, chain};
 use skyfringe::sky::cosmology::Cosmology;
 use skyfringe::sky::temperature::{TbScale, column_cm2_per_msun_kpc2};
 use skyfringe::units::hi::{NU0_HZ, column_per_k_km_s, mass_per_mpc2_jy_hz, tb_coefficient_mk};
-use skyfringe::units::{ARCSEC_RAD, C_KM_S};
+use skyfringe::units::{ARCSEC_RAD, C_KM_S, doppler_ratio};
 
 /// A run whose observation is as short as can be.
 fn configuration(sky: &str, output: &str) -> String {
@@ -85,7 +85,7 @@ fn the_flux_cube_closes_by_its_header() {
             close(number(&sky, "REDSHIFT"), expected, 1e-12, "REDSHIFT");
         }
         if placing.contains("peculiar") {
-            let expected = (1.0 + number(&sky, "ZCOSMO")) * (1.0 - 300.0 / C_KM_S);
+            let expected = (1.0 + number(&sky, "ZCOSMO")) * doppler_ratio(-300.0);
             close(1.0 + number(&sky, "REDSHIFT"), expected, 1e-12, "peculiar velocity");
         }
 

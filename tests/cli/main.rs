@@ -7,6 +7,7 @@ mod behaviour;
 mod clean;
 mod compare_h2;
 mod configurations;
+mod hi;
 mod images;
 mod interrupts;
 mod keys;

@@ -149,6 +149,7 @@ fn fits(place: &Place, name: &str, changes: &[(&str, &str)]) -> PathBuf {
             width_hz: 1e5,
             rest_hz: 1.420405751768e9,
             specsys: "LSRK".into(),
+            form: Default::default(),
         },
         stokes: "I".into(),
         unit: "Jy/pixel".into(),

@@ -2,7 +2,7 @@ use crate::{HOSTILE_NAMES, assert_says, reference_data};
 use ndarray::Array3;
 use proptest::prelude::*;
 use skyfringe::formats::fits::{Beam, Card, CardValue, FitsCube, SkyAxes, SpectralAxis};
-use skyfringe::formats::fits::{CubeHeader, CubeWriter, header_summary, read_cube, write_cube};
+use skyfringe::formats::fits::{CubeHeader, CubeWriter, header_summary, read_axes, read_cube, write_cube};
 use skyfringe::units::{ARCSEC_RAD, DEG_RAD, RaDec};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ pub fn cube(planes: usize, ny: usize, nx: usize) -> FitsCube {
             width_hz: 6e4,
             rest_hz: 1_420_405_751.768,
             specsys: "BARYCENT".into(),
+            form: Default::default(),
         },
         stokes: "I".into(),
         unit: "Jy/beam".into(),
@@ -338,8 +339,16 @@ fn radio_velocities_become_frequencies() {
     }
     assert!((spectral.width_hz - (spectral.freq_hz[0] - spectral.freq_hz[1])).abs() < 1e-3);
     assert_says(read_cube(&raw(&folder, &with_sky(&start, &axis), &floats(&[1.0, 2.0]))), &["RESTFRQ"]);
-    let optical = with_sky(&start, &["CTYPE3  = 'VOPT'", "CDELT3  = 1.0"]);
-    assert_says(read_cube(&raw(&folder, &optical, &floats(&[1.0, 2.0]))), &["VOPT", "equally spaced", "CTYPE3"]);
+    // planes of equal optical velocity are no sky to be read, but have axes
+    let axis = ["CTYPE3  = 'VOPT'", "CRPIX3  = 1", "CRVAL3  = 1000.0", "CDELT3  = 5.0", "CUNIT3  = 'km/s'"];
+    let path = raw(&folder, &with_sky(&start, &[&axis[..], &rest].concat()), &floats(&[1.0, 2.0]));
+    assert_says(read_cube(&path), &["VOPT", "equally spaced", "CTYPE3"]);
+    let spectral = read_axes(&path).unwrap().spectral;
+    for (plane, v_km_s) in [1000.0, 1005.0].into_iter().enumerate() {
+        assert!((spectral.freq_hz[plane] - 1_420_405_751.768 / (1.0 + v_km_s / 299_792.458)).abs() < 1e-3);
+    }
+    let resampled = with_sky(&start, &["CTYPE3  = 'VOPT-F2W'", "CDELT3  = 1.0", rest[0]]);
+    assert_says(read_axes(&raw(&folder, &resampled, &floats(&[1.0, 2.0]))), &["VOPT-F2W", "equally spaced"]);
 }
 
 #[test]

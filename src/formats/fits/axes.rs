@@ -1,9 +1,9 @@
 //! What the axes of an image are: header cards to sky, spectral and Stokes axes.
 
 use super::header::{Header, stokes_name};
-use super::{SkyAxes, SpectralAxis};
+use super::{SkyAxes, SpectralAxis, SpectralForm, SpectralKind};
 use crate::error::{Error, Result};
-use crate::units::{ARCSEC_RAD, C_M_S, DEG_RAD, RaDec};
+use crate::units::{ARCSEC_RAD, DEG_RAD, RaDec};
 
 /// The axes of an image, by their place in the file.
 #[derive(Debug)]
@@ -209,7 +209,8 @@ fn spectrum(header: &Header, axis: Option<usize>, shape: &[usize]) -> Result<Spe
     };
     let mut specsys = header.text("SPECSYS")?;
     let Some(axis) = axis else {
-        return Ok(SpectralAxis { freq_hz: Vec::new(), width_hz: 0.0, rest_hz, specsys });
+        let form = SpectralForm::default();
+        return Ok(SpectralAxis { freq_hz: Vec::new(), width_hz: 0.0, rest_hz, specsys, form });
     };
     let (type_key, unit_key) = (format!("CTYPE{}", axis + 1), format!("CUNIT{}", axis + 1));
     let kind = header.text(&type_key)?;
@@ -225,7 +226,7 @@ fn spectrum(header: &Header, axis: Option<usize>, shape: &[usize]) -> Result<Spe
     };
     let planes = (0..shape[axis]).map(|plane| plane as f64 - pixel);
     let (name, frame) = kind.split_once('-').unwrap_or((&kind, ""));
-    let (freq_hz, width_hz): (Vec<f64>, f64) = match name {
+    let (form, scale) = match name {
         "FREQ" => {
             let scale = match unit.as_str() {
                 "" | "Hz" | "HZ" => 1.0,
@@ -234,9 +235,10 @@ fn spectrum(header: &Header, axis: Option<usize>, shape: &[usize]) -> Result<Spe
                 "GHz" | "GHZ" => 1e9,
                 _ => return Err(unknown_unit("Hz, kHz, MHz or GHz")),
             };
-            (planes.map(|offset| (value + offset * step) * scale).collect(), (step * scale).abs())
+            (SpectralKind::Frequency, scale)
         }
-        "VRAD" => {
+        // "VOPT-F2W" is equally spaced in frequency, not in velocity
+        "VRAD" | "VOPT" if kind == name || name == "VRAD" => {
             let scale = match unit.as_str() {
                 "" | "m/s" | "m s-1" | "M/S" => 1.0,
                 "km/s" | "km s-1" | "KM/S" => 1e3,
@@ -247,18 +249,19 @@ fn spectrum(header: &Header, axis: Option<usize>, shape: &[usize]) -> Result<Spe
                     .expected("the card RESTFRQ, in Hz")
                     .place(header.place(&type_key)));
             }
-            // v = c (1 - nu/nu0): equal steps of radio velocity are equal steps of frequency
-            let freq = planes.map(|offset| rest_hz * (1.0 - (value + offset * step) * scale / C_M_S)).collect();
-            (freq, (rest_hz * step * scale / C_M_S).abs())
+            (if name == "VRAD" { SpectralKind::Radio } else { SpectralKind::Optical }, scale)
         }
         _ => {
             return Err(Error::input("a spectral axis that is not equally spaced in frequency is not supported")
                 .found(format!("\"{kind}\""))
-                .expected("FREQ, or VRAD with RESTFRQ")
+                .expected("FREQ, or VRAD or VOPT with RESTFRQ")
                 .place(header.place(&type_key))
                 .hint("convert the axis first, for example with spectral-cube"));
         }
     };
+    let freq_hz: Vec<f64> = planes.map(|offset| form.freq_hz((value + offset * step) * scale, rest_hz)).collect();
+    let width_hz = form.width_hz(&freq_hz, (step * scale).abs(), rest_hz);
+    let form = SpectralForm { kind: form, reference_plane: pixel };
     if let Some(bad) = freq_hz.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
         return Err(Error::input("a plane at an impossible frequency")
             .found(format!("{bad} Hz"))
@@ -280,7 +283,7 @@ fn spectrum(header: &Header, axis: Option<usize>, shape: &[usize]) -> Result<Spe
             _ => String::new(),
         };
     }
-    Ok(SpectralAxis { freq_hz, width_hz, rest_hz, specsys })
+    Ok(SpectralAxis { freq_hz, width_hz, rest_hz, specsys, form })
 }
 
 fn stokes_plane(header: &Header, axis: Option<usize>, shape: &[usize]) -> Result<(String, usize)> {

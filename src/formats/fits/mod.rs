@@ -1,4 +1,4 @@
-//! FITS images and cubes with celestial (SIN), spectral (FREQ) and Stokes axes.
+//! FITS images and cubes with celestial (SIN), spectral (FREQ, VRAD, VOPT) and Stokes axes.
 
 mod axes;
 mod handle;
@@ -6,12 +6,14 @@ mod hdu;
 mod header;
 mod read;
 mod record;
+mod spectral;
 mod summary;
 mod write;
 
-pub use read::read_cube;
+pub use read::{read_axes, read_cube};
+pub use spectral::{SpectralForm, SpectralKind};
 pub use summary::header_summary;
-pub use write::{CubeHeader, CubeWriter, write_cube};
+pub use write::{CubeHeader, CubeWriter, header_text, write_cube};
 
 use crate::units::RaDec;
 use ndarray::Array3;
@@ -48,17 +50,20 @@ pub struct SkyAxes {
     pub reference_pixel: [f64; 2],
 }
 
-/// Spectral axis: one frequency a plane, equally spaced.
+/// Spectral axis: one frequency a plane, equally spaced in the coordinate of its kind.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpectralAxis {
     /// Centre frequency of each plane, Hz; empty for a file that was read and has no spectral axis.
     pub freq_hz: Vec<f64>,
-    /// Channel width, Hz (positive; 0 where a file that was read gives none).
+    /// Channel width, Hz (positive; 0 where a file that was read gives none); the mean where planes are equally spaced
+    /// in optical velocity.
     pub width_hz: f64,
     /// RESTFRQ, Hz; 0 where there is none.
     pub rest_hz: f64,
     /// SPECSYS: "BARYCENT", "LSRK", "TOPOCENT", ...; empty where there is none.
     pub specsys: String,
+    /// What the header states of the planes: frequencies (the default) or velocities.
+    pub form: SpectralForm,
 }
 
 /// An elliptical Gaussian beam.

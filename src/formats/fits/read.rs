@@ -2,7 +2,7 @@ use super::axes::{Axes, interpret};
 use super::handle::Handle;
 use super::header::{Header, is_ours};
 use super::record::from_records;
-use super::{Beam, Card, FitsCube};
+use super::{Beam, Card, CubeHeader, FitsCube, SpectralKind};
 use crate::error::{Error, Result};
 use crate::units::{ARCSEC_RAD, DEG_RAD};
 use ndarray::{Array3, ArrayD, Axis, IxDyn, s};
@@ -20,6 +20,15 @@ pub fn read_cube(path: &Path) -> Result<FitsCube> {
     let mut file = Handle::open(path)?;
     let header = Header::new(from_records(&file.records()?), path);
     let axes = interpret(&header)?;
+    if let Some(axis) = axes.spectral.filter(|axis| axes.shape[*axis] > 1)
+        && axes.spectrum.form.kind == SpectralKind::Optical
+    {
+        return Err(Error::input("a spectral axis that is not equally spaced in frequency is not supported")
+            .found("\"VOPT\"")
+            .expected("FREQ, or VRAD with RESTFRQ")
+            .place(header.place(&format!("CTYPE{}", axis + 1)))
+            .hint("convert the axis first, for example with spectral-cube"));
+    }
     let pixels = read_pixels(&mut file, &header, &axes, path)?;
     let (data, sky) = arrange(pixels, &axes)?;
     let beams = read_beams(&mut file, &header, &axes, path)?;
@@ -30,6 +39,27 @@ pub fn read_cube(path: &Path) -> Result<FitsCube> {
         spectral: axes.spectrum,
         stokes: axes.plane.0,
         beams,
+        cards: header.cards.into_iter().filter(|card| !is_ours(&card.key) && !is_boilerplate(card)).collect(),
+    })
+}
+
+/// The axes of an image or cube as they stand in the file, without its pixels (`data` of the shape [plane, y, x] is not
+/// read): nothing is flipped, so that an image like it can be made.
+///
+/// # Errors
+/// Those of [`read_cube`] but for undefined pixels; planes equally spaced in optical velocity are none.
+pub fn read_axes(path: &Path) -> Result<CubeHeader> {
+    let mut file = Handle::open(path)?;
+    let header = Header::new(from_records(&file.records()?), path);
+    let axes = interpret(&header)?;
+    let planes = axes.spectral.map_or(1, |axis| axes.shape[axis]);
+    Ok(CubeHeader {
+        shape: (planes, axes.shape[axes.dec], axes.shape[axes.ra]),
+        sky: axes.sky,
+        spectral: axes.spectrum,
+        stokes: axes.plane.0,
+        unit: header.text("BUNIT")?,
+        beams: Vec::new(),
         cards: header.cards.into_iter().filter(|card| !is_ours(&card.key) && !is_boilerplate(card)).collect(),
     })
 }

@@ -1,6 +1,6 @@
 use super::hdu::{Sum, header_bytes, padding};
-use super::record::is_long;
-use super::{Beam, Card, CardValue, FitsCube, SkyAxes, SpectralAxis};
+use super::record::{is_long, to_records};
+use super::{Beam, Card, CardValue, FitsCube, SkyAxes, SpectralAxis, SpectralKind};
 use crate::error::{Error, Result};
 use crate::units::{ARCSEC_RAD, DEG_RAD};
 use ndarray::ArrayView2;
@@ -149,6 +149,19 @@ impl CubeWriter {
     }
 }
 
+/// The header of a cube as text, one record of 80 characters or fewer a line, without checksums and END: for files of
+/// another format. astropy reads it with `Header.fromstring(text, sep="\n")`.
+///
+/// # Errors
+/// Those of [`CubeWriter::create`].
+pub fn header_text(header: &CubeHeader) -> Result<String> {
+    let mut lines = Vec::new();
+    for card in header_cards(header)? {
+        lines.extend(to_records(&card)?);
+    }
+    Ok(lines.join("\n"))
+}
+
 fn not_finite(bad: usize, of: usize) -> Error {
     Error::input("an image to be written has pixels that are not finite numbers")
         .found(format!("{bad} of {of}"))
@@ -174,7 +187,8 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
                 .found(&card.key));
         }
     }
-    let step_hz = spectral_step(&header.spectral, planes)?;
+    let spectral = &header.spectral;
+    let (first, step) = spectral_value_and_step(spectral, planes)?;
     let stokes = super::header::stokes_value(&header.stokes).ok_or_else(|| {
         Error::input("not a Stokes parameter")
             .found(&header.stokes)
@@ -200,10 +214,11 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
         cards.push(Card::text("BUNIT", &header.unit, "unit of the pixel values"));
     }
     let [x, y] = header.sky.reference_pixel;
+    let ((kind, unit), reference) = (spectral.form.kind.names(), spectral.form.reference_plane);
     let axes = [
         ("RA---SIN", x + 1.0, ra_deg, header.sky.step_x_rad / DEG_RAD, "deg"),
         ("DEC--SIN", y + 1.0, dec_deg, header.sky.step_y_rad / DEG_RAD, "deg"),
-        ("FREQ", 1.0, header.spectral.freq_hz[0], step_hz, "Hz"),
+        (kind, reference + 1.0, first + reference * step, step, unit),
         ("STOKES", 1.0, stokes, 1.0, ""),
     ];
     for (axis, (kind, pixel, value, step, unit)) in (1..).zip(axes) {
@@ -251,9 +266,9 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
     Ok(cards)
 }
 
-/// CDELT3, Hz: signed step of the planes, which the header can only state if it is constant.
-fn spectral_step(spectral: &SpectralAxis, planes: usize) -> Result<f64> {
-    let freq = &spectral.freq_hz;
+/// Coordinate of the first plane and signed step, in the coordinate of the axis: a header can only state a constant one.
+fn spectral_value_and_step(spectral: &SpectralAxis, planes: usize) -> Result<(f64, f64)> {
+    let (freq, kind) = (&spectral.freq_hz, spectral.form.kind);
     if freq.len() != planes {
         return Err(Error::input("wrong number of frequencies for a cube").found(freq.len()).expected(planes));
     }
@@ -262,17 +277,26 @@ fn spectral_step(spectral: &SpectralAxis, planes: usize) -> Result<f64> {
             .found(format!("channel width {} Hz", spectral.width_hz))
             .expected("finite frequencies and a positive width"));
     }
-    if planes == 1 {
-        return Ok(spectral.width_hz);
+    if kind != SpectralKind::Frequency && !(spectral.rest_hz > 0.0 && freq.iter().all(|f| *f > 0.0)) {
+        return Err(Error::input("an axis of velocities needs a rest frequency and positive frequencies")
+            .found(format!("rest frequency {} Hz", spectral.rest_hz)));
     }
-    let step = (freq[planes - 1] - freq[0]) / (planes - 1) as f64;
-    let worst = freq.iter().enumerate().map(|(i, f)| (freq[0] + i as f64 * step - f).abs()).fold(0.0, f64::max);
-    if worst > 1e-3 * step.abs() || (step.abs() - spectral.width_hz).abs() > 1e-3 * spectral.width_hz {
+    let at: Vec<f64> = freq.iter().map(|f| kind.coordinate(*f, spectral.rest_hz)).collect();
+    let width = kind.step_of_one(freq[0], spectral.width_hz, spectral.rest_hz);
+    if planes == 1 {
+        return Ok((at[0], width));
+    }
+    let step = (at[planes - 1] - at[0]) / (planes - 1) as f64;
+    let worst = at.iter().enumerate().map(|(i, v)| (at[0] + i as f64 * step - v).abs()).fold(0.0, f64::max);
+    // in optical velocity width_hz is a mean, and tells nothing of one plane
+    let wrong_width = kind != SpectralKind::Optical && (step.abs() - width).abs() > 1e-3 * width;
+    if worst > 1e-3 * step.abs() || wrong_width {
+        let (name, unit) = kind.names();
         return Err(Error::input("the planes of a FITS cube must be equally spaced by the channel width")
-            .found(format!("width {} Hz, mean step {step} Hz, up to {worst} Hz off", spectral.width_hz))
+            .found(format!("{name}: width {width} {unit}, mean step {step} {unit}, up to {worst} {unit} off"))
             .expected("|step| = width to 1e-3"));
     }
-    Ok(step)
+    Ok((at[0], step))
 }
 
 /// Bytes of the table of beams as CASA writes it: one row a channel, POL 0.

@@ -34,7 +34,7 @@ pub struct Circle {
     pub radius: f64,
 }
 
-/// An image panel. Pixels keep the shape that the two ranges give them.
+/// An image panel. Pixels keep the shape that the two ranges give them, unless [`Heatmap::free_shape`] is set.
 ///
 /// Shown smaller than its pixels, the mean of the values that fall on a screen pixel is drawn;
 /// shown larger, every pixel is an even square.
@@ -74,6 +74,8 @@ pub struct Heatmap {
     pub contours: Vec<f64>,
     /// Circles over the image.
     pub circles: Vec<Circle>,
+    /// Whether the panel takes the shape of its place, as where the two axes are of different kinds.
+    pub free_shape: bool,
 }
 
 impl Heatmap {
@@ -96,6 +98,7 @@ impl Heatmap {
             beam: None,
             contours: Vec::new(),
             circles: Vec::new(),
+            free_shape: false,
         }
     }
 
@@ -277,6 +280,9 @@ impl Plot for Drawing<'_> {
     }
 
     fn aspect(&self) -> Option<f32> {
+        if self.map.free_shape {
+            return None;
+        }
         let axes = self.map.axes();
         let span = |axis: &Axis| (axis.range[1] - axis.range[0]).abs();
         Some((span(&axes.x) / span(&axes.y)).clamp(0.05, 20.0) as f32)

@@ -15,6 +15,7 @@ pub(super) use telescope::supported_oskar_folder;
 
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
+use crate::formats::fits::SpectralKind;
 use crate::formats::visibilities::Precision;
 
 /// A whole configuration.
@@ -78,6 +79,22 @@ impl Settings {
             kinematic_cube,
             canonical: document.canonical(),
         })
+    }
+
+    /// An error where the sky is one that only `sky hi` makes: visibilities have channels of equal width in frequency.
+    pub fn require_observable(&self) -> Result<()> {
+        let (key, found) = match (self.sky.spectral.axis, &self.sky.like) {
+            (SpectralKind::Frequency, None) => return Ok(()),
+            (SpectralKind::Frequency, Some(like)) => ("like", like.display().to_string()),
+            (SpectralKind::Radio, _) => ("spectral_axis", "vrad".to_string()),
+            (SpectralKind::Optical, _) => ("spectral_axis", "vopt".to_string()),
+        };
+        Err(Error::input(format!("sky.{key} is for `skyfringe sky hi` alone"))
+            .found(format!("sky.{key} = \"{found}\""))
+            .expected(
+                "channels of a frequency axis, and pixels about the phase centre, for a sky that is to be observed",
+            )
+            .hint("leave the key out"))
     }
 
     /// Why this configuration needs visibilities, whatever the array; `None`: it may do without.

@@ -1,9 +1,14 @@
 use super::{places, positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
+use crate::formats::fits::SpectralKind;
 use crate::formats::snapshot::Format;
 use crate::sky::cosmology::Cosmology;
 use crate::sky::h2::{Columns, H2Model, H2Settings};
+use crate::sky::neutral::HiModel;
+use crate::sky::products::OpticalDepth;
+use crate::time::VelocityFrame;
+use crate::units::hi::NU0_HZ;
 use crate::units::{C_KM_S, DEG_RAD, Dimension, RaDec};
 use std::path::PathBuf;
 
@@ -90,8 +95,16 @@ pub struct SpectralSettings {
     pub width_hz: Option<f64>,
     /// Centre of the band, Hz; `None`: that of the line.
     pub centre_hz: Option<f64>,
-    /// Spectral reference frame; `None`: that of a FITS cube, else BARYCENT.
+    /// Spectral reference frame of the channels; `None`: that of a FITS cube, else BARYCENT.
     pub specsys: Option<String>,
+    /// Frame in which a galaxy's redshift is stated.
+    pub velocity_frame: VelocityFrame,
+    /// The coordinate in which channels are equally wide and stated in files.
+    pub axis: SpectralKind,
+    /// Width in optical velocity, km/s; `None`: as wide as the line needs.
+    pub optical_width_km_s: Option<f64>,
+    /// Centre of the band in optical velocity, km/s; `None`: that of the line.
+    pub optical_centre_km_s: Option<f64>,
 }
 
 impl SpectralSettings {
@@ -112,6 +125,8 @@ pub struct SkySettings {
     pub placing: PlacingSettings,
     /// Channels.
     pub spectral: SpectralSettings,
+    /// A FITS cube whose pixels, channels and frames are taken.
+    pub like: Option<PathBuf>,
     /// Remove the HI-mass-weighted mean velocity.
     pub systemic_zero: bool,
     /// Add the Hubble flow across the object.
@@ -132,6 +147,12 @@ pub struct SkySettings {
     pub tb_depth_mpc: f64,
     /// Coefficient of T_b maps, mK; `None`: from A10.
     pub tb_coefficient_mk: Option<f64>,
+    /// Whether the gas absorbs its own light.
+    pub optical_depth: OpticalDepth,
+    /// Share of the HI of star-forming cells that is cold.
+    pub cold_fraction: f64,
+    /// Temperature of that share, K.
+    pub cold_temperature_k: f64,
 }
 
 pub(super) fn read(document: &Document) -> Result<SkySettings> {
@@ -156,16 +177,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
     if placing.peculiar_velocity_km_s.abs() >= 0.1 * C_KM_S {
         return Err(s.refuse("peculiar_velocity", "well below the speed of light: at most 30000 km/s"));
     }
-    let spectral = SpectralSettings {
-        channels: s.integer("channels", 1..=65536)?.map(|n| n as usize),
-        width_hz: unless_auto(&s, "channel_width", || s.quantity("channel_width", Dimension::Frequency))?
-            .map(|w| positive(&s, "channel_width", w))
-            .transpose()?,
-        centre_hz: unless_auto(&s, "band_centre", || s.quantity("band_centre", Dimension::Frequency))?
-            .map(|f| positive(&s, "band_centre", f))
-            .transpose()?,
-        specsys: s.choice("specsys", &["BARYCENT", "LSRK", "TOPOCENT", "GEOCENTR", "HELIOCEN"])?.map(String::from),
-    };
+    let spectral = read_spectral(&s)?;
     let h2_pixel_kpc = s.quantity("h2_pixel", Dimension::Distance)?.map_or(Columns::DEFAULT_PIXEL_KPC, |mpc| 1e3 * mpc);
     let h2_pixel_kpc = positive(&s, "h2_pixel", h2_pixel_kpc)?;
     let settings = SkySettings {
@@ -173,6 +185,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         inclined,
         placing,
         spectral,
+        like: s.path("like")?,
         systemic_zero: s.choice("systemic", &["zero", "keep"])? != Some("keep"),
         hubble_flow: s.boolean("hubble_flow")?.unwrap_or(true),
         star_forming_correction: s.boolean("star_forming_correction")?.unwrap_or(true),
@@ -195,9 +208,85 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         },
         tb_depth_mpc: positive(&s, "tb_depth", s.quantity("tb_depth", Dimension::Distance)?.unwrap_or(0.2))?,
         tb_coefficient_mk: s.float("tb_coefficient", ..)?.map(|mk| positive(&s, "tb_coefficient", mk)).transpose()?,
+        optical_depth: match s.choice("optical_depth", &["thin", "self-absorbed"])? {
+            Some("self-absorbed") => OpticalDepth::SelfAbsorbed,
+            _ => OpticalDepth::Thin,
+        },
+        cold_fraction: s.float("cold_fraction", 0.0..=1.0)?.unwrap_or(HiModel::default().cold_fraction),
+        cold_temperature_k: positive(
+            &s,
+            "cold_temperature",
+            s.quantity("cold_temperature", Dimension::Temperature)?.unwrap_or(HiModel::default().cold_temperature_k),
+        )?,
     };
     s.finish()?;
     Ok(settings)
+}
+
+fn read_spectral(s: &Section) -> Result<SpectralSettings> {
+    let frames = VelocityFrame::ALL.map(VelocityFrame::word);
+    let axis = match s.choice("spectral_axis", &["freq", "vrad", "vopt"])? {
+        Some("vrad") => SpectralKind::Radio,
+        Some("vopt") => SpectralKind::Optical,
+        _ => SpectralKind::Frequency,
+    };
+    let width = read_spectral_quantity(s, "channel_width", axis)?;
+    let centre = read_spectral_quantity(s, "band_centre", axis)?;
+    // radio velocities are frequencies: nu = nu0 (1 - v/c)
+    let (width_hz, optical_width_km_s) = match width {
+        Some(Spectral::Velocity(v)) if axis == SpectralKind::Radio => (Some(NU0_HZ * v / C_KM_S), None),
+        Some(Spectral::Velocity(v)) => (None, Some(v)),
+        Some(Spectral::Frequency(f)) => (Some(f), None),
+        None => (None, None),
+    };
+    width_hz.or(optical_width_km_s).map(|w| positive(s, "channel_width", w)).transpose()?;
+    let (centre_hz, optical_centre_km_s) = match centre {
+        Some(Spectral::Velocity(v)) if axis == SpectralKind::Radio => (Some(NU0_HZ * (1.0 - v / C_KM_S)), None),
+        Some(Spectral::Velocity(v)) => (None, Some(v)),
+        Some(Spectral::Frequency(f)) => (Some(f), None),
+        None => (None, None),
+    };
+    centre_hz.map(|f| positive(s, "band_centre", f)).transpose()?;
+    if optical_centre_km_s.is_some_and(|v| v <= -C_KM_S) {
+        return Err(s.refuse("band_centre", "a velocity above that of light approaching"));
+    }
+    Ok(SpectralSettings {
+        channels: s.integer("channels", 1..=65536)?.map(|n| n as usize),
+        width_hz,
+        centre_hz,
+        specsys: s.choice("specsys", &frames)?.map(String::from),
+        velocity_frame: s.choice("velocity_frame", &frames)?.and_then(VelocityFrame::named).unwrap_or_default(),
+        axis,
+        optical_width_km_s,
+        optical_centre_km_s,
+    })
+}
+
+/// A number along the spectral axis.
+enum Spectral {
+    /// Hz.
+    Frequency(f64),
+    /// km/s.
+    Velocity(f64),
+}
+
+/// The quantity at `key`, in what the axis is stated in; radio velocities and frequencies go for each other.
+fn read_spectral_quantity(s: &Section, key: &str, axis: SpectralKind) -> Result<Option<Spectral>> {
+    let is_velocity = s.text(key).ok().flatten().is_some_and(|text| text.trim_end().ends_with("m/s"));
+    match (axis, is_velocity) {
+        (SpectralKind::Frequency, true) => Err(s
+            .refuse(key, "a frequency")
+            .hint("with sky.spectral_axis = \"vrad\" or \"vopt\", which say what it means, it may be a velocity")),
+        (_, true) => Ok(unless_auto(s, key, || s.quantity(key, Dimension::Velocity))?.map(Spectral::Velocity)),
+        (SpectralKind::Optical, false) => match unless_auto(s, key, || s.quantity(key, Dimension::Frequency))? {
+            None => Ok(None),
+            Some(_) => Err(s.refuse(
+                key,
+                "a velocity such as \"5 km/s\": channels of equal optical velocity are not equal in frequency",
+            )),
+        },
+        (_, false) => Ok(unless_auto(s, key, || s.quantity(key, Dimension::Frequency))?.map(Spectral::Frequency)),
+    }
 }
 
 fn read_source(s: &Section) -> Result<SkySource> {

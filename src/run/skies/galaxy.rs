@@ -2,7 +2,7 @@
 
 use super::{DEFAULT_CHANNELS, FixedChannels, PreparedSky, SkyContent};
 use crate::error::{Error, Result};
-use crate::formats::fits::Card;
+use crate::formats::fits::{Card, SpectralKind};
 use crate::run::params::{Inclined, PlacingSettings, Settings, SkySettings};
 use crate::run::pixels::{PixelGrid, choose};
 use crate::run::{Progress, plan};
@@ -15,7 +15,9 @@ use crate::sky::orient::{BoxAxis, Orientation};
 use crate::sky::placing::Placement;
 use crate::sky::products::{CubeRequest, HiProducts, Systemic, build_cube};
 use crate::sky::snapshot::{LoadedGalaxy, from_snapshot};
-use crate::units::{C_KM_S, C_M_S, DEG_RAD};
+use crate::time::{Observer, VelocityFrame, frequency_ratio};
+use crate::units::hi::NU0_HZ;
+use crate::units::{C_M_S, DAY_S, DEG_RAD, RaDec, doppler_velocity_km_s};
 use crate::visibilities::Track;
 
 /// What the built-in maker is asked for.
@@ -49,6 +51,8 @@ pub(in crate::run) fn hi_model(sky: &SkySettings) -> HiModel {
         },
         star_forming_temperature_k: sky.star_forming_temperature_k,
         sigma_turb_km_s: sky.turbulence_km_s,
+        cold_fraction: sky.cold_fraction,
+        cold_temperature_k: sky.cold_temperature_k,
         ..HiModel::default()
     }
 }
@@ -62,41 +66,15 @@ pub(super) fn from_galaxy(
     progress: &dyn Progress,
 ) -> Result<PreparedSky> {
     let sky = &settings.sky;
-    let (placement, cosmology) = placed(&sky.placing, &galaxy.cosmology)?;
-    let orientation = match sky.inclined {
-        Inclined::BoxAxis(axis) => Orientation::Box([BoxAxis::X, BoxAxis::Y, BoxAxis::Z][axis.min(2)]),
-        Inclined::Euler([a, b, c]) => {
-            Orientation::Euler { alpha_deg: a / DEG_RAD, beta_deg: b / DEG_RAD, gamma_deg: c / DEG_RAD }
-        }
-        Inclined::Disc { inclination_rad, position_angle_rad, azimuth_rad } => Orientation::Disc {
-            inclination_deg: inclination_rad / DEG_RAD,
-            position_angle_deg: position_angle_rad / DEG_RAD,
-            azimuth_deg: azimuth_rad / DEG_RAD,
-            spin_within_kpc: None,
-        },
-    };
+    let (mut placement, cosmology) = placed(&sky.placing, &galaxy.cosmology)?;
+    let object_at = sky.placing.direction.unwrap_or(settings.observation.phase_centre);
+    placement.frame_ratio = frame_ratio(settings, sky.spectral.specsys(), object_at)?;
     let pixels = galaxy_pixels(settings, track, extent_kpc(&galaxy), &placement)?;
-    let channels = sky.spectral.channels.unwrap_or(DEFAULT_CHANNELS);
-    let band = match (fixed, sky.spectral.centre_hz, sky.spectral.width_hz) {
-        (Some(f), ..) => Band::Given { first_hz: f.freq_hz[0], channels: f.freq_hz.len(), width_hz: f.width_hz },
-        (None, Some(centre), Some(width_hz)) => {
-            Band::Given { first_hz: centre - 0.5 * (channels as f64 - 1.0) * width_hz, channels, width_hz }
-        }
-        (None, Some(_), None) => {
-            return Err(crate::run::params::missing("sky", "channel_width", "a width, since sky.band_centre is given"));
-        }
-        (None, None, Some(width_hz)) => Band::Centred { channels, width_hz },
-        (None, None, None) => Band::Auto { channels },
+    let band = match fixed {
+        Some(f) => Band::Given { first_hz: f.freq_hz[0], channels: f.freq_hz.len(), width_hz: f.width_hz },
+        None => band(sky)?,
     };
-    let mut request =
-        CubeRequest::new(placement, settings.observation.phase_centre, pixels.size, pixels.size, pixels.cell_rad, band);
-    request.object = sky.placing.direction.unwrap_or(request.centre);
-    request.orientation = orientation;
-    request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
-    request.hubble_flow = sky.hubble_flow;
-    request.specsys = sky.spectral.specsys().to_string();
-    request.tb_depth_ckpc = sky.tb_depth_mpc * 1e3;
-    request.tb_coefficient_mk = sky.tb_coefficient_mk;
+    let request = cube_request(settings, placement, pixels, band);
     let watch = progress.stage("sky", galaxy.cells.len() as u64);
     let products = build_cube(&galaxy.cells, &request, &watch)?;
     let mut notes = galaxy.notes.clone();
@@ -113,6 +91,87 @@ pub(super) fn from_galaxy(
         notes,
         content: SkyContent::Cube { cube, products: Some(Box::new(products)) },
     })
+}
+
+/// What `[sky]` asks of the cube of an object placed there, about the phase centre.
+pub(in crate::run) fn cube_request(
+    settings: &Settings,
+    placement: Placement,
+    pixels: PixelGrid,
+    band: Band,
+) -> CubeRequest {
+    let sky = &settings.sky;
+    let centre = settings.observation.phase_centre;
+    let mut request = CubeRequest::new(placement, centre, pixels.size, pixels.size, pixels.cell_rad, band);
+    request.object = sky.placing.direction.unwrap_or(centre);
+    request.orientation = orientation(sky.inclined);
+    request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
+    request.hubble_flow = sky.hubble_flow;
+    request.specsys = sky.spectral.specsys().to_string();
+    request.tb_depth_ckpc = sky.tb_depth_mpc * 1e3;
+    request.tb_coefficient_mk = sky.tb_coefficient_mk;
+    request.optical_depth = sky.optical_depth;
+    request
+}
+
+fn orientation(inclined: Inclined) -> Orientation {
+    match inclined {
+        Inclined::BoxAxis(axis) => Orientation::Box([BoxAxis::X, BoxAxis::Y, BoxAxis::Z][axis.min(2)]),
+        Inclined::Euler([a, b, c]) => {
+            Orientation::Euler { alpha_deg: a / DEG_RAD, beta_deg: b / DEG_RAD, gamma_deg: c / DEG_RAD }
+        }
+        Inclined::Disc { inclination_rad, position_angle_rad, azimuth_rad } => Orientation::Disc {
+            inclination_deg: inclination_rad / DEG_RAD,
+            position_angle_deg: position_angle_rad / DEG_RAD,
+            azimuth_deg: azimuth_rad / DEG_RAD,
+            spin_within_kpc: None,
+        },
+    }
+}
+
+/// The channels that `[sky]` asks for.
+pub(in crate::run) fn band(sky: &SkySettings) -> Result<Band> {
+    let spectral = &sky.spectral;
+    let channels = spectral.channels.unwrap_or(DEFAULT_CHANNELS);
+    if spectral.axis == SpectralKind::Optical {
+        let (width_km_s, centre_km_s) = (spectral.optical_width_km_s, spectral.optical_centre_km_s);
+        return Ok(Band::Optical { channels, width_km_s, centre_km_s, rest_hz: NU0_HZ });
+    }
+    match (spectral.centre_hz, spectral.width_hz) {
+        (Some(centre), Some(width_hz)) => {
+            Ok(Band::Given { first_hz: centre - 0.5 * (channels as f64 - 1.0) * width_hz, channels, width_hz })
+        }
+        (Some(_), None) => {
+            Err(crate::run::params::missing("sky", "channel_width", "a width, since sky.band_centre is given"))
+        }
+        (None, Some(width_hz)) => Ok(Band::Centred { channels, width_hz }),
+        (None, None) => Ok(Band::Auto { channels }),
+    }
+}
+
+/// Frequency in the channels' frame `specsys` over that in the frame of the redshift, `sky.velocity_frame`, towards an
+/// object. Frames that move with the Earth are taken in the middle of the observation, at the telescope.
+///
+/// Errors: a frame that is not one of FITS's.
+pub(in crate::run) fn frame_ratio(settings: &Settings, specsys: &str, object: RaDec) -> Result<f64> {
+    let from = settings.sky.spectral.velocity_frame;
+    let to = VelocityFrame::named(specsys).ok_or_else(|| {
+        Error::input("a spectral frame whose motion is not known")
+            .found(format!("SPECSYS = '{specsys}'"))
+            .expected(VelocityFrame::ALL.map(VelocityFrame::word).join(", "))
+    })?;
+    let observer = if from != to && (from.needs_observer() || to.needs_observer()) {
+        let telescope = &settings.telescope.telescope;
+        let track = plan::track(&settings.observation, telescope)?;
+        Some(Observer {
+            mjd_utc: track.start_mjd_utc + 0.5 * settings.observation.length_s / DAY_S,
+            site_ecef_m: telescope.reference_ecef_m,
+            earth: track.earth,
+        })
+    } else {
+        None
+    };
+    frequency_ratio(from, to, object, observer.as_ref())
 }
 
 /// Twice the radius that holds 99 % of the HI, kpc, with a margin of one quarter.
@@ -164,17 +223,24 @@ fn place(placing: &PlacingSettings, cosmology: &Cosmology) -> Result<Placement> 
                     .place("table [sky] of the configuration"));
             }
             let z_cos = cosmology.redshift_of_luminosity_distance(d_l)?;
-            (z_cos, d_l, ((1.0 + z) / (1.0 + z_cos) - 1.0) * C_KM_S)
+            (z_cos, d_l, doppler_velocity_km_s((1.0 + z) / (1.0 + z_cos)))
         }
     };
     Placement::new(z_cos, v, d_l, cosmology.h, cosmology.hubble_km_s_mpc(z_cos))
 }
 
-fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmology) -> Vec<Card> {
+pub(in crate::run) fn galaxy_cards(
+    sky: &SkySettings,
+    galaxy: &LoadedGalaxy,
+    products: &HiProducts,
+    cosmology: &Cosmology,
+) -> Vec<Card> {
     let p = &products.placement;
     vec![
         Card::float("DISTLUM", p.luminosity_distance_mpc, "luminosity distance, Mpc"),
         Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
+        Card::text("SSYSSRC", sky.spectral.velocity_frame.word(), "frame of REDSHIFT"),
+        Card::float("FRAMEDOP", p.frame_ratio, "frequency in SPECSYS over that in SSYSSRC"),
         Card::float("ZCOSMO", p.cosmological_redshift, "redshift of the Hubble flow"),
         Card::text("COSMO", cosmology.name.clone(), "cosmology"),
         Card::float("HUBBLE0", 100.0 * p.h, "Hubble constant, km/s/Mpc"),
@@ -185,5 +251,6 @@ fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts,
         Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
         Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
         Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
+        Card::float("ABSORBED", products.absorbed_fraction, "share of the flux that the gas absorbs itself"),
     ]
 }

@@ -4,7 +4,9 @@ mod components;
 mod fits;
 mod galaxy;
 
-pub(super) use galaxy::{built_in, extent_kpc, galaxy_params, galaxy_pixels, hi_model, placed};
+pub(super) use galaxy::{
+    band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, galaxy_params, galaxy_pixels, hi_model, placed,
+};
 
 use super::Progress;
 use super::params::{Settings, SkySource};

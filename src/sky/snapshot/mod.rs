@@ -240,6 +240,7 @@ fn from_snapshot_in(
         cells.hi_mass_msun.push(hydrogen * neutral.atomic_fraction());
         cells.volume_kpc3.push(gas.mass[i] / gas.density[i] * units.length_kpc.powi(3));
         cells.sigma_km_s.push(neutral.sigma_km_s);
+        cells.spin_temperature_k.push(neutral.spin_temperature_k);
         cells.velocity_km_s.push(gas.velocity[i].map(|v| v * units.velocity_km_s));
     }
     if totals.hi_msun <= 0.0 {

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod fits;
+pub mod maps;
 pub mod oskar;
 pub mod png;
 pub mod snapshot;

@@ -10,6 +10,7 @@ pub mod compare_h2;
 mod estimate;
 mod headers;
 pub mod image;
+pub mod maps;
 pub mod observe;
 pub mod oskar_settings;
 pub mod params;

@@ -3,6 +3,7 @@
 use super::cube::{SkyCube, solid_angle_sr};
 use super::placing::Placement;
 use crate::error::{Error, Result};
+use crate::gridding::ImageGeometry;
 use crate::units::hi::{column_per_k_km_s, mass_per_mpc2_jy_hz};
 use crate::units::{G_SI, M_H_KG, MSUN_KG, PC_M};
 use ndarray::{Array2, Array3};
@@ -112,17 +113,22 @@ pub fn kinematic_cube_k(cube: &SkyCube, placement: &Placement, frame: TbFrame) -
 ///
 /// Error: the image reaches beyond the hemisphere.
 pub fn pixel_areas_kpc2(cube: &SkyCube, angular_diameter_distance_kpc: f64) -> Result<Array2<f64>> {
-    let (_, ny, nx) = cube.flux_jy.dim();
-    let geometry = cube.geometry();
+    geometry_areas_kpc2(cube.geometry(), angular_diameter_distance_kpc)
+}
+
+/// [`pixel_areas_kpc2`] of the pixels of an image.
+///
+/// Error: the image reaches beyond the hemisphere.
+pub fn geometry_areas_kpc2(geometry: ImageGeometry, angular_diameter_distance_kpc: f64) -> Result<Array2<f64>> {
     let mut beyond = false;
-    let areas = Array2::from_shape_fn((ny, nx), |(y, x)| {
+    let areas = Array2::from_shape_fn((geometry.ny, geometry.nx), |(y, x)| {
         solid_angle_sr(geometry, y, x).map(|omega| omega * angular_diameter_distance_kpc.powi(2)).unwrap_or_else(|| {
             beyond = true;
             f64::INFINITY
         })
     });
     if beyond {
-        return Err(beyond_hemisphere(nx, ny, cube.cell_rad));
+        return Err(beyond_hemisphere(geometry.nx, geometry.ny, geometry.dm));
     }
     Ok(areas)
 }

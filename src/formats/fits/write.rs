@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes `cube` to `path` (a staged path; replaced if it exists), 32-bit floats, 4 axes.
+/// Writes `cube` to `path` (a staged path; replaced if it exists), 32-bit floats, 4 axes; one plane without a frequency
+/// has the two celestial axes alone.
 ///
 /// Equal cubes give bit-identical files. `cards` may hold RADESYS and EQUINOX (ICRS and 2000 otherwise) and
 /// anything that the writer does not write itself; text outside printable ASCII becomes "?".
@@ -174,7 +175,10 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
                 .found(&card.key));
         }
     }
-    let step_hz = spectral_step(&header.spectral, planes)?;
+    // one plane without a frequency is an image of the sky and nothing else
+    let flat = planes == 1 && header.spectral.freq_hz.is_empty();
+    let naxis = if flat { 2 } else { 4 };
+    let step_hz = if flat { 0.0 } else { spectral_step(&header.spectral, planes)? };
     let stokes = super::header::stokes_value(&header.stokes).ok_or_else(|| {
         Error::input("not a Stokes parameter")
             .found(&header.stokes)
@@ -191,8 +195,8 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
     let ra_deg = degrees(header.sky.centre.ra_rad).rem_euclid(360.0);
     let simple = Card { key: "SIMPLE".into(), value: CardValue::Bool(true), comment: "FITS standard 4.0".into() };
     let extend = Card { key: "EXTEND".into(), ..simple.clone() };
-    let mut cards = vec![simple, Card::int("BITPIX", -32, "32-bit floating point"), Card::int("NAXIS", 4, "")];
-    for (axis, length) in (1..).zip([nx, ny, planes, 1]) {
+    let mut cards = vec![simple, Card::int("BITPIX", -32, "32-bit floating point"), Card::int("NAXIS", naxis as i64, "")];
+    for (axis, length) in (1..).zip([nx, ny, planes, 1]).take(naxis) {
         cards.push(Card::int(&format!("NAXIS{axis}"), length as i64, ""));
     }
     cards.push(Card { comment: "there may be extensions".into(), ..extend });
@@ -203,10 +207,10 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
     let axes = [
         ("RA---SIN", x + 1.0, ra_deg, header.sky.step_x_rad / DEG_RAD, "deg"),
         ("DEC--SIN", y + 1.0, dec_deg, header.sky.step_y_rad / DEG_RAD, "deg"),
-        ("FREQ", 1.0, header.spectral.freq_hz[0], step_hz, "Hz"),
+        ("FREQ", 1.0, header.spectral.freq_hz.first().copied().unwrap_or(0.0), step_hz, "Hz"),
         ("STOKES", 1.0, stokes, 1.0, ""),
     ];
-    for (axis, (kind, pixel, value, step, unit)) in (1..).zip(axes) {
+    for (axis, (kind, pixel, value, step, unit)) in (1..).zip(axes).take(naxis) {
         let key = |name: &str| format!("{name}{axis}");
         cards.push(Card::text(&key("CTYPE"), kind, ""));
         cards.push(Card::float(&key("CRPIX"), pixel, ""));

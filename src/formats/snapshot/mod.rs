@@ -6,6 +6,7 @@
 
 mod arrays;
 mod camels;
+mod collisionless;
 mod describe;
 mod eagle;
 mod files;
@@ -19,6 +20,7 @@ mod swift;
 mod tng;
 mod write;
 
+pub use collisionless::{ParticleKind, Particles, read_particles};
 pub use describe::{ChunkDescription, Description, FieldDescription, describe, resembles_snapshot};
 pub use files::{FileSet, find_snapshot};
 pub use groups::{SubhaloGas, subhalo_gas};

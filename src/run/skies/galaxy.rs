@@ -49,17 +49,9 @@ pub(in crate::run) fn hi_model(sky: &SkySettings) -> HiModel {
     }
 }
 
-pub(super) fn from_galaxy(
-    settings: &Settings,
-    galaxy: LoadedGalaxy,
-    object: String,
-    track: &Track,
-    fixed: Option<&FixedChannels>,
-    progress: &dyn Progress,
-) -> Result<PreparedSky> {
-    let sky = &settings.sky;
-    let (placement, cosmology) = placed(&sky.placing, &galaxy.cosmology)?;
-    let orientation = match sky.inclined {
+/// The configured orientation.
+pub(in crate::run) fn orientation(inclined: Inclined) -> Orientation {
+    match inclined {
         Inclined::BoxAxis(axis) => Orientation::Box([BoxAxis::X, BoxAxis::Y, BoxAxis::Z][axis.min(2)]),
         Inclined::Euler([a, b, c]) => {
             Orientation::Euler { alpha_deg: a / DEG_RAD, beta_deg: b / DEG_RAD, gamma_deg: c / DEG_RAD }
@@ -70,7 +62,19 @@ pub(super) fn from_galaxy(
             azimuth_deg: azimuth_rad / DEG_RAD,
             spin_within_kpc: None,
         },
-    };
+    }
+}
+
+pub(super) fn from_galaxy(
+    settings: &Settings,
+    galaxy: LoadedGalaxy,
+    object: String,
+    track: &Track,
+    fixed: Option<&FixedChannels>,
+    progress: &dyn Progress,
+) -> Result<PreparedSky> {
+    let sky = &settings.sky;
+    let (placement, cosmology) = placed(&sky.placing, &galaxy.cosmology)?;
     let pixels = galaxy_pixels(settings, track, extent_kpc(&galaxy), &placement)?;
     let channels = sky.spectral.channels.unwrap_or(DEFAULT_CHANNELS);
     let band = match (fixed, sky.spectral.centre_hz, sky.spectral.width_hz) {
@@ -87,7 +91,7 @@ pub(super) fn from_galaxy(
     let mut request =
         CubeRequest::new(placement, settings.observation.phase_centre, pixels.size, pixels.size, pixels.cell_rad, band);
     request.object = sky.placing.direction.unwrap_or(request.centre);
-    request.orientation = orientation;
+    request.orientation = orientation(sky.inclined);
     request.systemic = if sky.systemic_zero { Systemic::Zero } else { Systemic::Keep };
     request.hubble_flow = sky.hubble_flow;
     request.specsys = sky.spectral.specsys().to_string();
@@ -167,7 +171,22 @@ fn place(placing: &PlacingSettings, cosmology: &Cosmology) -> Result<Placement> 
 }
 
 fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmology) -> Vec<Card> {
-    let p = &products.placement;
+    let mut cards = placing_cards(sky, galaxy, &products.placement, cosmology);
+    cards.extend([
+        Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
+        Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
+        Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
+    ]);
+    cards
+}
+
+/// Where the object stands, in which cosmology, and how its HI was found.
+pub(in crate::run) fn placing_cards(
+    sky: &SkySettings,
+    galaxy: &LoadedGalaxy,
+    p: &Placement,
+    cosmology: &Cosmology,
+) -> Vec<Card> {
     vec![
         Card::float("DISTLUM", p.luminosity_distance_mpc, "luminosity distance, Mpc"),
         Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
@@ -177,8 +196,5 @@ fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts,
         Card::float("HUBBLEZ", p.hubble_km_s_mpc, "Hubble rate at ZCOSMO, km/s/Mpc"),
         Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
         Card::text("H2MODEL", sky.h2.word(), "model of the molecular hydrogen left out"),
-        Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
-        Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
-        Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
     ]
 }

@@ -4,7 +4,9 @@ mod components;
 mod fits;
 mod galaxy;
 
-pub(super) use galaxy::{built_in, extent_kpc, galaxy_params, galaxy_pixels, hi_model, placed};
+pub(super) use galaxy::{
+    built_in, extent_kpc, galaxy_params, galaxy_pixels, hi_model, orientation, placed, placing_cards,
+};
 
 use super::Progress;
 use super::params::{Settings, SkySource};
@@ -16,7 +18,7 @@ use crate::sky::cube::SkyCube;
 use crate::sky::products::HiProducts;
 use crate::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, load};
 use crate::visibilities::Track;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Channels where the configuration gives no number.
 pub(super) const DEFAULT_CHANNELS: usize = 32;
@@ -75,6 +77,11 @@ pub(super) fn selection(
     }
 }
 
+/// What the object of a snapshot is called.
+pub(super) fn snapshot_name(path: &Path) -> String {
+    path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned())
+}
+
 /// Makes the sky. `track` tells the longest baseline for `auto` pixels.
 pub(super) fn prepare(
     settings: &Settings,
@@ -85,8 +92,7 @@ pub(super) fn prepare(
     match &settings.sky.source {
         SkySource::Snapshot { path, .. } => {
             let loaded = snapshot_galaxy(settings, progress)?;
-            let object = path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned());
-            galaxy::from_galaxy(settings, loaded, object, track, fixed, progress)
+            galaxy::from_galaxy(settings, loaded, snapshot_name(path), track, fixed, progress)
         }
         SkySource::Galaxy { seed, hi_mass_msun, cells } => {
             progress.stage("galaxy", 1);

@@ -151,6 +151,27 @@ enum BenchWords {
         #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
         reps: u16,
     },
+    /// Gas cells to a spectral cube or a map: the toy disc of MARTINI's demo.
+    Deposit {
+        /// Gas cells.
+        #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
+        particles: u32,
+        /// Pixels along each side.
+        #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(8..=16384))]
+        npix: u16,
+        /// Channels; 0 for a map alone.
+        #[arg(long, value_name = "N", default_value_t = 64)]
+        channels: u16,
+        /// Support radius of all kernels in pixels, in place of the demo's smoothing lengths.
+        #[arg(long, value_name = "PIXELS", allow_hyphen_values = true)]
+        radius_px: Option<f64>,
+        /// Repetitions; the medians are printed.
+        #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+        reps: u16,
+        /// Write the particles into this file (HDF5), for benches/deposit_martini.py.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+    },
     /// One complex FFT of N x N.
     Fft {
         /// Cells along each side.
@@ -608,6 +629,17 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
                 reps: usize::from(reps),
             };
             run::bench::gridder(&request, console)
+        }
+        Command::Bench(BenchWords::Deposit { particles, npix, channels, radius_px, reps, save }) => {
+            let request = run::bench::DepositRequest {
+                particles: particles as usize,
+                npix: usize::from(npix),
+                channels: usize::from(channels),
+                radius_px,
+                reps: usize::from(reps),
+                save,
+            };
+            run::bench::deposition(&request, console)
         }
         Command::Bench(BenchWords::Fft { npix, precision, reps }) => {
             run::bench::fft(usize::from(npix), precision, usize::from(reps))

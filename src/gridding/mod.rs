@@ -24,7 +24,7 @@
 //! | operator | either precision or the exact sum behind one face |
 //! | forward, adjoint | the loops over passes |
 //! | real | single and double precision |
-//! | turns | exp(2 pi i t); one loop for several instruction sets |
+//! | turns | exp(2 pi i t) |
 //! | shared | large arrays, written in parts by several threads |
 
 mod adjoint;

@@ -5,7 +5,8 @@ use super::kernel::{MAX_SUPPORT, evaluate};
 use super::plan::{Axes, Piece, Plan, Run, Task, mirrors};
 use super::real::Real;
 use super::shared::Shared;
-use super::turns::{fraction, with_vectors};
+use super::turns::fraction;
+use crate::math::vectors::with_vectors;
 use rustfft::num_complex::Complex;
 
 /// Grid cells along a tile's edge; a tile with its margin stays in the first caches.

@@ -2,6 +2,7 @@
 
 pub mod quadrature;
 pub mod random;
+pub(crate) mod vectors;
 
 /// The error function and friends (libm: the C library's algorithms in Rust, below 1 ulp).
 pub mod erf {

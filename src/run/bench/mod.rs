@@ -1,11 +1,13 @@
 //! `skyfringe bench`: one inner stage, timed and checked, as one JSON object.
 
+mod deposit;
 mod exact;
 mod fast;
 mod gridder;
 mod measure;
 mod transform;
 
+pub use deposit::{DepositRequest, deposition};
 pub use fast::{FastRequest, fast};
 pub use gridder::{GridderRequest, gridder};
 pub use transform::fft;

@@ -439,11 +439,9 @@ enum SkyWords {
         out: Option<PathBuf>,
     },
     /// Maps of one object in any number of orientations: HI, T_b, gas, stars, dark matter, ... (docs/maps.md).
-    #[command(
-        after_help = "Examples: skyfringe sky maps cutout.hdf5 --width \"60 kpc\" --out maps\n\
+    #[command(after_help = "Examples: skyfringe sky maps cutout.hdf5 --width \"60 kpc\" --out maps\n\
                             \x20         skyfringe sky maps examples/tng.toml --domains hi,tb,gas --size 256 \\\n\
-                            \x20             --orientations configured,random:8 --seed 3 --format hdf5 --out maps"
-    )]
+                            \x20             --orientations configured,random:8 --seed 3 --format hdf5 --out maps")]
     Maps(MapWords),
     /// What a snapshot, FITS image, sky list or visibility file holds.
     Info {

@@ -92,13 +92,15 @@ impl MapWriter {
     pub fn put(&self, field: usize, view: usize, map: ArrayView2<f64>) -> Result<()> {
         if map.dim() != self.shape || map.iter().any(|v| !v.is_finite()) {
             return Err(Error::input("a map that cannot be written")
-                .found(format!("shape {:?}, {} pixels not finite", map.dim(), map.iter().filter(|v| !v.is_finite()).count()))
+                .found(format!(
+                    "shape {:?}, {} pixels not finite",
+                    map.dim(),
+                    map.iter().filter(|v| !v.is_finite()).count()
+                ))
                 .expected(format!("{:?} finite pixels", self.shape)));
         }
         let single = map.mapv(|v| v as f32);
-        self.fields[field]
-            .write_slice(single.view(), s![view, .., ..])
-            .map_err(|e| write_failed(&self.path, &e))
+        self.fields[field].write_slice(single.view(), s![view, .., ..]).map_err(|e| write_failed(&self.path, &e))
     }
 
     /// Completes and closes the file.
@@ -128,29 +130,29 @@ impl Drop for MapWriter {
 fn begin(file: &File, header: &MapFile) -> hdf5::Result<Vec<ManuallyDrop<Dataset>>> {
     write_attributes(file, &header.attributes)?;
     let mut fields = Vec::new();
-        let (ny, nx) = header.shape;
-        let views = header.views.len();
-        let euler: Vec<f64> = header.views.iter().flat_map(|v| v.euler_deg).collect();
-        let rotation: Vec<f64> = header.views.iter().flat_map(|v| v.rotation.into_iter().flatten()).collect();
-        let names = header.views.iter().map(|v| text(&v.name)).collect::<hdf5::Result<Vec<_>>>()?;
-        let whole = |name: &str, values: &[f64], shape: &[usize]| -> hdf5::Result<()> {
-            let data = ManuallyDrop::new(file.new_dataset::<f64>().shape(shape).create(name)?);
-            data.write_raw(values)?;
-            drop(ManuallyDrop::into_inner(data));
-            Ok(())
-        };
-        whole("orientation_euler_deg", &euler, &[views, 3])?;
-        whole("orientation_rotation", &rotation, &[views, 3, 3])?;
-        let data = ManuallyDrop::new(file.new_dataset::<VarLenUnicode>().shape([views]).create("orientation_name")?);
-        data.write_raw(&names)?;
+    let (ny, nx) = header.shape;
+    let views = header.views.len();
+    let euler: Vec<f64> = header.views.iter().flat_map(|v| v.euler_deg).collect();
+    let rotation: Vec<f64> = header.views.iter().flat_map(|v| v.rotation.into_iter().flatten()).collect();
+    let names = header.views.iter().map(|v| text(&v.name)).collect::<hdf5::Result<Vec<_>>>()?;
+    let whole = |name: &str, values: &[f64], shape: &[usize]| -> hdf5::Result<()> {
+        let data = ManuallyDrop::new(file.new_dataset::<f64>().shape(shape).create(name)?);
+        data.write_raw(values)?;
         drop(ManuallyDrop::into_inner(data));
-        for field in &header.fields {
-            let data = file.new_dataset::<f32>().shape([views, ny, nx]).chunk([1, ny, nx]);
-            let data = ManuallyDrop::new(data.create(field.name.as_str())?);
-            write_attributes(&data, &field.attributes)?;
-            fields.push(data);
-        }
-        Ok(fields)
+        Ok(())
+    };
+    whole("orientation_euler_deg", &euler, &[views, 3])?;
+    whole("orientation_rotation", &rotation, &[views, 3, 3])?;
+    let data = ManuallyDrop::new(file.new_dataset::<VarLenUnicode>().shape([views]).create("orientation_name")?);
+    data.write_raw(&names)?;
+    drop(ManuallyDrop::into_inner(data));
+    for field in &header.fields {
+        let data = file.new_dataset::<f32>().shape([views, ny, nx]).chunk([1, ny, nx]);
+        let data = ManuallyDrop::new(data.create(field.name.as_str())?);
+        write_attributes(&data, &field.attributes)?;
+        fields.push(data);
+    }
+    Ok(fields)
 }
 
 fn write_attributes(place: &Location, attributes: &[(String, Attribute)]) -> hdf5::Result<()> {

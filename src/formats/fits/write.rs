@@ -195,7 +195,8 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
     let ra_deg = degrees(header.sky.centre.ra_rad).rem_euclid(360.0);
     let simple = Card { key: "SIMPLE".into(), value: CardValue::Bool(true), comment: "FITS standard 4.0".into() };
     let extend = Card { key: "EXTEND".into(), ..simple.clone() };
-    let mut cards = vec![simple, Card::int("BITPIX", -32, "32-bit floating point"), Card::int("NAXIS", naxis as i64, "")];
+    let mut cards =
+        vec![simple, Card::int("BITPIX", -32, "32-bit floating point"), Card::int("NAXIS", naxis as i64, "")];
     for (axis, length) in (1..).zip([nx, ny, planes, 1]).take(naxis) {
         cards.push(Card::int(&format!("NAXIS{axis}"), length as i64, ""));
     }

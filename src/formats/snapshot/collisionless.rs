@@ -148,7 +148,8 @@ impl<'a> Chunk<'a> {
         let position = hdf::dataset(group, "Coordinates")
             .ok_or_else(|| missing("Coordinates", "Coordinates, and Masses or the header's MassTable"))?;
         let table = || {
-            let masses = hdf::attribute(&hdf::group(file, "Header", path).ok()?, "MassTable")?;
+            let header = hdf::group(file, "Header", path).ok()?;
+            let masses = hdf::attribute(&header, "MassTable")?;
             masses.get(kind.number()).copied().filter(|m| *m > 0.0 && m.is_finite())
         };
         let mass = match (hdf::dataset(group, "Masses"), table()) {

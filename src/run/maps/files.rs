@@ -53,7 +53,9 @@ impl Sheet<'_> {
                     Card::float("TBDEPTH", scale.depth_ckpc, "[kpc] comoving depth of the map"),
                 ]);
             }
-            Domain::Metallicity => cards.push(Card::float("ZSOLAR", SOLAR_METALLICITY, "mass fraction that counts as 1")),
+            Domain::Metallicity => {
+                cards.push(Card::float("ZSOLAR", SOLAR_METALLICITY, "mass fraction that counts as 1"))
+            }
             _ => {}
         }
         cards

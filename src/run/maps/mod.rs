@@ -6,9 +6,7 @@ mod picture;
 use super::Progress;
 use super::compare_h2::settings;
 use super::params::{PixelChoice, Settings, SkySource};
-use super::skies::{
-    extent_kpc, galaxy_params, hi_model, orientation, placed, placing_cards, selection, snapshot_name,
-};
+use super::skies::{extent_kpc, galaxy_params, hi_model, orientation, placed, placing_cards, selection, snapshot_name};
 use super::sky::make_folder;
 use crate::error::{Error, Result};
 use crate::formats::fits::Card;
@@ -343,7 +341,7 @@ fn report(out: &Path, written: &[String], sheet: &Sheet, maps: &[Map]) -> String
     };
     let mut text = format!("{}: {shown}\n", out.display());
     text.push_str(&format!(
-        "  {}, {} orientations, {} x {} pixels of {:.4} kpc\n",
+        "  {}, orientations: {}, {} x {} pixels of {:.4} kpc\n",
         sheet.name,
         sheet.views.len(),
         sheet.request.nx,
@@ -353,7 +351,7 @@ fn report(out: &Path, written: &[String], sheet: &Sheet, maps: &[Map]) -> String
     text.push_str(&format!("  {:<14}{:>12}{:>12}  unit, outside of the first map\n", "domain", "mean", "largest"));
     for map in maps {
         let largest = map.values.iter().fold(0.0, |m: f64, v| if v.abs() > m.abs() { *v } else { m });
-        let outside = if map.total == 0.0 { 0.0 } else { map.outside / map.total };
+        let outside = if map.total > 0.0 { (map.outside / map.total).max(0.0) } else { 0.0 };
         text.push_str(&format!(
             "  {:<14}{:>12.4e}{largest:>12.4e}  {}, {:.2} %\n",
             map.domain.word(),

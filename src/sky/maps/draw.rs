@@ -4,7 +4,8 @@ use crate::gridding::ImageGeometry;
 use crate::sky::kernel::KERNEL_FACTOR;
 use crate::sky::orient::Rotation;
 use crate::sky::placing::{PixelFrame, Placement};
-use crate::sky::project::{Footprint, Projected, project};
+use crate::sky::project::{Projected, project};
+use crate::sky::spread::Footprint;
 use crate::sky::temperature::{TbScale, column_cm2_per_msun_kpc2, geometry_areas_kpc2};
 use crate::units::RaDec;
 use crate::units::hi::{column_per_k_km_s, tb_coefficient_mk};
@@ -223,12 +224,7 @@ fn values(object: &MapObject, column: Column, rotation: &Rotation) -> Vec<f64> {
     }
 }
 
-fn cloud(
-    cloud: Option<&ParticleCloud>,
-    rotation: &Rotation,
-    request: &MapRequest,
-    watch: &Watch,
-) -> Result<Sums> {
+fn cloud(cloud: Option<&ParticleCloud>, rotation: &Rotation, request: &MapRequest, watch: &Watch) -> Result<Sums> {
     let nothing = ParticleCloud::default();
     let cloud = cloud.unwrap_or(&nothing);
     let columns = std::slice::from_ref(&cloud.mass_msun);
@@ -262,4 +258,232 @@ fn projected(
     let Projected { maps, outside } = project(&places, &views, nx, ny, watch)?;
     let total = columns.iter().map(|c| c.iter().sum::<f64>());
     Ok(maps.into_iter().zip(outside).zip(total).map(|((map, outside), total)| Sums { map, total, outside }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math::random::Stream;
+    use crate::sky::band::Band;
+    use crate::sky::cells::GasCells;
+    use crate::sky::maps::GasColumns;
+    use crate::sky::orient::{BoxAxis, Orientation};
+    use crate::sky::products::{CubeRequest, build_cube};
+
+    fn placement() -> Placement {
+        Placement::new(0.5, 0.0, 2900.0, 0.7, 92.0).unwrap()
+    }
+
+    fn request(width_kpc: f64, n: usize) -> MapRequest {
+        let placement = placement();
+        let cell_rad = width_kpc / (placement.angular_diameter_distance_mpc() * 1e3) / n as f64;
+        MapRequest::new(placement, RaDec::from_deg(30.0, -30.0), n, n, cell_rad)
+    }
+
+    /// A lump of gas, stars and dark matter, some of it outside of 60 kpc.
+    fn object(count: usize) -> MapObject {
+        let mut draw = Stream::new(9, [7, 0, 0]);
+        let mut at = |scale: f64| [0, 1, 2].map(|k| scale * draw.normal() * [1.0, 0.6, 0.3][k]);
+        let position_kpc: Vec<[f64; 3]> = (0..count).map(|_| at(15.0)).collect();
+        let stars: Vec<[f64; 3]> = (0..count / 3).map(|_| at(6.0)).collect();
+        let dark: Vec<[f64; 3]> = (0..count).map(|_| at(30.0)).collect();
+        let field = (0..count).map(|_| at(3.0)).collect();
+        let mut numbers =
+            |low: f64, high: f64| -> Vec<f64> { (0..count).map(|_| low * (high / low).powf(draw.uniform())).collect() };
+        let (hi_mass_msun, volume_kpc3) = (numbers(1e4, 1e7), numbers(0.01, 50.0));
+        let gas = GasColumns {
+            mass_msun: numbers(1e6, 3e7),
+            temperature_k: numbers(1e3, 1e6),
+            metallicity: numbers(1e-4, 0.05),
+            magnetic_field_ug: field,
+            electrons: numbers(1.0, 1e6),
+            sfr_msun_yr: numbers(1e-6, 1e-2),
+        };
+        let cells = GasCells {
+            position_kpc,
+            velocity_km_s: vec![[0.0; 3]; count],
+            hi_mass_msun,
+            volume_kpc3,
+            sigma_km_s: vec![9.0; count],
+            scale_factor: 1.0,
+        };
+        let watch = Watch::silent();
+        let cloud = |at: Vec<[f64; 3]>, each: f64| {
+            let masses = vec![each; at.len()];
+            Some(ParticleCloud::new(at, masses, 32, &watch).unwrap())
+        };
+        MapObject { cells, gas, stars: cloud(stars, 1e6), dark_matter: cloud(dark, 1e7) }
+    }
+
+    fn drawn(object: &MapObject, domains: &[Domain], rotation: &Rotation, request: &MapRequest) -> Vec<Map> {
+        draw(object, domains, rotation, request, &Watch::silent()).unwrap()
+    }
+
+    fn plain(object: &MapObject) -> Rotation {
+        Orientation::Box(BoxAxis::Z).rotation(&object.cells).unwrap()
+    }
+
+    #[test]
+    fn masses_are_in_the_map_or_outside() {
+        let object = object(3000);
+        let request = request(50.0, 48);
+        let kpc = request.placement.angular_diameter_distance_mpc() * 1e3;
+        let geometry = ImageGeometry { nx: 48, ny: 48, dl: -request.cell_rad, dm: request.cell_rad };
+        let areas = geometry_areas_kpc2(geometry, kpc).unwrap();
+        let rotation = Orientation::Euler { alpha_deg: 20.0, beta_deg: 70.0, gamma_deg: 5.0 };
+        let maps = drawn(&object, &Domain::ALL, &rotation.rotation(&object.cells).unwrap(), &request);
+        let expected = [
+            (Domain::HiMass, object.hi_msun()),
+            (Domain::Gas, object.gas_msun()),
+            (Domain::Stars, 1e9),
+            (Domain::DarkMatter, 3e10),
+            (Domain::Sfr, object.gas.sfr_msun_yr.iter().sum()),
+        ];
+        for (domain, total) in expected {
+            let map = maps.iter().find(|m| m.domain == domain).unwrap();
+            let inside = if domain == Domain::HiMass { map.values.sum() } else { (&map.values * &areas).sum() };
+            assert!((map.total / total - 1.0).abs() < 1e-12, "{domain:?}");
+            assert!(((inside + map.outside) / total - 1.0).abs() < 1e-6, "{domain:?}: {inside} {}", map.outside);
+            assert!(map.outside > 0.001 * total || domain == Domain::Stars, "{domain:?}");
+        }
+        assert!(maps.iter().all(|m| m.values.iter().all(|v| v.is_finite())));
+    }
+
+    #[test]
+    fn hi_and_temperature_are_those_of_the_flux_cube() {
+        let object = object(2000);
+        let (orientation, mut request) = (Orientation::edge_on(33.0), request(60.0, 40));
+        // the object beside the middle of the image
+        request.object = RaDec::from_lm(7.3 * request.cell_rad, -4.1 * request.cell_rad, request.centre);
+        let mut cells = object.cells.clone();
+        let turn = |p: &[f64; 3]| [-9.0 * p[1], 9.0 * p[0], 0.0];
+        cells.velocity_km_s = cells.position_kpc.iter().map(turn).collect();
+        let object = MapObject { cells, ..object };
+        let band = Band::Auto { channels: 8 };
+        let mut cube = CubeRequest::new(request.placement, request.centre, 40, 40, request.cell_rad, band);
+        (cube.object, cube.orientation) = (request.object, orientation);
+        let products = build_cube(&object.cells, &cube, &Watch::silent()).unwrap();
+        let rotation = orientation.rotation(&object.cells).unwrap();
+        let maps = drawn(&object, &[Domain::Hi, Domain::Tb, Domain::TbKinematic], &rotation, &request);
+        let kinematic = products.kinematic_cube_k(crate::sky::temperature::TbFrame::Rest).unwrap();
+        let dv = request.placement.rest_width_km_s(products.cube.channel_width_hz);
+        let integral = kinematic.sum_axis(ndarray::Axis(0)) * dv;
+        let peak = |map: &Array2<f64>| map.iter().fold(0.0f64, |m, v| m.max(*v));
+        for (map, wanted, tolerance) in [
+            (&maps[0], &products.column_map_cm2, 1e-10),
+            (&maps[1], &products.tb_map_mk, 1e-10),
+            // what the band loses
+            (&maps[2], &integral, 1e-3),
+        ] {
+            let worst = (&map.values - wanted).iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            assert!(worst < tolerance * peak(wanted), "{:?}: {worst} of {}", map.domain, peak(wanted));
+        }
+    }
+
+    #[test]
+    fn temperatures_scale_as_column_over_depth_whatever_the_width() {
+        let object = object(500);
+        for (width, n, depth) in [(60.0, 32, 200.0), (60.0, 32, 50.0), (120.0, 32, 200.0), (60.0, 64, 200.0)] {
+            let request = MapRequest { tb_depth_ckpc: depth, ..request(width, n) };
+            let maps = drawn(&object, &[Domain::Hi, Domain::Tb], &plain(&object), &request);
+            // C h H0 (1+z)^2/H(z) / rho_c / depth / (1+z)^2 a comoving Msun/kpc^2
+            let scale = request.tb_scale();
+            let per_column = scale.mk_per_density() / depth / 2.25 / column_cm2_per_msun_kpc2();
+            let wanted = maps[0].values.mapv(|n| n * per_column);
+            assert!((&maps[1].values - &wanted).iter().zip(&wanted).all(|(d, w)| d.abs() <= 1e-12 * w));
+        }
+    }
+
+    #[test]
+    fn a_uniform_box_gives_the_formula_for_any_width() {
+        // cells of 1 kpc^3 and 2e5 Msun on a lattice of 60 kpc a side, in kernels that even out the lattice
+        let side = 60;
+        let at =
+            |i: usize| [i % side, (i / side) % side, i / (side * side)].map(|k| k as f64 + 0.5 - 0.5 * side as f64);
+        let count = side * side * 4;
+        let position_kpc: Vec<[f64; 3]> = (0..count).map(at).collect();
+        let cells = GasCells {
+            position_kpc,
+            hi_mass_msun: vec![2e5; count],
+            volume_kpc3: vec![1.0; count],
+            velocity_km_s: vec![[0.0; 3]; count],
+            sigma_km_s: vec![9.0; count],
+            scale_factor: 1.0,
+        };
+        let object = MapObject { cells, ..MapObject::default() };
+        for (width, n) in [(10.0, 20), (20.0, 64), (30.0, 40)] {
+            let request = MapRequest { kernel_factor: 6.0, ..request(width, n) };
+            let maps = drawn(&object, &[Domain::Tb], &plain(&object), &request);
+            // 4 layers: 8e5 Msun/kpc^2, over (1+z)^2 a comoving kpc^2
+            let (c, z, h, hz) = (tb_coefficient_mk(), 0.5, 0.7, 92.0);
+            let density = 8e5 / (1.0f64 + z).powi(2) / request.tb_depth_ckpc;
+            let rho_c = crate::sky::temperature::critical_density_msun_kpc3(h);
+            let formula = c * h * (1.0 + z).powi(2) * 100.0 * h / hz * density / rho_c;
+            for value in &maps[0].values {
+                assert!((value / formula - 1.0).abs() < 2e-3, "{width} kpc: {value} {formula}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quarter_turn_about_the_line_of_sight_turns_the_map() {
+        let object = object(1500);
+        let request = request(60.0, 41);
+        let start = Orientation::Euler { alpha_deg: 40.0, beta_deg: 50.0, gamma_deg: 60.0 };
+        let start = start.rotation(&object.cells).unwrap();
+        let maps = drawn(&object, &Domain::ALL, &start, &request);
+        let turned = drawn(&object, &Domain::ALL, &start.turned(BoxAxis::Z, 90.0), &request);
+        for (a, b) in maps.iter().zip(&turned) {
+            // east goes to north: (x, y) of the middle's offsets to (y, -x) on the image, whose x falls with east
+            let wanted = Array2::from_shape_fn((41, 41), |(y, x)| a.values[[x, 40 - y]]);
+            let peak = wanted.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            let worst = (&b.values - &wanted).iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            assert!(worst < 1e-9 * peak, "{:?}: {worst} of {peak}", a.domain);
+        }
+        // from behind, the field points the other way
+        let behind = drawn(&object, &[Domain::BLos], &start.turned(BoxAxis::Y, 180.0), &request);
+        let front = &maps.iter().find(|m| m.domain == Domain::BLos).unwrap().values;
+        let worst = front.indexed_iter().map(|((y, x), v)| (v + behind[0].values[[y, 40 - x]]).abs());
+        assert!(worst.fold(0.0f64, f64::max) < 1e-9);
+    }
+
+    #[test]
+    fn means_are_weighted_and_the_field_towards_the_observer_is_positive() {
+        let mut object = object(400);
+        let count = object.cells.len();
+        object.gas.temperature_k = vec![1e4; count];
+        object.gas.metallicity = vec![0.0127; count];
+        // away from an observer who looks along +z
+        object.gas.magnetic_field_ug = vec![[0.0, 3.0, 4.0]; count];
+        let domains = [Domain::Temperature, Domain::Metallicity, Domain::B, Domain::BLos];
+        let maps = drawn(&object, &domains, &plain(&object), &request(60.0, 32));
+        for (map, constant) in maps.iter().zip([1e4, 1.0, 5.0, -4.0]) {
+            let known = map.values.iter().filter(|v| **v != 0.0).count();
+            assert!(known > 300, "{known}");
+            assert!(map.values.iter().all(|v| *v == 0.0 || (v / constant - 1.0).abs() < 1e-9), "{:?}", map.domain);
+        }
+        // two cells in one pixel
+        object.cells.position_kpc = vec![[0.0; 3]; 2];
+        object.cells.hi_mass_msun = vec![1.0, 1.0];
+        object.cells.volume_kpc3 = vec![1e-6; 2];
+        object.gas = GasColumns {
+            mass_msun: vec![1.0, 3.0],
+            temperature_k: vec![100.0, 500.0],
+            electrons: vec![5.0, 1.0],
+            magnetic_field_ug: vec![[0.0, 0.0, -1.0], [0.0, 0.0, 5.0]],
+            ..GasColumns::default()
+        };
+        let maps = drawn(&object, &[Domain::Temperature, Domain::BLos], &plain(&object), &request(60.0, 33));
+        assert!((maps[0].values[[16, 16]] - 400.0).abs() < 1e-9, "{}", maps[0].values[[16, 16]]);
+        assert!(maps[1].values[[16, 16]].abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_drawn() {
+        let object = MapObject { stars: None, ..object(10) };
+        let error = draw(&object, &[Domain::Stars], &plain(&object), &request(9.0, 8), &Watch::silent()).unwrap_err();
+        assert!(error.to_string().contains("domain stars"), "{error}");
+        let impossible = MapRequest { tb_depth_ckpc: 0.0, ..request(9.0, 8) };
+        assert!(draw(&object, &[Domain::Hi], &plain(&object), &impossible, &Watch::silent()).is_err());
+    }
 }

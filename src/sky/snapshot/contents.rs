@@ -115,10 +115,7 @@ fn columns(snapshot: &Snapshot, model: &HiModel) -> GasColumns {
         let corrected = state.star_forming && model.star_forming_correction;
         columns.temperature_k.push(if corrected { model.star_forming_temperature_k } else { state.temperature_k() });
         let electrons = if state.star_forming && two_phase {
-            electrons_of(
-                state.neutral_gas(&neutral, &Surroundings::SOLAR).neutral_fraction,
-                state.hydrogen_fraction,
-            )
+            electrons_of(state.neutral_gas(&neutral, &Surroundings::SOLAR).neutral_fraction, state.hydrogen_fraction)
         } else {
             state.electron_abundance.max(0.0)
         };

@@ -5,7 +5,9 @@ mod common;
 use common::reference_data;
 use hdf5::File;
 use skyfringe::error::Watch;
-use skyfringe::formats::snapshot::{CellSelection, Format, ParticleKind, ReadOptions, read_particles, write_snapshot};
+use skyfringe::formats::snapshot::{
+    CellSelection, Format, ParticleKind, ReadOptions, group_of_subhalo, read_particles, write_snapshot,
+};
 use skyfringe::sky::galaxy::{GalaxyParams, make_galaxy};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -301,6 +303,8 @@ fn subhalos_come_one_after_the_other() {
         set.new_dataset_builder().with_data(&[0i32, 0, 0]).create("SubhaloGrNr").unwrap();
         let position = ndarray::Array2::from_elem((3, 3), centre as f32);
         set.new_dataset_builder().with_data(&position).create("SubhaloPos").unwrap();
+        let radii = ndarray::Array2::from_elem((3, 6), 4f32);
+        set.new_dataset_builder().with_data(&radii).create("SubhaloHalfmassRadType").unwrap();
     }
     let words = ["sky", "maps", "g.hdf5", "--set", "sky.group_catalogue=fof_subhalo_tab_099.0.hdf5", "--size", "16"];
     let more = ["--domains", "gas,stars,dm", "--format", "fits"];
@@ -316,8 +320,68 @@ fn subhalos_come_one_after_the_other() {
     ok(folder.path(), &all);
     let whole = card(&folder.path().join("all/gas.fits"), "TOTAL");
     assert!(((mass(1, "gas") + mass(2, "gas")) / whole - 1.0).abs() < 1e-9);
+    // skais-mapper takes the whole group, and the half-mass radius from the catalogue
+    let skais = ["--compat", "skais", "--domains", "gas", "--subhalos", "2", "--out", "skais"];
+    let (text, _) = ok(folder.path(), &[&words[..], &skais[..]].concat());
+    assert!(text.contains(&format!("pixels of {:.4} kpc", 8.0 / h / 16.0)), "{text}");
+    let group = group_of_subhalo(&folder.path().join("fof_subhalo_tab_099.0.hdf5"), 2).unwrap();
+    assert_eq!(group.particles[1], CellSelection::Range { first: 0, count: 1000 });
+    assert_eq!(
+        (group.particles[4].clone(), group.half_mass_radius[0]),
+        (CellSelection::Range { first: 0, count: 512 }, 4.0)
+    );
     let error = refused(folder.path(), &[&words[..], &["--subhalos", "1,0", "--out", "none"]].concat());
     assert!(error.contains("the subhalo has no gas") && error.contains("subhalo 0"), "{error}");
     let error = refused(folder.path(), &[&words[..], &["--subhalos", "7", "--out", "none"]].concat());
     assert!(error.contains("no such subhalo"), "{error}");
+}
+
+/// The object of tests/python/skais_reference.py and, in its group `skais`, what skais-mapper 0.1.16 made of it.
+fn skais_reference() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/skais-mapper-0.1.16.hdf5")
+}
+
+#[test]
+fn pixels_are_those_of_skais_mapper_where_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = skais_reference();
+    // the half-mass radius of 12 ckpc/h, twice, at a = 1/1.5
+    let width = format!("{} kpc", 24.0 / 1.5 / 0.6774);
+    let words = ["sky", "maps", path.to_str().unwrap(), "--compat", "skais", "--width", &width, "--size", "32"];
+    let place = ["--set", "sky.centre=310 420 530 ckpc/h", "--set", "sky.radius=100 ckpc/h", "--out", "m"];
+    let turns = ["--orientations", "rotxy:0deg:0deg,rotxy:40deg:65deg,rotxy:120deg:35deg"];
+    let (text, _) = ok(folder.path(), &[&words[..], &place[..], &turns[..]].concat());
+    assert!(text.contains("hi, hi/21cm, gas, star, dm, temp, bfield"), "{text}");
+    let (ours, theirs) = (File::open(folder.path().join("m/maps-skais.hdf5")).unwrap(), File::open(&path).unwrap());
+    for group in ["gas", "hi", "hi/21cm", "temp", "bfield", "star", "dm"] {
+        let maps = ours.dataset(&format!("{group}/images")).unwrap().read::<f32, ndarray::Ix3>().unwrap();
+        for (view, turn) in ["0_0", "40_65", "120_35"].into_iter().enumerate() {
+            let name = format!("skais/{}_{turn}", group.replace('/', "-"));
+            let wanted = theirs.dataset(&name).unwrap().read_2d::<f32>().unwrap();
+            let got = maps.index_axis(ndarray::Axis(0), view);
+            let peak = wanted.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+            let off = got.iter().zip(&wanted).map(|(a, b)| (a - b).abs() / peak).fold(0.0f32, f32::max);
+            eprintln!("{name}: {off:.1e} of the peak");
+            assert!(peak > 0.0 && off < 1e-6, "{name}: {off}");
+        }
+    }
+}
+
+#[test]
+fn skais_needs_a_cube_and_its_own_domains() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = skais_reference();
+    let words = ["sky", "maps", path.to_str().unwrap(), "--compat", "skais", "--size", "16", "--out", "none"];
+    let says = |more: &[&str], expected: &str| {
+        let error = refused(folder.path(), &[&words[..], more].concat());
+        assert!(error.contains(expected), "{error}");
+    };
+    let sphere = ["--set", "sky.centre=310 420 530 ckpc/h", "--set", "sky.radius=30 ckpc/h"];
+    says(&["--width", "20 kpc"], "sky.subhalo, or sky.centre and sky.radius");
+    says(&sphere, "twice the half-mass radius");
+    says(&[&sphere[..], &["--width", "60 kpc"]].concat(), "at least");
+    says(&[&sphere[..], &["--width", "20 kpc", "--domains", "sfr"]].concat(), "no maps of this domain");
+    says(&["--format", "fits"], "no FITS files");
+    let other = ["sky", "maps", path.to_str().unwrap(), "--compat", "martini", "--out", "none"];
+    assert!(refused(folder.path(), &other).contains("expected: skais"));
 }

@@ -469,8 +469,8 @@ struct MapWords {
     /// what the selection or the HI needs].
     #[arg(long, value_name = "WIDTH", allow_hyphen_values = true)]
     width: Option<String>,
-    /// Comma-separated, of configured, random:N (or N), equal-area:N, step:AXIS:ANGLE and step:AXIS:ANGLE:N, as in
-    /// step:x:30deg; AXIS is x (east), y (north) or z (away).
+    /// Comma-separated, of configured, random:N (or N), equal-area:N, step:AXIS:ANGLE, step:AXIS:ANGLE:N and
+    /// rotxy:ANGLE:ANGLE, as in step:x:30deg; AXIS is x (east), y (north) or z (away).
     #[arg(long, value_name = "LIST", default_value = "configured")]
     orientations: String,
     /// Seed of random orientations.
@@ -485,6 +485,9 @@ struct MapWords {
     /// fits, hdf5 or both.
     #[arg(long, value_name = "WORD", default_value = "both")]
     format: String,
+    /// skais: the pixels of skais-mapper 0.1.16, its faults included (docs/maps.md), into maps-skais.hdf5.
+    #[arg(long, value_name = "PROGRAM")]
+    compat: Option<String>,
     /// Folder for the products; made where it is missing.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -503,6 +506,7 @@ impl From<MapWords> for run::maps::MapOptions {
             subhalos: w.subhalos,
             neighbours: usize::from(w.neighbours),
             format: w.format,
+            compat: w.compat,
             out: w.out,
         }
     }

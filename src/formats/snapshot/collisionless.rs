@@ -16,7 +16,7 @@ const SLAB_ROWS: usize = 1 << 19;
 /// Particles that feel gravity alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParticleKind {
-    /// `PartType4`, without IllustrisTNG's wind particles.
+    /// `PartType4`.
     Stars,
     /// `PartType1`.
     DarkMatter,
@@ -73,8 +73,8 @@ pub struct Particles {
 /// Reads the selected particles of the snapshot at `path`: selection, format and absent chunks as `options` say.
 ///
 /// The files of IllustrisTNG, SIMBA and CAMELS have them in the same groups and units; a star whose
-/// `GFM_StellarFormationTime` is not positive is a parcel of wind, that is, gas, and left out. None in the selection
-/// is no error, none in the files is.
+/// `GFM_StellarFormationTime` is not positive is a parcel of wind, that is, gas, and left out unless `options.wind`. None
+/// in the selection is no error, none in the files is.
 ///
 /// # Errors
 /// Another format; no such particles in any file; a missing field or mass; numbers that are not finite; what
@@ -207,7 +207,7 @@ impl<'a> Chunk<'a> {
             if !inside {
                 continue;
             }
-            if birth.as_ref().is_some_and(|b| b[i] <= 0.0) {
+            if !options.wind && birth.as_ref().is_some_and(|b| b[i] <= 0.0) {
                 wind += 1;
                 continue;
             }

@@ -111,7 +111,7 @@ fn sum(lengths: &[f64]) -> u64 {
 }
 
 /// All files of the catalogue, in order; each must be there, since the counts run through them.
-fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
     let chunks = if path.is_dir() { numbered(path)? } else { vec![(0, path.to_path_buf())] };
     let Some((_, first)) = chunks.first() else {
         return Err(Error::input("the folder holds no group catalogue")
@@ -127,11 +127,17 @@ fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Rows of a data set; 0 where it is absent, as in files without groups.
-fn rows_of(file: &File, name: &str) -> u64 {
+pub(super) fn rows_of(file: &File, name: &str) -> u64 {
     hdf::dataset(file, name).and_then(|d| d.shape().first().copied()).unwrap_or(0) as u64
 }
 
-fn column(file: &File, name: &str, columns: usize, rows: std::ops::Range<usize>, path: &Path) -> Result<Vec<f64>> {
+pub(super) fn column(
+    file: &File,
+    name: &str,
+    columns: usize,
+    rows: std::ops::Range<usize>,
+    path: &Path,
+) -> Result<Vec<f64>> {
     let data = hdf::dataset(file, name).ok_or_else(|| {
         Error::input(format!("the field {name} is missing")).expected("a TNG group catalogue").place(path.display())
     })?;
@@ -139,7 +145,13 @@ fn column(file: &File, name: &str, columns: usize, rows: std::ops::Range<usize>,
 }
 
 /// The column of particle type `kind` of a field with one a type.
-fn of_type(file: &File, name: &str, kind: usize, rows: std::ops::Range<usize>, path: &Path) -> Result<Vec<f64>> {
+pub(super) fn of_type(
+    file: &File,
+    name: &str,
+    kind: usize,
+    rows: std::ops::Range<usize>,
+    path: &Path,
+) -> Result<Vec<f64>> {
     let table = column(file, name, kind + 1, rows, path)?;
     Ok(table.chunks_exact(kind + 1).map(|row| row[kind]).collect())
 }

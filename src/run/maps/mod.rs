@@ -1,14 +1,16 @@
 //! `sky maps`: the maps of one object, or of several subhalos, in many orientations.
 
+mod compat;
 mod files;
 mod picture;
 
 use super::Progress;
 use super::compare_h2::settings;
+use super::image::memory::{default_bytes, words};
 use super::params::{PixelChoice, Settings, SkySource};
 use super::skies::{extent_kpc, galaxy_params, hi_model, orientation, placed, placing_cards, selection, snapshot_name};
 use super::sky::make_folder;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Watch};
 use crate::formats::fits::Card;
 use crate::formats::snapshot::{ParticleKind, subhalo_gas};
 use crate::sky::galaxy::make_galaxy;
@@ -41,6 +43,8 @@ pub struct MapOptions {
     pub neighbours: usize,
     /// fits, hdf5 or both.
     pub format: String,
+    /// "skais" or none.
+    pub compat: Option<String>,
     /// Folder of the products.
     pub out: PathBuf,
 }
@@ -69,6 +73,8 @@ pub struct MapsRequest {
     neighbours: usize,
     fits: bool,
     hdf5: bool,
+    /// The pixels of skais-mapper.
+    skais: bool,
     out: PathBuf,
 }
 
@@ -86,6 +92,20 @@ impl MapsRequest {
                 return Err(Error::input("there is no such format of maps")
                     .found(format!("--format {other}"))
                     .expected("fits, hdf5 or both"));
+            }
+        };
+        let skais = match options.compat.as_deref() {
+            None => false,
+            Some("skais") if hdf5 => true,
+            Some("skais") => {
+                return Err(Error::input("skais-mapper's maps have no place on the sky, and no FITS files")
+                    .found("--format fits")
+                    .expected("--format hdf5"));
+            }
+            Some(other) => {
+                return Err(Error::input("there is no program of this name to be compatible with")
+                    .found(format!("--compat {other}"))
+                    .expected("skais"));
             }
         };
         let named = options.domains.as_deref().is_some_and(|d| !d.split(',').any(|word| word.trim() == "all"));
@@ -119,6 +139,7 @@ impl MapsRequest {
             neighbours: options.neighbours,
             fits,
             hdf5,
+            skais,
             out: options.out,
         })
     }
@@ -161,7 +182,8 @@ pub fn run(request: &MapsRequest, progress: &dyn Progress) -> Result<String> {
             _ => request.out.clone(),
         };
         let _folder = make_folder(&out)?;
-        text.push_str(&one_object(request, settings, &out, progress).map_err(|e| match subhalo {
+        let object = if request.skais { compat::one_object } else { one_object };
+        text.push_str(&object(request, settings, &out, progress).map_err(|e| match subhalo {
             Some(index) => e.place(format!("subhalo {index}")),
             None => e,
         })?);
@@ -196,6 +218,7 @@ fn one_object(request: &MapsRequest, settings: &Settings, out: &Path, progress: 
     }
 
     let (maps_request, cosmology) = geometry(request, settings, &loaded)?;
+    require_memory(maps_request.nx * maps_request.ny, domains.len())?;
     let configured = orientation(settings.sky.inclined).rotation(&object.cells)?;
     let views: Vec<View> = request.views.iter().flat_map(|set| set.views(&configured, request.seed)).collect();
     let sheet = Sheet {
@@ -222,33 +245,12 @@ fn one_object(request: &MapsRequest, settings: &Settings, out: &Path, progress: 
 }
 
 fn load(request: &MapsRequest, settings: &Settings, progress: &dyn Progress) -> Result<Loaded> {
-    let (sky, model) = (&settings.sky, hi_model(&settings.sky));
+    let sky = &settings.sky;
     let watch = progress.stage("reading", 1);
     match &sky.source {
-        SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } => {
-            let snapshot = SnapshotRequest {
-                path: path.clone(),
-                format: *format,
-                selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
-                allow_missing_chunks: *allow_missing_chunks,
-                model,
-            };
-            let there = |domain: Domain, kind: ParticleKind| -> Result<bool> {
-                if !request.domains.contains(&domain) {
-                    return Ok(false);
-                }
-                match snapshot.require_particles(kind, &watch.quiet()) {
-                    Ok(()) => Ok(true),
-                    Err(error) if request.named || error.is_interrupt() => Err(error),
-                    // said again, with the other domains that are left out
-                    Err(_) => Ok(false),
-                }
-            };
-            let wanted = Collisionless {
-                stars: there(Domain::Stars, ParticleKind::Stars)?,
-                dark_matter: there(Domain::DarkMatter, ParticleKind::DarkMatter)?,
-                neighbour: request.neighbours,
-            };
+        SkySource::Snapshot { path, subhalo, .. } => {
+            let snapshot = snapshot_request(settings)?;
+            let wanted = collisionless(request, &snapshot, &watch)?;
             let (galaxy, object) = snapshot.map_object(wanted, &watch)?;
             let name = match subhalo {
                 Some((index, _)) => format!("{}, subhalo {index}", snapshot_name(path)),
@@ -259,7 +261,7 @@ fn load(request: &MapsRequest, settings: &Settings, progress: &dyn Progress) -> 
         SkySource::Galaxy { seed, hi_mass_msun, cells } => {
             let made = make_galaxy(&galaxy_params(*seed, *hi_mass_msun, *cells))?;
             let centre = [0.5 * made.header.box_size; 3];
-            let (galaxy, object) = map_object(&made, Some(centre), &model, &watch)?;
+            let (galaxy, object) = map_object(&made, Some(centre), &hi_model(sky), &watch)?;
             let name = format!("Built-in galaxy {seed}");
             Ok(Loaded { origin: name.to_lowercase(), name, galaxy, object })
         }
@@ -269,6 +271,41 @@ fn load(request: &MapsRequest, settings: &Settings, progress: &dyn Progress) -> 
                 .expected("sky.snapshot or sky.galaxy"))
         }
     }
+}
+
+/// The snapshot of the configuration.
+fn snapshot_request(settings: &Settings) -> Result<SnapshotRequest> {
+    let SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } =
+        &settings.sky.source
+    else {
+        return Err(Error::input("the sky is no snapshot").expected("sky.snapshot"));
+    };
+    Ok(SnapshotRequest {
+        path: path.clone(),
+        format: *format,
+        selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
+        allow_missing_chunks: *allow_missing_chunks,
+        model: hi_model(&settings.sky),
+    })
+}
+
+/// The particles to read for the domains: those asked for by name must be there.
+fn collisionless(request: &MapsRequest, snapshot: &SnapshotRequest, watch: &Watch) -> Result<Collisionless> {
+    let there = |domain: Domain, kind: ParticleKind| -> Result<bool> {
+        if !request.domains.contains(&domain) {
+            return Ok(false);
+        }
+        match snapshot.require_particles(kind, &watch.quiet()) {
+            Err(error) if request.named || error.is_interrupt() => Err(error),
+            // what is left out is said with the other domains
+            found => Ok(found.is_ok()),
+        }
+    };
+    Ok(Collisionless {
+        stars: there(Domain::Stars, ParticleKind::Stars)?,
+        dark_matter: there(Domain::DarkMatter, ParticleKind::DarkMatter)?,
+        neighbour: request.neighbours,
+    })
 }
 
 /// Pixels and place: those of `run` for the same configuration, but for the width that is asked for.
@@ -303,6 +340,19 @@ fn geometry(
     maps.tb_depth_ckpc = sky.tb_depth_mpc * 1e3;
     maps.tb_coefficient_mk = sky.tb_coefficient_mk;
     Ok((maps, cosmology))
+}
+
+/// Up to eight columns of gas, each once more while it is summed, the areas and a plane on its way to the disk; the
+/// maps, and those of the first orientation for the preview.
+fn require_memory(pixels: usize, domains: usize) -> Result<()> {
+    let (need, free) = (8 * pixels as u64 * (2 * 8 + 2 + 2 * domains as u64), default_bytes());
+    if need <= free {
+        return Ok(());
+    }
+    Err(Error::input("there is not enough memory for the maps")
+        .found(format!("{pixels} pixels in {domains} domains: {}", words(need)))
+        .expected(format!("at most {}, three quarters of what is free", words(free)))
+        .hint("take fewer pixels or fewer domains at a time"))
 }
 
 /// The cards that all maps of an object have.
@@ -366,6 +416,13 @@ fn report(out: &Path, written: &[String], sheet: &Sheet, maps: &[Map]) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn maps_beyond_the_memory_are_refused() {
+        assert!(require_memory(64 * 64, 12).is_ok());
+        let error = require_memory(1 << 50, 12).unwrap_err().to_string();
+        assert!(error.contains("fewer pixels"), "{error}");
+    }
 
     #[test]
     fn widths_are_lengths_or_angles() {

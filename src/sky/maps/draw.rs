@@ -9,7 +9,8 @@ use crate::sky::spread::Footprint;
 use crate::sky::temperature::{TbScale, column_cm2_per_msun_kpc2, geometry_areas_kpc2};
 use crate::units::RaDec;
 use crate::units::hi::{column_per_k_km_s, tb_coefficient_mk};
-use ndarray::Array2;
+use ndarray::{Array2, Zip};
+use std::borrow::Cow;
 use std::f64::consts::PI;
 
 /// Where maps lie, and what their temperatures need: as in [`crate::sky::products::CubeRequest`].
@@ -149,56 +150,64 @@ pub fn draw(
         }
     }
     let gas = if columns.is_empty() {
-        None
+        Vec::new()
     } else {
         let radius = |v: &f64| request.kernel_factor * (0.75 * v / PI).cbrt();
         let supports: Vec<f64> = object.cells.volume_kpc3.iter().map(radius).collect();
         let data: Vec<Vec<f64>> = columns.iter().map(|c| values(object, *c, rotation)).collect();
-        Some(projected(&object.cells.position_kpc, &supports, &data, rotation, request, watch)?)
+        projected(&object.cells.position_kpc, &supports, &data, rotation, request, watch)?
     };
     let scale = request.tb_scale();
     // one physical kpc is (1 + z) comoving ones
     let comoving = (1.0 + scale.redshift).powi(-2);
-    let per_k_km_s = column_cm2_per_msun_kpc2() / column_per_k_km_s();
     domains
         .iter()
         .map(|&domain| {
-            let sums = match (domain, domain.columns(), &gas) {
-                (_, Some((above, below)), Some(gas)) => {
-                    let above = pick(gas, &columns, above);
-                    below.map_or(above.clone(), |below| {
-                        let below = pick(gas, &columns, below);
-                        let mean = |a: &f64, b: &f64| if *b > 0.0 { a / b } else { 0.0 };
-                        Sums { map: ndarray::Zip::from(&above.map).and(&below.map).map_collect(mean), ..below }
-                    })
+            let of = |column: Column| {
+                let at = columns.iter().position(|c| *c == column);
+                // every column of a domain is among those of all domains
+                at.and_then(|at| gas.get(at)).ok_or_else(|| Error::input("a column of gas was not projected"))
+            };
+            let (sums, total, outside) = match domain.columns() {
+                Some((above, None)) => {
+                    let Sums { map, total, outside } = of(above)?;
+                    (Cow::Borrowed(map), *total, *outside)
                 }
-                (Domain::Stars, ..) => cloud(object.stars.as_ref(), rotation, request, watch)?,
-                _ => cloud(object.dark_matter.as_ref(), rotation, request, watch)?,
+                Some((above, Some(below))) => {
+                    let Sums { map, total, outside } = of(below)?;
+                    let mean = |a: &f64, b: &f64| if *b > 0.0 { a / b } else { 0.0 };
+                    (Cow::Owned(Zip::from(&of(above)?.map).and(map).map_collect(mean)), *total, *outside)
+                }
+                None => {
+                    let particles = if domain == Domain::Stars { &object.stars } else { &object.dark_matter };
+                    let Sums { map, total, outside } = cloud(particles.as_ref(), rotation, request, watch)?;
+                    (Cow::Owned(map), total, outside)
+                }
             };
-            let surface = || &sums.map / &areas;
+            let surface = |per_msun_kpc2: f64| {
+                let map = Zip::from(&*sums).and(&areas);
+                map.map_collect(|mass, area| mass / area * per_msun_kpc2)
+            };
             let values = match domain {
-                Domain::Hi => surface().mapv_into(|s| s * column_cm2_per_msun_kpc2()),
-                Domain::Tb => surface().mapv_into(|s| scale.tb_mk(s * comoving)),
-                Domain::TbKinematic => surface().mapv_into(|s| s * per_k_km_s),
-                Domain::Gas | Domain::Stars | Domain::DarkMatter | Domain::Sfr => surface(),
-                Domain::HiMass | Domain::Temperature | Domain::Metallicity | Domain::B | Domain::BLos => sums.map,
+                Domain::Hi => surface(column_cm2_per_msun_kpc2()),
+                Domain::Tb => surface(scale.tb_mk(comoving)),
+                Domain::TbKinematic => surface(column_cm2_per_msun_kpc2() / column_per_k_km_s()),
+                Domain::Gas | Domain::Stars | Domain::DarkMatter | Domain::Sfr => surface(1.0),
+                Domain::HiMass | Domain::Temperature | Domain::Metallicity | Domain::B | Domain::BLos => {
+                    sums.into_owned()
+                }
             };
-            Ok(Map { domain, values, total: sums.total, outside: sums.outside })
+            Ok(Map { domain, values, total, outside })
         })
         .collect()
 }
 
 /// What is added up in every pixel, and what lies outside.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Sums {
     map: Array2<f64>,
     total: f64,
     outside: f64,
-}
-
-fn pick(gas: &[Sums], columns: &[Column], wanted: Column) -> Sums {
-    let at = columns.iter().position(|c| *c == wanted);
-    gas[at.expect("every column of a domain is among those of all domains")].clone()
 }
 
 fn values(object: &MapObject, column: Column, rotation: &Rotation) -> Vec<f64> {

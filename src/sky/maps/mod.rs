@@ -11,15 +11,18 @@
 //! | draw.rs | from an object to its maps |
 //! | views.rs | many orientations |
 //! | neighbours.rs | sizes of stars and dark matter |
+//! | skais.rs | the pixels of another program |
 
 mod domain;
 mod draw;
 mod neighbours;
 mod object;
+mod skais;
 mod views;
 
 pub use domain::Domain;
 pub use draw::{Map, MapRequest, draw};
 pub use neighbours::distances_to_neighbour;
 pub use object::{GasColumns, MapObject, ParticleCloud};
+pub use skais::{SkaisObject, skais_group, skais_map};
 pub use views::{View, ViewSet};

@@ -36,6 +36,13 @@ pub enum ViewSet {
         /// How many, the first not turned.
         count: usize,
     },
+    /// skais-mapper's `rotxy`: the box, seen along z, turned about x and then about y.
+    BoxTurns {
+        /// About x, degrees.
+        x_deg: f64,
+        /// About y, degrees.
+        y_deg: f64,
+    },
 }
 
 /// One orientation, and which it is.
@@ -71,6 +78,10 @@ impl ViewSet {
             ["random", count] | [count] if count.starts_with(|c: char| c.is_ascii_digit()) => {
                 Ok(ViewSet::Random { count: number(count)? })
             }
+            ["rotxy", x, y] => {
+                let degrees = |text| Ok::<_, Error>(parse_quantity(text, Dimension::Angle)? / DEG_RAD);
+                Ok(ViewSet::BoxTurns { x_deg: degrees(x)?, y_deg: degrees(y)? })
+            }
             ["equal-area", count] => Ok(ViewSet::EqualArea { count: number(count)? }),
             ["step", axis, turn, rest @ ..] if rest.len() <= 1 => {
                 let axis = match *axis {
@@ -95,7 +106,7 @@ impl ViewSet {
     /// How many orientations these are.
     pub fn count(&self) -> usize {
         match *self {
-            ViewSet::Configured => 1,
+            ViewSet::Configured | ViewSet::BoxTurns { .. } => 1,
             ViewSet::Random { count } | ViewSet::EqualArea { count } | ViewSet::Steps { count, .. } => count,
         }
     }
@@ -104,6 +115,13 @@ impl ViewSet {
     pub fn views(&self, configured: &Rotation, seed: u64) -> Vec<View> {
         match *self {
             ViewSet::Configured => vec![View { rotation: *configured, name: "configured".into() }],
+            ViewSet::BoxTurns { x_deg, y_deg } => {
+                let plain = Rotation { rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] };
+                // no turn at all leaves every digit as it is
+                let turn = |r: Rotation, axis, angle: f64| if angle == 0.0 { r } else { r.turned(axis, angle) };
+                let rotation = turn(turn(plain, BoxAxis::X, x_deg), BoxAxis::Y, y_deg);
+                vec![View { rotation, name: format!("rotxy {} {}", round(x_deg), round(y_deg)) }]
+            }
             ViewSet::Random { count } => {
                 (0..count).map(|k| View { rotation: random(seed, k), name: format!("random {k}") }).collect()
             }
@@ -123,10 +141,17 @@ impl ViewSet {
     }
 }
 
+/// Degrees that were radians on the way, for a name.
+fn round(degrees: f64) -> f64 {
+    (degrees * 1e6).round() / 1e6
+}
+
 fn refused(word: &str) -> Error {
     Error::input("these are no orientations")
         .found(format!("\"{word}\""))
-        .expected("a list of configured, random:N, equal-area:N, step:AXIS:ANGLE and step:AXIS:ANGLE:N")
+        .expected(
+            "a list of configured, random:N, equal-area:N, step:AXIS:ANGLE, step:AXIS:ANGLE:N and rotxy:ANGLE:ANGLE",
+        )
         .hint("for example configured,random:8 or step:x:30deg; AXIS is x (east), y (north) or z (away)")
 }
 
@@ -214,6 +239,19 @@ mod tests {
             }
         }
         assert_eq!(views[3].name, "equal-area 3 of 500");
+    }
+
+    #[test]
+    fn turns_of_the_box_come_about_x_and_then_about_y() {
+        let [view] = &ViewSet::parse_list("rotxy:90deg:90deg").unwrap()[0].views(&random(1, 0), 0)[..] else {
+            panic!()
+        };
+        // y to z about x, z to x about y
+        let turned = view.rotation.apply([0.0, 1.0, 0.0]);
+        assert!((0..3).all(|k| (turned[k] - [1.0, 0.0, 0.0][k]).abs() < 1e-12), "{turned:?}");
+        assert_eq!(view.name, "rotxy 90 90");
+        let still = ViewSet::BoxTurns { x_deg: 0.0, y_deg: 0.0 }.views(&random(1, 0), 0);
+        assert_eq!(still[0].rotation, PLAIN);
     }
 
     #[test]

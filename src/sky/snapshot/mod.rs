@@ -15,6 +15,7 @@ use std::path::PathBuf;
 mod compare;
 mod complete;
 mod contents;
+mod group;
 mod info;
 mod surroundings;
 
@@ -177,6 +178,7 @@ fn read(
         allow_missing_chunks: request.allow_missing_chunks,
         magnetic_field,
         metallicity,
+        ..ReadOptions::default()
     };
     let mut snapshot = read_gas(&request.path, &options, watch)?;
     if let Selection::Sphere { centre_ckpc_h, radius_ckpc_h } = &request.selection {

@@ -467,12 +467,78 @@ enum SkyWords {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Maps of one object in any number of orientations: HI, T_b, gas, stars, dark matter, ... (docs/maps.md).
+    #[command(after_help = "Examples: skyfringe sky maps cutout.hdf5 --width \"60 kpc\" --out maps\n\
+                            \x20         skyfringe sky maps examples/tng.toml --domains hi,tb,gas --size 256 \\\n\
+                            \x20             --orientations configured,random:8 --seed 3 --format hdf5 --out maps")]
+    Maps(MapWords),
     /// What a snapshot, FITS image, sky list or visibility file holds.
     Info {
         /// Snapshot (file or folder), FITS image, OSKAR sky list, or visibility file.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+struct MapWords {
+    /// Configuration (TOML), or a snapshot: a file or folder as sky.snapshot takes it.
+    #[arg(value_name = "CONFIG|SNAPSHOT")]
+    input: PathBuf,
+    #[command(flatten)]
+    changes: ChangeWords,
+    /// Comma-separated, of hi, hi-mass, tb, tb-kinematic, gas, stars, dm, temperature, metallicity, b, b-los, sfr
+    /// [default: all that the file has].
+    #[arg(long, value_name = "LIST")]
+    domains: Option<String>,
+    /// Pixels along each side [default: image.size, or 512].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=16384))]
+    size: Option<u16>,
+    /// Width of the maps, a length at the object or an angle, as in "60 kpc" or 10arcmin [default: by image.cell, else
+    /// what the selection or the HI needs].
+    #[arg(long, value_name = "WIDTH", allow_hyphen_values = true)]
+    width: Option<String>,
+    /// Comma-separated, of configured, random:N (or N), equal-area:N, step:AXIS:ANGLE, step:AXIS:ANGLE:N and
+    /// rotxy:ANGLE:ANGLE, as in step:x:30deg; AXIS is x (east), y (north) or z (away).
+    #[arg(long, value_name = "LIST", default_value = "configured")]
+    orientations: String,
+    /// Seed of random orientations.
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
+    seed: u64,
+    /// Subhalos of sky.group_catalogue, one after the other, each into a folder of its own, as in 5,7,9.
+    #[arg(long, value_name = "LIST")]
+    subhalos: Option<String>,
+    /// Kernels of stars and dark matter reach to this neighbour of each.
+    #[arg(long, value_name = "K", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    neighbours: u16,
+    /// fits, hdf5 or both.
+    #[arg(long, value_name = "WORD", default_value = "both")]
+    format: String,
+    /// skais: the pixels of skais-mapper 0.1.16, its faults included (docs/maps.md), into maps-skais.hdf5.
+    #[arg(long, value_name = "PROGRAM")]
+    compat: Option<String>,
+    /// Folder for the products; made where it is missing.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl From<MapWords> for run::maps::MapOptions {
+    fn from(w: MapWords) -> run::maps::MapOptions {
+        run::maps::MapOptions {
+            input: w.input,
+            changes: w.changes.set,
+            domains: w.domains,
+            size: w.size.map(usize::from),
+            width: w.width,
+            orientations: w.orientations,
+            seed: w.seed,
+            subhalos: w.subhalos,
+            neighbours: usize::from(w.neighbours),
+            format: w.format,
+            compat: w.compat,
+            out: w.out,
+        }
+    }
 }
 
 /// Parses the command line, does what it says, and returns the exit status.
@@ -538,6 +604,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
         Command::Sky(SkyWords::CompareH2 { out, .. }) => out.as_deref().map(beside),
         Command::Sky(SkyWords::Hi { out, .. }) => Some(run::hi::folder_of(out)),
+        Command::Sky(SkyWords::Maps(words)) => Some(words.out.clone()),
         Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) | Command::Bench(_) => None,
     }
 }
@@ -586,6 +653,7 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             let settings = run::compare_h2::settings(&input, &changes.set)?;
             run::compare_h2::run(&settings, out.as_deref(), console)
         }
+        Command::Sky(SkyWords::Maps(words)) => run::maps::run(&run::maps::MapsRequest::new(words.into())?, console),
         Command::Sky(SkyWords::Info { file }) => run::sky::info(&file),
         Command::Bench(BenchWords::Gridder { workload, npix, pixel_rad, epsilon, precision, images, reps }) => {
             let request = run::bench::GridderRequest {

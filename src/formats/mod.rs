@@ -4,6 +4,7 @@
 pub mod config;
 pub mod fits;
 pub mod hdf_cube;
+pub mod maps;
 pub mod oskar;
 pub mod png;
 pub mod snapshot;

@@ -11,6 +11,7 @@ mod estimate;
 mod headers;
 pub mod hi;
 pub mod image;
+pub mod maps;
 pub mod observe;
 pub mod oskar_settings;
 pub mod params;

@@ -10,6 +10,7 @@ pub mod deposit;
 pub mod galaxy;
 pub mod h2;
 pub mod kernel;
+pub mod maps;
 pub mod moments;
 pub mod neutral;
 pub mod orient;

@@ -131,6 +131,41 @@ impl Rotation {
     pub fn apply(&self, vector: [f64; 3]) -> [f64; 3] {
         self.rows.map(|row| dot(row, vector))
     }
+
+    /// The rotation that turns towards an observer in direction `observer` (box axes, unit length), with the box's z
+    /// axis up, or its y axis where the observer is within 1e-3 rad of z.
+    pub fn looking_from(observer: [f64; 3]) -> Rotation {
+        let away = observer.map(|v| -v);
+        let up = if away[2].abs() > 1.0 - 5e-7 { [0.0, 1.0, 0.0] } else { [0.0, 0.0, 1.0] };
+        let along = dot(up, away);
+        let north = unit([0, 1, 2].map(|k| up[k] - along * away[k]));
+        Rotation { rows: [cross(north, away), north, away] }
+    }
+
+    /// This rotation and then a turn about one of the observer's axes (X east, Y north, Z away), right-handed.
+    pub fn turned(&self, axis: BoxAxis, angle_deg: f64) -> Rotation {
+        let turn = match axis {
+            BoxAxis::X => about_x(angle_deg),
+            BoxAxis::Y => about_y(angle_deg),
+            BoxAxis::Z => about_z(angle_deg),
+        };
+        Rotation { rows: multiply(turn, self.rows) }
+    }
+
+    /// alpha, beta, gamma of [`Orientation::Euler`], degrees: beta from 0 to 180, the others from -180 to 180, gamma 0
+    /// where beta leaves only the sum of the two.
+    pub fn euler_deg(&self) -> [f64; 3] {
+        let r = &self.rows;
+        // sin beta from its two appearances: acos loses half of the digits near 0 and 180 degrees
+        let sin_beta = r[2][0].hypot(r[2][1]);
+        let beta = sin_beta.atan2(r[2][2]);
+        let (alpha, gamma) = if sin_beta > 1e-9 {
+            (r[2][0].atan2(r[2][1]), r[0][2].atan2(-r[1][2]))
+        } else {
+            ((-r[0][1]).atan2(r[0][0]), 0.0)
+        };
+        [alpha, beta, gamma].map(|angle| angle / DEG_RAD)
+    }
 }
 
 /// HI-mass-weighted mean velocity in box axes, km/s; zero where there is no HI.
@@ -199,6 +234,11 @@ fn unit(a: [f64; 3]) -> [f64; 3] {
 fn about_z(angle_deg: f64) -> [[f64; 3]; 3] {
     let (s, c) = (angle_deg * DEG_RAD).sin_cos();
     [[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]
+}
+
+fn about_y(angle_deg: f64) -> [[f64; 3]; 3] {
+    let (s, c) = (angle_deg * DEG_RAD).sin_cos();
+    [[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]]
 }
 
 fn about_x(angle_deg: f64) -> [[f64; 3]; 3] {
@@ -294,6 +334,38 @@ mod tests {
         close(turn(90.0, 90.0, 0.0).apply([1.0, 0.0, 0.0]), [0.0, 0.0, 1.0]);
         close(turn(90.0, 90.0, 77.0).apply([1.0, 0.0, 0.0]), [0.0, 0.0, 1.0]);
         close(turn(0.0, 0.0, 90.0).apply([0.0, 1.0, 0.0]), [-1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn euler_angles_come_back_from_the_rotation() {
+        let cells = ring([0.2, 0.5, -0.7]);
+        let mut all = orientations();
+        for beta_deg in [0.0, 1e-4, 90.0, 180.0 - 1e-4, 180.0] {
+            all.push(Orientation::Euler { alpha_deg: 100.0, beta_deg, gamma_deg: -30.0 });
+        }
+        for orientation in all {
+            let rotation = orientation.rotation(&cells).unwrap();
+            let [alpha_deg, beta_deg, gamma_deg] = rotation.euler_deg();
+            let again = Orientation::Euler { alpha_deg, beta_deg, gamma_deg }.rotation(&cells).unwrap();
+            (0..3).for_each(|k| close(rotation.rows[k], again.rows[k]));
+        }
+    }
+
+    #[test]
+    fn views_from_a_direction_see_it_in_the_middle_with_z_up() {
+        for observer in [[0.0, 0.0, 1.0], [0.0, 0.0, -1.0], unit([0.3, -0.8, 0.1])] {
+            let rotation = Rotation::looking_from(observer);
+            close(rotation.apply(observer), [0.0, 0.0, -1.0]);
+            let [e, n, a] = rotation.rows;
+            close(cross(e, n), a);
+            let z = rotation.apply([0.0, 0.0, 1.0]);
+            assert!(z[0].abs() < 1e-12 && z[1] >= 0.0, "{z:?}");
+        }
+        // about north, what was east comes towards the observer: z points away
+        let plain = Rotation { rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] };
+        close(plain.turned(BoxAxis::Y, 90.0).apply([1.0, 0.0, 0.0]), [0.0, 0.0, -1.0]);
+        close(plain.turned(BoxAxis::X, 90.0).apply([0.0, 1.0, 0.0]), [0.0, 0.0, 1.0]);
+        close(plain.turned(BoxAxis::Z, 90.0).apply([1.0, 0.0, 0.0]), [0.0, 1.0, 0.0]);
     }
 
     #[test]

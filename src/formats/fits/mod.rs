@@ -51,7 +51,7 @@ pub struct SkyAxes {
 }
 
 /// Spectral axis: one frequency a plane, equally spaced in the coordinate of its kind.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SpectralAxis {
     /// Centre frequency of each plane, Hz; empty for a file that was read and has no spectral axis.
     pub freq_hz: Vec<f64>,

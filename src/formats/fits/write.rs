@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes `cube` to `path` (a staged path; replaced if it exists), 32-bit floats, 4 axes.
+/// Writes `cube` to `path` (a staged path; replaced if it exists), 32-bit floats, 4 axes; one plane without a frequency
+/// has the two celestial axes alone.
 ///
 /// Equal cubes give bit-identical files. `cards` may hold RADESYS and EQUINOX (ICRS and 2000 otherwise) and
 /// anything that the writer does not write itself; text outside printable ASCII becomes "?".
@@ -187,8 +188,11 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
                 .found(&card.key));
         }
     }
+    // one plane without a frequency is an image of the sky and nothing else
+    let flat = planes == 1 && header.spectral.freq_hz.is_empty();
+    let naxis = if flat { 2 } else { 4 };
     let spectral = &header.spectral;
-    let (first, step) = spectral_value_and_step(spectral, planes)?;
+    let (first, step) = if flat { (0.0, 0.0) } else { spectral_value_and_step(spectral, planes)? };
     let stokes = super::header::stokes_value(&header.stokes).ok_or_else(|| {
         Error::input("not a Stokes parameter")
             .found(&header.stokes)
@@ -205,8 +209,9 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
     let ra_deg = degrees(header.sky.centre.ra_rad).rem_euclid(360.0);
     let simple = Card { key: "SIMPLE".into(), value: CardValue::Bool(true), comment: "FITS standard 4.0".into() };
     let extend = Card { key: "EXTEND".into(), ..simple.clone() };
-    let mut cards = vec![simple, Card::int("BITPIX", -32, "32-bit floating point"), Card::int("NAXIS", 4, "")];
-    for (axis, length) in (1..).zip([nx, ny, planes, 1]) {
+    let mut cards =
+        vec![simple, Card::int("BITPIX", -32, "32-bit floating point"), Card::int("NAXIS", naxis as i64, "")];
+    for (axis, length) in (1..).zip([nx, ny, planes, 1]).take(naxis) {
         cards.push(Card::int(&format!("NAXIS{axis}"), length as i64, ""));
     }
     cards.push(Card { comment: "there may be extensions".into(), ..extend });
@@ -221,7 +226,7 @@ fn header_cards(header: &CubeHeader) -> Result<Vec<Card>> {
         (kind, reference + 1.0, first + reference * step, step, unit),
         ("STOKES", 1.0, stokes, 1.0, ""),
     ];
-    for (axis, (kind, pixel, value, step, unit)) in (1..).zip(axes) {
+    for (axis, (kind, pixel, value, step, unit)) in (1..).zip(axes).take(naxis) {
         let key = |name: &str| format!("{name}{axis}");
         cards.push(Card::text(&key("CTYPE"), kind, ""));
         cards.push(Card::float(&key("CRPIX"), pixel, ""));

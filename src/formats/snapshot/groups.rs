@@ -22,6 +22,22 @@ pub struct SubhaloGas {
 /// first cell is therefore a sum over `GroupLenType` and `SubhaloLenType`, unless `offsets` names
 /// TNG's offsets file, whose `Subhalo/SnapByType` states it.
 pub fn subhalo_gas(catalogue: &Path, offsets: Option<&Path>, index: u64) -> Result<SubhaloGas> {
+    let gas = subhalo_particles(catalogue, offsets, index, 0)?;
+    if gas.count == 0 {
+        return Err(Error::input("the subhalo has no gas")
+            .found(format!("subhalo {index}"))
+            .place(catalogue.display()));
+    }
+    Ok(gas)
+}
+
+/// As [`subhalo_gas`] for particles of type `kind` (`PartTypeN`); there may be none.
+pub(super) fn subhalo_particles(
+    catalogue: &Path,
+    offsets: Option<&Path>,
+    index: u64,
+    kind: usize,
+) -> Result<SubhaloGas> {
     let files = catalogue_files(catalogue)?;
     let mut found = None;
     let mut seen = 0u64;
@@ -31,7 +47,7 @@ pub fn subhalo_gas(catalogue: &Path, offsets: Option<&Path>, index: u64) -> Resu
         if found.is_none() && index < seen + count {
             let row = (index - seen) as usize;
             let position = column(&file, "Subhalo/SubhaloPos", 3, row..row + 1, path)?;
-            let cells = column(&file, "Subhalo/SubhaloLenType", 1, row..row + 1, path)?[0] as u64;
+            let cells = of_type(&file, "Subhalo/SubhaloLenType", kind, row..row + 1, path)?[0] as u64;
             let group = column(&file, "Subhalo/SubhaloGrNr", 1, row..row + 1, path)?[0] as u64;
             if !position.iter().all(|v| v.is_finite()) {
                 return Err(Error::input(format!("SubhaloPos of subhalo {index} is not finite")).place(path.display()));
@@ -46,25 +62,20 @@ pub fn subhalo_gas(catalogue: &Path, offsets: Option<&Path>, index: u64) -> Resu
             .expected(format!("a number below {seen}"))
             .place(catalogue.display()));
     };
-    if count == 0 {
-        return Err(Error::input("the subhalo has no gas")
-            .found(format!("subhalo {index}"))
-            .place(catalogue.display()));
-    }
     let first = match offsets {
-        Some(path) => first_by_offsets(path, index)?,
-        None => first_by_counting(&files, group, index)?,
+        Some(path) => first_by_offsets(path, index, kind)?,
+        None => first_by_counting(&files, group, index, kind)?,
     };
     Ok(SubhaloGas { first, count, position })
 }
 
-fn first_by_offsets(path: &Path, index: u64) -> Result<u64> {
+fn first_by_offsets(path: &Path, index: u64, kind: usize) -> Result<u64> {
     let file = hdf::open(path)?;
     let row = index as usize;
-    Ok(column(&file, "Subhalo/SnapByType", 1, row..row + 1, path)?[0] as u64)
+    Ok(of_type(&file, "Subhalo/SnapByType", kind, row..row + 1, path)?[0] as u64)
 }
 
-fn first_by_counting(files: &[PathBuf], group: u64, index: u64) -> Result<u64> {
+fn first_by_counting(files: &[PathBuf], group: u64, index: u64, kind: usize) -> Result<u64> {
     let (mut groups_seen, mut subhalos_seen, mut first) = (0u64, 0u64, 0u64);
     let mut first_subhalo = None;
     let mut lengths = Vec::new();
@@ -73,7 +84,7 @@ fn first_by_counting(files: &[PathBuf], group: u64, index: u64) -> Result<u64> {
         let groups = rows_of(&file, "Group/GroupLenType");
         if groups > 0 && groups_seen <= group {
             let take = groups.min(group - groups_seen) as usize;
-            first += sum(&column(&file, "Group/GroupLenType", 1, 0..take, path)?);
+            first += sum(&of_type(&file, "Group/GroupLenType", kind, 0..take, path)?);
             if group < groups_seen + groups {
                 let first_sub = column(&file, "Group/GroupFirstSub", 1, take..take + 1, path)?[0];
                 first_subhalo = (first_sub >= 0.0).then_some(first_sub as u64);
@@ -83,7 +94,7 @@ fn first_by_counting(files: &[PathBuf], group: u64, index: u64) -> Result<u64> {
         let subhalos = rows_of(&file, "Subhalo/SubhaloLenType");
         if subhalos > 0 && subhalos_seen <= index {
             let take = subhalos.min(index - subhalos_seen) as usize;
-            lengths.extend(column(&file, "Subhalo/SubhaloLenType", 1, 0..take, path)?);
+            lengths.extend(of_type(&file, "Subhalo/SubhaloLenType", kind, 0..take, path)?);
         }
         subhalos_seen += subhalos;
     }
@@ -100,7 +111,7 @@ fn sum(lengths: &[f64]) -> u64 {
 }
 
 /// All files of the catalogue, in order; each must be there, since the counts run through them.
-fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
     let chunks = if path.is_dir() { numbered(path)? } else { vec![(0, path.to_path_buf())] };
     let Some((_, first)) = chunks.first() else {
         return Err(Error::input("the folder holds no group catalogue")
@@ -116,13 +127,31 @@ fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Rows of a data set; 0 where it is absent, as in files without groups.
-fn rows_of(file: &File, name: &str) -> u64 {
+pub(super) fn rows_of(file: &File, name: &str) -> u64 {
     hdf::dataset(file, name).and_then(|d| d.shape().first().copied()).unwrap_or(0) as u64
 }
 
-fn column(file: &File, name: &str, columns: usize, rows: std::ops::Range<usize>, path: &Path) -> Result<Vec<f64>> {
+pub(super) fn column(
+    file: &File,
+    name: &str,
+    columns: usize,
+    rows: std::ops::Range<usize>,
+    path: &Path,
+) -> Result<Vec<f64>> {
     let data = hdf::dataset(file, name).ok_or_else(|| {
         Error::input(format!("the field {name} is missing")).expected("a TNG group catalogue").place(path.display())
     })?;
     hdf::rows(&data, rows, columns, name, path)
+}
+
+/// The column of particle type `kind` of a field with one a type.
+pub(super) fn of_type(
+    file: &File,
+    name: &str,
+    kind: usize,
+    rows: std::ops::Range<usize>,
+    path: &Path,
+) -> Result<Vec<f64>> {
+    let table = column(file, name, kind + 1, rows, path)?;
+    Ok(table.chunks_exact(kind + 1).map(|row| row[kind]).collect())
 }

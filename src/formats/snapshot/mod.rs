@@ -6,9 +6,11 @@
 
 mod arrays;
 mod camels;
+mod collisionless;
 mod describe;
 mod eagle;
 mod files;
+mod fof;
 mod groups;
 mod hdf;
 mod layout;
@@ -19,8 +21,10 @@ mod swift;
 mod tng;
 mod write;
 
+pub use collisionless::{ParticleKind, Particles, read_particles};
 pub use describe::{ChunkDescription, Description, FieldDescription, describe, resembles_snapshot};
 pub use files::{FileSet, find_snapshot};
+pub use fof::{FofGroup, group_of_subhalo};
 pub use groups::{SubhaloGas, subhalo_gas};
 pub use layout::Format;
 pub use read::{CellSelection, ReadOptions, read_gas};

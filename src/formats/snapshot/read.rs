@@ -43,6 +43,10 @@ pub struct ReadOptions {
     pub magnetic_field: bool,
     /// Also read `GFM_Metallicity` where the file has it.
     pub metallicity: bool,
+    /// Positions are the points that generate the mesh, `Coordinates`, and not centres of mass.
+    pub mesh_points: bool,
+    /// Of stars: IllustrisTNG's wind particles, too.
+    pub wind: bool,
 }
 
 impl Default for ReadOptions {
@@ -53,6 +57,8 @@ impl Default for ReadOptions {
             allow_missing_chunks: false,
             magnetic_field: false,
             metallicity: false,
+            mesh_points: false,
+            wind: false,
         }
     }
 }
@@ -90,7 +96,12 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
         if let Some(group) = layout.gas(&file) {
             let (needs, hint) = layout.needs();
             let of_file = Gas { group: &group, path: file_path, format: header.format, needs, hint };
-            let fields = layout.fields(&of_file, &file, header)?;
+            let mut fields = layout.fields(&of_file, &file, header)?;
+            if options.mesh_points
+                && let Some(point) = fields.beside_position.take()
+            {
+                fields.position = point;
+            }
             before += Chunk::new(fields, file_path).read(header, options, before, &mut gas, watch)?;
         }
         watch.advance(1)?;

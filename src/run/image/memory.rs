@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<u64> {
 }
 
 /// The limit where none is given: three quarters of what the system has free.
-pub(super) fn default_bytes() -> u64 {
+pub(in crate::run) fn default_bytes() -> u64 {
     let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
         line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
@@ -41,7 +41,7 @@ pub(super) fn default_bytes() -> u64 {
 }
 
 /// "12.3 GB".
-pub(super) fn words(bytes: u64) -> String {
+pub(in crate::run) fn words(bytes: u64) -> String {
     if bytes >= 1_000_000_000 {
         format!("{:.1} GB", bytes as f64 / 1e9)
     } else {

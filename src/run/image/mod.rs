@@ -5,7 +5,7 @@ mod clean;
 mod continuum;
 mod cube;
 mod headers;
-mod memory;
+pub(super) mod memory;
 mod products;
 mod stream;
 

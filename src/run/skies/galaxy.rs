@@ -114,7 +114,8 @@ pub(in crate::run) fn cube_request(
     request
 }
 
-fn orientation(inclined: Inclined) -> Orientation {
+/// The configured orientation.
+pub(in crate::run) fn orientation(inclined: Inclined) -> Orientation {
     match inclined {
         Inclined::BoxAxis(axis) => Orientation::Box([BoxAxis::X, BoxAxis::Y, BoxAxis::Z][axis.min(2)]),
         Inclined::Euler([a, b, c]) => {
@@ -235,7 +236,23 @@ pub(in crate::run) fn galaxy_cards(
     products: &HiProducts,
     cosmology: &Cosmology,
 ) -> Vec<Card> {
-    let p = &products.placement;
+    let mut cards = placing_cards(sky, galaxy, &products.placement, cosmology);
+    cards.extend([
+        Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
+        Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
+        Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
+        Card::float("ABSORBED", products.absorbed_fraction, "share of the flux that the gas absorbs itself"),
+    ]);
+    cards
+}
+
+/// Where the object stands, in which cosmology, and how its HI was found.
+pub(in crate::run) fn placing_cards(
+    sky: &SkySettings,
+    galaxy: &LoadedGalaxy,
+    p: &Placement,
+    cosmology: &Cosmology,
+) -> Vec<Card> {
     vec![
         Card::float("DISTLUM", p.luminosity_distance_mpc, "luminosity distance, Mpc"),
         Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
@@ -248,9 +265,5 @@ pub(in crate::run) fn galaxy_cards(
         Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
         Card::text("H2MODEL", sky.h2.word(), "model of the molecular hydrogen left out"),
         Card::text("H2GEOM", sky.h2_columns.word(), "surface densities that H2 models look at"),
-        Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
-        Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
-        Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
-        Card::float("ABSORBED", products.absorbed_fraction, "share of the flux that the gas absorbs itself"),
     ]
 }

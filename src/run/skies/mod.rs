@@ -5,7 +5,8 @@ mod fits;
 mod galaxy;
 
 pub(super) use galaxy::{
-    band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, galaxy_params, galaxy_pixels, hi_model, placed,
+    band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, galaxy_params, galaxy_pixels, hi_model,
+    orientation, placed, placing_cards,
 };
 
 use super::Progress;
@@ -18,7 +19,7 @@ use crate::sky::cube::SkyCube;
 use crate::sky::products::HiProducts;
 use crate::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, load};
 use crate::visibilities::Track;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Channels where the configuration gives no number.
 pub(super) const DEFAULT_CHANNELS: usize = 32;
@@ -77,6 +78,11 @@ pub(super) fn selection(
     }
 }
 
+/// What the object of a snapshot is called.
+pub(super) fn snapshot_name(path: &Path) -> String {
+    path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned())
+}
+
 /// Makes the sky. `track` tells the longest baseline for `auto` pixels.
 pub(super) fn prepare(
     settings: &Settings,
@@ -87,8 +93,7 @@ pub(super) fn prepare(
     match &settings.sky.source {
         SkySource::Snapshot { path, .. } => {
             let loaded = snapshot_galaxy(settings, progress)?;
-            let object = path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned());
-            galaxy::from_galaxy(settings, loaded, object, track, fixed, progress)
+            galaxy::from_galaxy(settings, loaded, snapshot_name(path), track, fixed, progress)
         }
         SkySource::Galaxy { seed, hi_mass_msun, cells } => {
             progress.stage("galaxy", 1);

@@ -42,7 +42,7 @@ impl SnapshotRequest {
     /// # Errors
     /// As [`super::load`].
     pub fn compare_h2(&self, watch: &Watch) -> Result<H2Comparison> {
-        let (mut snapshot, centre) = read(self, true, watch)?;
+        let (mut snapshot, centre) = read(self, true, false, watch)?;
         if !snapshot.gas.molecular_abundance.is_empty() {
             snapshot.gas.molecular_abundance.clear();
             snapshot.notes.push("the file's own molecular hydrogen is left out of the comparison".into());

@@ -105,7 +105,7 @@ pub fn complete(snapshot: &mut Snapshot) -> Result<()> {
 }
 
 /// Electrons per hydrogen nucleus where a share of the hydrogen is neutral and helium, once ionised, goes with it.
-fn electrons_of(neutral: f64, hydrogen_fraction: f64) -> f64 {
+pub(super) fn electrons_of(neutral: f64, hydrogen_fraction: f64) -> f64 {
     let helium = (1.0 - hydrogen_fraction) / (4.0 * hydrogen_fraction);
     (1.0 - neutral.min(1.0)) * (1.0 + helium)
 }

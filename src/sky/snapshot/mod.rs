@@ -14,12 +14,15 @@ use std::path::PathBuf;
 
 mod compare;
 mod complete;
+mod contents;
+mod group;
 mod info;
 mod projected;
 mod surroundings;
 
 pub use compare::{H2Comparison, H2Row, compare_h2};
 pub use complete::complete;
+pub use contents::{Collisionless, map_object};
 pub use info::{SnapshotInfo, info};
 pub use surroundings::surroundings;
 
@@ -140,7 +143,7 @@ impl CodeUnits {
 /// Errors: those of [`read_gas`] and [`subhalo_gas`], a selection without HI, an impossible
 /// cosmology in the header.
 pub fn load(request: &SnapshotRequest, watch: &Watch) -> Result<LoadedGalaxy> {
-    let (snapshot, centre) = read(request, request.model.h2.needs_surroundings(), watch)?;
+    let (snapshot, centre) = read(request, request.model.h2.needs_surroundings(), false, watch)?;
     let place = |e: Error| e.place(request.path.display());
     let (around, notes) = surroundings(&snapshot, &request.model, &watch.quiet())?;
     let mut galaxy = from_snapshot_in(&snapshot, centre, &request.model, &around).map_err(place)?;
@@ -149,7 +152,12 @@ pub fn load(request: &SnapshotRequest, watch: &Watch) -> Result<LoadedGalaxy> {
 }
 
 /// The selected gas of `request`, and the centre where the selection has one.
-fn read(request: &SnapshotRequest, metallicity: bool, watch: &Watch) -> Result<(Snapshot, Option<[f64; 3]>)> {
+fn read(
+    request: &SnapshotRequest,
+    metallicity: bool,
+    magnetic_field: bool,
+    watch: &Watch,
+) -> Result<(Snapshot, Option<[f64; 3]>)> {
     let (selection, centre) = match &request.selection {
         Selection::All { centre_ckpc_h } => (CellSelection::All, *centre_ckpc_h),
         Selection::Sphere { centre_ckpc_h, radius_ckpc_h } => {
@@ -169,8 +177,9 @@ fn read(request: &SnapshotRequest, metallicity: bool, watch: &Watch) -> Result<(
         format: request.format,
         selection,
         allow_missing_chunks: request.allow_missing_chunks,
-        magnetic_field: false,
+        magnetic_field,
         metallicity,
+        ..ReadOptions::default()
     };
     let mut snapshot = read_gas(&request.path, &options, watch)?;
     if let Selection::Sphere { centre_ckpc_h, radius_ckpc_h } = &request.selection {

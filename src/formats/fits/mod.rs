@@ -1,5 +1,6 @@
 //! FITS images and cubes with celestial (SIN), spectral (FREQ) and Stokes axes.
 
+mod array;
 mod axes;
 mod handle;
 mod hdu;
@@ -9,6 +10,7 @@ mod record;
 mod summary;
 mod write;
 
+pub use array::{FitsArray, read_array, read_array_shape};
 pub use read::read_cube;
 pub use summary::header_summary;
 pub use write::{CubeHeader, CubeWriter, write_cube};

@@ -13,6 +13,8 @@ pub struct SubhaloGas {
     pub count: u64,
     /// `SubhaloPos`: the particle of lowest potential, ckpc/h.
     pub position: [f64; 3],
+    /// `Time` of the catalogue, the scale factor, where it states it.
+    pub time: Option<f64>,
 }
 
 /// Gas cells of subhalo `index` by the group catalogue at `catalogue` (the folder groups_* or its
@@ -49,13 +51,17 @@ pub fn subhalo_gas(catalogue: &Path, offsets: Option<&Path>, index: u64) -> Resu
     if count == 0 {
         return Err(Error::input("the subhalo has no gas")
             .found(format!("subhalo {index}"))
-            .place(catalogue.display()));
+            .expected("a subhalo with gas cells (SubhaloLenType[0] above 0)")
+            .place(catalogue.display())
+            .hint("`skyfringe sky info CATALOGUE` lists those that have gas"));
     }
     let first = match offsets {
         Some(path) => first_by_offsets(path, index)?,
         None => first_by_counting(&files, group, index)?,
     };
-    Ok(SubhaloGas { first, count, position })
+    let time = hdf::group(&hdf::open(&files[0])?, "Header", &files[0])?;
+    let time = hdf::attribute(&time, "Time").map(|v| v[0]);
+    Ok(SubhaloGas { first, count, position, time })
 }
 
 fn first_by_offsets(path: &Path, index: u64) -> Result<u64> {
@@ -95,12 +101,12 @@ fn first_by_counting(files: &[PathBuf], group: u64, index: u64) -> Result<u64> {
     }
 }
 
-fn sum(lengths: &[f64]) -> u64 {
+pub(super) fn sum(lengths: &[f64]) -> u64 {
     lengths.iter().map(|v| *v as u64).sum()
 }
 
 /// All files of the catalogue, in order; each must be there, since the counts run through them.
-fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
     let chunks = if path.is_dir() { numbered(path)? } else { vec![(0, path.to_path_buf())] };
     let Some((_, first)) = chunks.first() else {
         return Err(Error::input("the folder holds no group catalogue")
@@ -116,11 +122,17 @@ fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Rows of a data set; 0 where it is absent, as in files without groups.
-fn rows_of(file: &File, name: &str) -> u64 {
+pub(super) fn rows_of(file: &File, name: &str) -> u64 {
     hdf::dataset(file, name).and_then(|d| d.shape().first().copied()).unwrap_or(0) as u64
 }
 
-fn column(file: &File, name: &str, columns: usize, rows: std::ops::Range<usize>, path: &Path) -> Result<Vec<f64>> {
+pub(super) fn column(
+    file: &File,
+    name: &str,
+    columns: usize,
+    rows: std::ops::Range<usize>,
+    path: &Path,
+) -> Result<Vec<f64>> {
     let data = hdf::dataset(file, name).ok_or_else(|| {
         Error::input(format!("the field {name} is missing")).expected("a TNG group catalogue").place(path.display())
     })?;

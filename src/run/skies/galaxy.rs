@@ -168,7 +168,7 @@ fn place(placing: &PlacingSettings, cosmology: &Cosmology) -> Result<Placement> 
 
 fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts, cosmology: &Cosmology) -> Vec<Card> {
     let p = &products.placement;
-    vec![
+    let mut cards = vec![
         Card::float("DISTLUM", p.luminosity_distance_mpc, "luminosity distance, Mpc"),
         Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
         Card::float("ZCOSMO", p.cosmological_redshift, "redshift of the Hubble flow"),
@@ -180,5 +180,8 @@ fn galaxy_cards(sky: &SkySettings, galaxy: &LoadedGalaxy, products: &HiProducts,
         Card::float("MHI", products.total_hi_msun, "HI mass of the object, Msun"),
         Card::float("MHICUBE", products.cube_hi_msun, "HI mass within image and band, Msun"),
         Card::float("BANDLOST", products.flux_lost_fraction_band, "share of the flux outside the band"),
-    ]
+    ];
+    // what stood in for fields that the file lacks goes with the data
+    cards.extend(galaxy.notes.iter().map(|note| Card::history(format!("gas: {note}"))));
+    cards
 }

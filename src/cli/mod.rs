@@ -467,9 +467,9 @@ struct PowerWords {
     /// Another dirty cube of the same sky with another noise seed: the noise drops out of their common power.
     #[arg(long, value_name = "FILE", requires = "psf")]
     cross: Option<PathBuf>,
-    /// uv cells count where the PSF's transform is at least this share of its largest.
-    #[arg(long, value_name = "NUMBER", default_value_t = 0.5, allow_hyphen_values = true)]
-    filled: f64,
+    /// uv cells count where the PSF's transform differs from that of the cells around by at most this share.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.25, allow_hyphen_values = true)]
+    evenness: f64,
     /// Ranges of k across the line of sight.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     bins: u16,
@@ -487,7 +487,7 @@ impl From<PowerWords> for run::power::PowerRequest {
             cube: w.cube,
             psf: w.psf,
             cross: w.cross,
-            filled: w.filled,
+            evenness: w.evenness,
             bins: [usize::from(w.bins), usize::from(w.bins_along)],
             out: w.out,
         }

@@ -20,8 +20,8 @@ pub struct PowerRequest {
     pub psf: Option<PathBuf>,
     /// Another dirty image of the same sky with other noise.
     pub cross: Option<PathBuf>,
-    /// Least transform of the PSF over its largest for a uv cell to count as filled.
-    pub filled: f64,
+    /// Most by which the PSF's transform may differ from one uv cell to the next, as a share, where they count.
+    pub evenness: f64,
     /// Ranges of k across and along.
     pub bins: [usize; 2],
     /// Where the table goes (CSV).
@@ -33,11 +33,11 @@ pub struct PowerRequest {
 /// # Errors
 /// Files that cannot be read or do not belong together; a cube without the cards; a dirty image without its PSF.
 pub fn run(request: &PowerRequest, progress: &dyn Progress) -> Result<String> {
-    if !(request.filled > 0.0 && request.filled <= 1.0) {
-        return Err(Error::input("not a share of the largest")
-            .found(request.filled)
+    if !(request.evenness > 0.0 && request.evenness <= 1.0) {
+        return Err(Error::input("not a share")
+            .found(request.evenness)
             .expected("above 0, at most 1")
-            .place("--filled"));
+            .place("--evenness"));
     }
     // a place that cannot be written is found before any work
     let staged = request.out.as_deref().map(|path| Ok((path, Staged::new(path)?))).transpose()?;
@@ -47,10 +47,10 @@ pub fn run(request: &PowerRequest, progress: &dyn Progress) -> Result<String> {
     watch.advance(1)?;
     let psf =
         request.psf.as_deref().map(|path| Ok(uv_planes(read_cube(path)?.data.mapv(f64::from).view()))).transpose()?;
-    let (a, filled) = planes(&cube, psf.as_ref(), request.filled, &request.cube)?;
+    let (a, filled) = planes(&cube, psf.as_ref(), request.evenness, &request.cube)?;
     watch.advance(1)?;
     let b = match &request.cross {
-        Some(path) => planes(&read_cube(path)?, psf.as_ref(), request.filled, path)?.0,
+        Some(path) => planes(&read_cube(path)?, psf.as_ref(), request.evenness, path)?.0,
         None => a.clone(),
     };
     let bins = power_spectrum(&a, &b, &filled, scale, request.bins)?;
@@ -122,13 +122,13 @@ fn scale_of(cube: &FitsCube) -> Result<ComovingScale> {
 fn planes(
     cube: &FitsCube,
     psf: Option<&Array3<Complex64>>,
-    share: f64,
+    evenness: f64,
     path: &Path,
 ) -> Result<(Array3<Complex64>, Array2<bool>)> {
     let mut planes = uv_planes(cube.data.mapv(f64::from).view());
     let (_, ny, nx) = planes.dim();
     let filled = match (cube.unit.as_str(), psf) {
-        ("Jy/beam", Some(psf)) => undo_weighting(&mut planes, psf, share).map_err(|e| e.place(path.display()))?,
+        ("Jy/beam", Some(psf)) => undo_weighting(&mut planes, psf, evenness).map_err(|e| e.place(path.display()))?,
         ("Jy/beam", None) => {
             return Err(Error::input("a dirty image has its power only with its PSF")
                 .found("Jy/beam")

@@ -4,11 +4,11 @@
 //! T exp(-i k x), times dV = (cell across)^2 x (cell along), is T(k); P(k) = <|T(k)|^2>/V with V the volume of the cube,
 //! k = 2 pi/length, no h. A dirty image in Jy/beam is, uv cell by uv cell, the sky in Jy/pixel times the transform of the
 //! PSF, whose peak is 1: to divide by it takes out the weighting and the beam's volume at once. That holds where the PSF's
-//! transform hardly changes from cell to cell, as with uniform weights; with natural ones power leaks from full cells into
-//! their neighbours.
+//! transform hardly changes from cell to cell, as with uniform weights where stations fill the uv plane; with natural ones
+//! power leaks from full cells into their neighbours.
 
 use crate::error::{Error, Result};
-use ndarray::{Array2, Array3, ArrayView3, Axis};
+use ndarray::{Array2, Array3, ArrayView3, Axis, s};
 use rustfft::FftPlanner;
 use rustfft::num_complex::Complex64;
 use std::f64::consts::{PI, TAU};
@@ -65,12 +65,13 @@ pub fn uv_planes(cube: ArrayView3<f64>) -> Array3<Complex64> {
     out
 }
 
-/// Divides the planes of a dirty cube by those of its PSF, and returns the uv cells whose transform is at least `share` of
-/// the largest in every channel; the others become 0.
+/// Divides the planes of a dirty cube by those of its PSF, and returns the uv cells that are filled evenly: the PSF's
+/// transform is above 0, and that of each of the eight cells around differs from it by at most the share `evenness`, in every
+/// channel. The others become 0.
 ///
 /// # Errors
 /// Cubes of different shapes.
-pub fn undo_weighting(dirty: &mut Array3<Complex64>, psf: &Array3<Complex64>, share: f64) -> Result<Array2<bool>> {
+pub fn undo_weighting(dirty: &mut Array3<Complex64>, psf: &Array3<Complex64>, evenness: f64) -> Result<Array2<bool>> {
     if dirty.dim() != psf.dim() {
         return Err(Error::input("image and PSF have different shapes")
             .found(format!("{:?} and {:?}", dirty.dim(), psf.dim()))
@@ -79,8 +80,11 @@ pub fn undo_weighting(dirty: &mut Array3<Complex64>, psf: &Array3<Complex64>, sh
     let (_, ny, nx) = dirty.dim();
     let mut filled = Array2::from_elem((ny, nx), true);
     for plane in psf.outer_iter() {
-        let most = plane.iter().map(|p| p.re).fold(0.0, f64::max);
-        filled.zip_mut_with(&plane, |f, p| *f &= p.re >= share * most && p.re > 0.0);
+        for ((v, u), filled) in filled.indexed_iter_mut() {
+            let own = plane[[v, u]].re;
+            let around = plane.slice(s![v.saturating_sub(1)..(v + 2).min(ny), u.saturating_sub(1)..(u + 2).min(nx)]);
+            *filled &= own > 0.0 && around.iter().all(|p| (p.re - own).abs() <= evenness * own);
+        }
     }
     for (mut plane, psf) in dirty.outer_iter_mut().zip(psf.outer_iter()) {
         for (((v, u), value), psf) in plane.indexed_iter_mut().zip(&psf) {
@@ -222,12 +226,14 @@ mod tests {
         let mut dirty = uv_planes(sky.view());
         let truth = dirty.clone();
         let mut psf = Array3::from_elem((3, 16, 16), Complex64::from(4.0));
-        psf[[1, 3, 5]] = Complex64::from(1.9);
-        psf[[2, 7, 7]] = Complex64::from(-1.0);
+        psf[[1, 3, 5]] = Complex64::from(5.9);
+        psf[[2, 7, 15]] = Complex64::from(-1.0);
+        psf[[0, 11, 11]] = Complex64::from(4.9);
         dirty *= &psf;
-        let filled = undo_weighting(&mut dirty, &psf, 0.5).unwrap();
-        assert_eq!(filled.iter().filter(|f| !**f).count(), 2);
-        assert!(!filled[[3, 5]] && !filled[[7, 7]]);
+        let filled = undo_weighting(&mut dirty, &psf, 0.3).unwrap();
+        // a cell that is fuller than its neighbours, one at the edge that is empty, and all around them; the third is even
+        assert_eq!(filled.iter().filter(|f| !**f).count(), 9 + 6);
+        assert!(!filled[[3, 5]] && !filled[[7, 15]] && !filled[[4, 6]] && !filled[[6, 14]] && filled[[11, 11]]);
         for ((c, v, u), value) in dirty.indexed_iter() {
             let expected = if filled[[v, u]] { truth[[c, v, u]] } else { Complex64::ZERO };
             assert!((value - expected).norm() < 1e-12);

@@ -21,7 +21,7 @@ pub(super) fn list(request: &InfoRequest, progress: &dyn Progress) -> Result<Str
         model: HiModel::default(),
     });
     let watch = progress.stage("subhalos", 1);
-    let list = list_subhalos(&request.path, &request.filter, gas.as_ref(), &watch)?;
+    let list = list_subhalos(&request.path, &request.filter, gas.as_ref(), &watch.quiet())?;
     list.notes.iter().for_each(|note| progress.note(note));
     if let Some((path, staged)) = staged {
         std::fs::write(staged.path(), csv(&list)).map_err(|e| Error::io("write", path, e))?;

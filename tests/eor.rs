@@ -363,7 +363,7 @@ fn wrong_boxes_and_words_give_one_clear_error_each() {
             format!("coeval = \"{}\"\neor = {{ redshift = 0 }}", path("box.h5")),
             &["redshift of the box is out of range"],
         ),
-        (format!("coeval = \"{}\"\nchannels = 17", path("box.h5")), &["reach beyond the box", "MHz", "box.h5"]),
+        (format!("coeval = \"{}\"\nchannels = 17", path("box.h5")), &["reach beyond the box", "MHz", "sky.channels"]),
         (format!("coeval = \"{}\"\nband_centre = \"100 MHz\"", path("box.h5")), &["reach beyond the box"]),
         (format!("coeval = \"{}\"\nchannel_width = \"1 GHz\"", path("box.h5")), &["wider than the box"]),
         (format!("coeval = \"{}\"", path("nan.h5")), &["not numbers", "nan.h5"]),
@@ -599,7 +599,9 @@ fn the_power_that_went_into_ska_low_comes_out() {
     };
     assert!(refuse(|r| r.psf = None).contains("only with its PSF"));
     assert!(refuse(|r| r.evenness = 0.0).contains("not a share"));
-    assert!(refuse(|r| r.cube.set_file_name("sky.fits")).contains("a sky has no PSF"));
+    // the sky over the same cells
+    let of_sky = PowerRequest { out: None, cube: clean.path().join("sky.fits"), ..request.clone() };
+    assert!(power::run(&of_sky, &Unseen).unwrap().contains(&format!("{cells} of 1024 uv cells")));
     assert!(refuse(|r| r.cube.set_file_name("nothing.fits")).contains("nothing.fits"));
 }
 

@@ -419,6 +419,7 @@ enum SkyWords {
     },
     /// Power spectrum of a cube of reionisation, or of a dirty cube with its PSF (docs/eor.md).
     #[command(after_help = "Examples: skyfringe sky power out/sky.fits\n\
+                            \x20         skyfringe sky power out/sky.fits --psf out/psf.fits\n\
                             \x20         skyfringe sky power out/dirty.fits --psf out/psf.fits --out power.csv")]
     Power(PowerWords),
     /// What a snapshot, group catalogue, FITS image, sky list or visibility file holds.
@@ -461,7 +462,8 @@ struct PowerWords {
     /// sky.fits, or dirty.fits of a run with sky.coeval or sky.lightcone.
     #[arg(value_name = "CUBE")]
     cube: PathBuf,
-    /// PSF of a dirty cube, by whose transform it is divided: psf.fits of the same run, best with uniform weights.
+    /// PSF of a dirty cube, by whose transform it is divided: psf.fits of the same run, best with uniform weights. With
+    /// sky.fits it only tells which uv cells count.
     #[arg(long, value_name = "FILE")]
     psf: Option<PathBuf>,
     /// Another dirty cube of the same sky with another noise seed: the noise drops out of their common power.

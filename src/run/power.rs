@@ -4,7 +4,7 @@ use super::Progress;
 use crate::error::{Error, Result};
 use crate::formats::Staged;
 use crate::formats::fits::{CardValue, FitsCube, read_cube};
-use crate::sky::power::{ComovingScale, PowerBin, power_spectrum, undo_weighting, uv_planes};
+use crate::sky::power::{ComovingScale, PowerBin, evenly_filled, power_spectrum, undo_weighting, uv_planes};
 use crate::units::hi::flux_jy_from_temperature;
 use ndarray::{Array2, Array3};
 use rustfft::num_complex::Complex64;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub struct PowerRequest {
     /// sky.fits (Jy/pixel, mK or K), or a dirty image (Jy/beam).
     pub cube: PathBuf,
-    /// PSF of a dirty image.
+    /// PSF of a dirty image; with a sky it tells which uv cells count.
     pub psf: Option<PathBuf>,
     /// Another dirty image of the same sky with other noise.
     pub cross: Option<PathBuf>,
@@ -136,12 +136,8 @@ fn planes(
                 .place(path.display()));
         }
         (_, None) => Array2::from_elem((ny, nx), true),
-        (unit, Some(_)) => {
-            return Err(Error::input("a sky has no PSF")
-                .found(unit)
-                .expected("Jy/beam, or no --psf")
-                .place(path.display()));
-        }
+        // a sky is not divided, but counted over the same cells
+        (_, Some(psf)) => evenly_filled(psf, evenness),
     };
     let omega = cube.sky.step_y_rad.powi(2);
     for (mut plane, freq_hz) in planes.outer_iter_mut().zip(&cube.spectral.freq_hz) {

@@ -65,9 +65,23 @@ pub fn uv_planes(cube: ArrayView3<f64>) -> Array3<Complex64> {
     out
 }
 
-/// Divides the planes of a dirty cube by those of its PSF, and returns the uv cells that are filled evenly: the PSF's
-/// transform is above 0, and that of each of the eight cells around differs from it by at most the share `evenness`, in every
-/// channel. The others become 0.
+/// The uv cells that are filled evenly: the transform `psf` of the PSF is above 0, and that of each of the eight cells around
+/// differs from it by at most the share `evenness`, in every channel.
+pub fn evenly_filled(psf: &Array3<Complex64>, evenness: f64) -> Array2<bool> {
+    let (_, ny, nx) = psf.dim();
+    let mut filled = Array2::from_elem((ny, nx), true);
+    for plane in psf.outer_iter() {
+        for ((v, u), filled) in filled.indexed_iter_mut() {
+            let own = plane[[v, u]].re;
+            let around = plane.slice(s![v.saturating_sub(1)..(v + 2).min(ny), u.saturating_sub(1)..(u + 2).min(nx)]);
+            *filled &= own > 0.0 && around.iter().all(|p| (p.re - own).abs() <= evenness * own);
+        }
+    }
+    filled
+}
+
+/// Divides the planes of a dirty cube by those of its PSF in the uv cells that are [`evenly_filled`], which it returns; the
+/// others become 0.
 ///
 /// # Errors
 /// Cubes of different shapes.
@@ -77,15 +91,7 @@ pub fn undo_weighting(dirty: &mut Array3<Complex64>, psf: &Array3<Complex64>, ev
             .found(format!("{:?} and {:?}", dirty.dim(), psf.dim()))
             .expected("two products of one run"));
     }
-    let (_, ny, nx) = dirty.dim();
-    let mut filled = Array2::from_elem((ny, nx), true);
-    for plane in psf.outer_iter() {
-        for ((v, u), filled) in filled.indexed_iter_mut() {
-            let own = plane[[v, u]].re;
-            let around = plane.slice(s![v.saturating_sub(1)..(v + 2).min(ny), u.saturating_sub(1)..(u + 2).min(nx)]);
-            *filled &= own > 0.0 && around.iter().all(|p| (p.re - own).abs() <= evenness * own);
-        }
-    }
+    let filled = evenly_filled(psf, evenness);
     for (mut plane, psf) in dirty.outer_iter_mut().zip(psf.outer_iter()) {
         for (((v, u), value), psf) in plane.indexed_iter_mut().zip(&psf) {
             *value = if filled[[v, u]] { *value / psf.re } else { Complex64::ZERO };

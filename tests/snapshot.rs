@@ -441,7 +441,7 @@ fn bad_files_give_one_clear_error_each() {
         assert!(text.contains("truncated") && text.contains("cut.hdf5"), "{length}: {text}");
     }
 
-    for (field, hint) in [("Masses", "cutout"), ("NeutralHydrogenAbundance", "mini"), ("StarFormationRate", "cutout")] {
+    for (field, hint) in [("Masses", "cutout"), ("ElectronAbundance", "cutout"), ("StarFormationRate", "cutout")] {
         let (_folder, path) = edited(|group| group.unlink(field).unwrap());
         let text = error_of(read_all(&path));
         let named = text.contains(&format!("PartType0/{field} is missing"));

@@ -472,12 +472,95 @@ enum SkyWords {
                             \x20         skyfringe sky maps examples/tng.toml --domains hi,tb,gas --size 256 \\\n\
                             \x20             --orientations configured,random:8 --seed 3 --format hdf5 --out maps")]
     Maps(MapWords),
-    /// What a snapshot, FITS image, sky list or visibility file holds.
-    Info {
-        /// Snapshot (file or folder), FITS image, OSKAR sky list, or visibility file.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
+    /// Power spectrum of a cube of reionisation, or of a dirty cube with its PSF (docs/eor.md).
+    #[command(after_help = "Examples: skyfringe sky power out/sky.fits\n\
+                            \x20         skyfringe sky power out/sky.fits --psf out/psf.fits\n\
+                            \x20         skyfringe sky power out/dirty.fits --psf out/psf.fits --out power.csv")]
+    Power(PowerWords),
+    /// What a snapshot, group catalogue, FITS image, sky list or visibility file holds.
+    #[command(after_help = "Subhalos of a catalogue by mass:\n\
+                            \x20 skyfringe sky info groups_099 --stellar-mass \"1e9 1e11 Msun\" --hi-mass \"1e9 1e10 Msun\" \\\n\
+                            \x20     --snapshot snapdir_099 --out subhalos.csv")]
+    Info(InfoWords),
+}
+
+#[derive(Debug, Args)]
+struct InfoWords {
+    /// Snapshot or group catalogue (file or folder), FITS image, OSKAR sky list, or visibility file.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Layout of a snapshot: tng, simba, eagle, swift, camels, arrays, or auto.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    format: String,
+    /// Catalogue: subhalos with this mass of stars within twice their half-mass radius, as in "1e9 1e11 Msun".
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    stellar_mass: Option<String>,
+    /// Catalogue: subhalos with this mass of gas.
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    gas_mass: Option<String>,
+    /// Catalogue: subhalos with this mass of HI (needs --snapshot).
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true)]
+    hi_mass: Option<String>,
+    /// Catalogue: its snapshot, whose cells tell the HI.
+    #[arg(long, value_name = "PATH")]
+    snapshot: Option<PathBuf>,
+    /// Catalogue: TNG's offsets file, in place of counting.
+    #[arg(long, value_name = "FILE", requires = "snapshot")]
+    offsets: Option<PathBuf>,
+    /// Catalogue: write the table into this file, too (CSV).
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct PowerWords {
+    /// sky.fits, or dirty.fits of a run with sky.coeval or sky.lightcone.
+    #[arg(value_name = "CUBE")]
+    cube: PathBuf,
+    /// PSF of a dirty cube, by whose transform it is divided: psf.fits of the same run, best with uniform weights. With
+    /// sky.fits it only tells which uv cells count.
+    #[arg(long, value_name = "FILE")]
+    psf: Option<PathBuf>,
+    /// Another dirty cube of the same sky with another noise seed: the noise drops out of their common power.
+    #[arg(long, value_name = "FILE", requires = "psf")]
+    cross: Option<PathBuf>,
+    /// uv cells count where the PSF's transform differs from that of the cells around by at most this share.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.25, allow_hyphen_values = true)]
+    evenness: f64,
+    /// Ranges of k across the line of sight.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    bins: u16,
+    /// Ranges of k along the line of sight.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    bins_along: u16,
+    /// Write the table into this file, too (CSV).
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+impl From<PowerWords> for run::power::PowerRequest {
+    fn from(w: PowerWords) -> run::power::PowerRequest {
+        run::power::PowerRequest {
+            cube: w.cube,
+            psf: w.psf,
+            cross: w.cross,
+            evenness: w.evenness,
+            bins: [usize::from(w.bins), usize::from(w.bins_along)],
+            out: w.out,
+        }
+    }
+}
+
+impl InfoWords {
+    fn request(self) -> Result<run::sky::InfoRequest> {
+        let ranges = [
+            ("--stellar-mass", self.stellar_mass.as_deref()),
+            ("--gas-mass", self.gas_mass.as_deref()),
+            ("--hi-mass", self.hi_mass.as_deref()),
+        ];
+        let request = run::sky::InfoRequest::new(self.file, &self.format, ranges)?;
+        Ok(run::sky::InfoRequest { snapshot: self.snapshot, offsets: self.offsets, out: self.out, ..request })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -605,7 +688,9 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Sky(SkyWords::CompareH2 { out, .. }) => out.as_deref().map(beside),
         Command::Sky(SkyWords::Hi { out, .. }) => Some(run::hi::folder_of(out)),
         Command::Sky(SkyWords::Maps(words)) => Some(words.out.clone()),
-        Command::Telescope(TelescopeWords::List) | Command::Sky(SkyWords::Info { .. }) | Command::Bench(_) => None,
+        Command::Sky(SkyWords::Info(words)) => words.out.as_deref().map(beside),
+        Command::Sky(SkyWords::Power(words)) => words.out.as_deref().map(beside),
+        Command::Telescope(TelescopeWords::List) | Command::Bench(_) => None,
     }
 }
 
@@ -654,7 +739,8 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             run::compare_h2::run(&settings, out.as_deref(), console)
         }
         Command::Sky(SkyWords::Maps(words)) => run::maps::run(&run::maps::MapsRequest::new(words.into())?, console),
-        Command::Sky(SkyWords::Info { file }) => run::sky::info(&file),
+        Command::Sky(SkyWords::Power(words)) => run::power::run(&words.into(), console),
+        Command::Sky(SkyWords::Info(words)) => run::sky::info(&words.request()?, console),
         Command::Bench(BenchWords::Gridder { workload, npix, pixel_rad, epsilon, precision, images, reps }) => {
             let request = run::bench::GridderRequest {
                 workload,

@@ -2,6 +2,7 @@
 //! here knows what the numbers are used for.
 
 pub mod config;
+pub mod eor;
 pub mod fits;
 pub mod hdf_cube;
 pub mod maps;

@@ -1,8 +1,11 @@
 //! Numerical helpers that belong to no stage: each file is one idea.
 
+mod machine;
 pub mod quadrature;
 pub mod random;
 pub(crate) mod vectors;
+
+pub use machine::machine_memory;
 
 /// The error function and friends (libm: the C library's algorithms in Rust, below 1 ulp).
 pub mod erf {

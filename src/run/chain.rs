@@ -186,7 +186,10 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
 fn inputs(settings: &Settings) -> Result<String> {
     let path = match &settings.sky.source {
         SkySource::Galaxy { .. } => return Ok("none".into()),
-        SkySource::Snapshot { path, .. } | SkySource::Fits { path, .. } | SkySource::Components { path } => path,
+        SkySource::Snapshot { path, .. }
+        | SkySource::Fits { path, .. }
+        | SkySource::Eor { path, .. }
+        | SkySource::Components { path } => path,
     };
     let meta = std::fs::metadata(path).map_err(|e| Error::io("open the sky", path, e))?;
     // snapshots can be terabytes: they are told apart by name only, single files by their bytes

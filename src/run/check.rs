@@ -1,19 +1,20 @@
 //! `--check`: what a configuration would do and need, without doing it.
 
-use super::estimate::{Needs, Size, machine_memory, needs};
+use super::estimate::{Needs, Size, needs};
 use super::image::square;
 use super::params::{Method, PixelChoice, Settings, SkySource};
 use super::plan::UsableRows;
 use super::route::{self, Foreseen};
 use super::skies::{
     DEFAULT_CHANNELS, PreparedSky, SkyContent, built_in, extent_kpc, galaxy_params, galaxy_pixels, placed, prepare,
-    snapshot_galaxy,
+    snapshot_galaxy, snapshot_request,
 };
 use super::{Unseen, plan};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Watch};
 use crate::formats::snapshot::{describe, find_snapshot, subhalo_gas};
+use crate::math::machine_memory;
 use crate::sky::cosmology::Cosmology;
-use crate::sky::snapshot::CodeUnits;
+use crate::sky::snapshot::{CodeUnits, Selection};
 use crate::telescope::beam::StationBeams;
 use crate::time::format_utc;
 use crate::units::{C_M_S, DEG_RAD, Dimension, format_quantity};
@@ -241,23 +242,27 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
                 at_most: false,
             })
         }
-        SkySource::Snapshot { path, format, radius_ckpc_h, subhalo, allow_missing_chunks, .. } => {
+        SkySource::Snapshot { path, format, allow_missing_chunks, .. } => {
             let note = find_snapshot(path, *format)?.complete_or(*allow_missing_chunks, path)?;
             let snapshot = describe(path, *format)?;
             let here: usize = snapshot.chunks.iter().map(|c| c.gas_cells).sum();
-            let cells = match subhalo {
-                Some((index, catalogue)) => {
+            let selection = snapshot_request(&settings.sky, &Watch::silent())?.selection;
+            let cells = match &selection {
+                Selection::Subhalo { catalogue, offsets, index } => {
                     snapshot.header.format.require_subhalo_order(path)?;
-                    subhalo_gas(catalogue, None, *index)?.count as usize
+                    subhalo_gas(catalogue, offsets.as_deref(), *index)?.count as usize
                 }
-                None => here,
+                _ => here,
             };
             let (placement, _) = placed(&settings.sky.placing, &Cosmology::of_header(&snapshot.header)?)?;
             // half the box is the farthest that anything can be
-            let radius = radius_ckpc_h.unwrap_or(0.5 * snapshot.header.box_size);
+            let radius = match selection {
+                Selection::Sphere { radius_ckpc_h, .. } => radius_ckpc_h,
+                _ => 0.5 * snapshot.header.box_size,
+            };
             let extent_kpc = match 2.5 * radius * CodeUnits::of(&snapshot.header).length_kpc {
                 // without a box only the cells tell
-                0.0 => extent_kpc(&snapshot_galaxy(settings, &Unseen)?),
+                0.0 => extent_kpc(&snapshot_galaxy(settings, &Unseen)?.0),
                 extent => extent,
             };
             let pixels = galaxy_pixels(settings, track, extent_kpc, &placement)?;
@@ -274,6 +279,10 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
                 sky_cell_rad: pixels.cell_rad,
                 at_most: !given,
             })
+        }
+        SkySource::Eor { path, .. } => {
+            let sky = prepare(settings, track, None, &Unseen)?;
+            Ok(Look { words: sky.notes.join("; "), ..prepared(&sky, &path.display().to_string()) })
         }
         SkySource::Fits { path, .. } | SkySource::Components { path } => {
             let sky = prepare(settings, track, None, &Unseen)?;

@@ -2,12 +2,12 @@
 
 use super::Progress;
 use super::params::{Settings, SkySource};
-use super::skies::{galaxy_params, hi_model, selection};
+use super::skies::{galaxy_params, hi_model, snapshot_request};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
 use crate::formats::config::Document;
 use crate::sky::galaxy::make_galaxy;
-use crate::sky::snapshot::{H2Comparison, H2Row, SnapshotRequest, compare_h2};
+use crate::sky::snapshot::{H2Comparison, H2Row, compare_h2};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -28,11 +28,13 @@ pub fn settings(path: &Path, changes: &[String]) -> Result<Settings> {
     Settings::from_document(&document)
 }
 
-/// A folder, or an HDF5 file.
+/// A folder, an HDF5 file or an archive of numpy.
 fn names_snapshot(path: &Path) -> bool {
     let mut start = [0; 8];
     path.is_dir()
-        || File::open(path).is_ok_and(|mut f| f.read_exact(&mut start).is_ok() && &start == b"\x89HDF\r\n\x1a\n")
+        || File::open(path).is_ok_and(|mut f| {
+            f.read_exact(&mut start).is_ok() && (&start == b"\x89HDF\r\n\x1a\n" || start.starts_with(b"PK\x03\x04"))
+        })
 }
 
 /// Prints the table of all models for the galaxy of `settings`, and writes it to `out` as CSV where that is given.
@@ -45,14 +47,8 @@ pub fn run(settings: &Settings, out: Option<&Path>, progress: &dyn Progress) -> 
     let (sky, model) = (&settings.sky, hi_model(&settings.sky));
     let watch = progress.stage("reading", 1);
     let (name, comparison) = match &sky.source {
-        SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } => {
-            let request = SnapshotRequest {
-                path: path.clone(),
-                format: *format,
-                selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
-                allow_missing_chunks: *allow_missing_chunks,
-                model,
-            };
+        SkySource::Snapshot { path, .. } => {
+            let request = snapshot_request(sky, &watch.quiet())?;
             (path.display().to_string(), request.compare_h2(&watch)?)
         }
         SkySource::Galaxy { seed, hi_mass_msun, cells } => {
@@ -60,7 +56,7 @@ pub fn run(settings: &Settings, out: Option<&Path>, progress: &dyn Progress) -> 
             let centre = [0.5 * made.header.box_size; 3];
             (format!("built-in galaxy {seed}"), compare_h2(&made, Some(centre), &model, &watch)?)
         }
-        SkySource::Fits { path, .. } | SkySource::Components { path } => {
+        SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } => {
             return Err(Error::input("models of molecular hydrogen need gas cells")
                 .found(path.display())
                 .expected("sky.snapshot or sky.galaxy"));

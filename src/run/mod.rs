@@ -18,6 +18,7 @@ pub mod params;
 mod picture;
 mod pixels;
 mod plan;
+pub mod power;
 pub mod preview;
 mod provenance;
 mod record;

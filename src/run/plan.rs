@@ -1,9 +1,9 @@
 //! The times and baselines that a configuration asks for.
 
-use super::estimate::machine_memory;
 use super::params::{ObservationSettings, Settings, TimeRange};
 use crate::error::{Error, Result};
 use crate::formats::visibilities::Polarisations;
+use crate::math::machine_memory;
 use crate::telescope::Telescope;
 use crate::units::DEG_RAD;
 use crate::visibilities::{FrameReport, Instant, Track, new_table};

@@ -4,7 +4,7 @@ use super::observe::empty_table;
 use super::params::{RouteChoice, Settings};
 use super::sampling::Sampling;
 use super::skies::{PreparedSky, SkyContent};
-use super::{Progress, estimate, image};
+use super::{Progress, image};
 use crate::error::{Error, Result};
 use crate::formats::fits::Card;
 use crate::formats::visibilities::VisibilityTable;
@@ -122,7 +122,7 @@ fn fall_back(settings: &Settings, reason: String) -> Result<String> {
 fn request(settings: &Settings) -> FastRequest {
     FastRequest {
         epsilon: settings.image.psf_epsilon,
-        most_bytes: estimate::machine_memory().map(|bytes| bytes as u64),
+        most_bytes: crate::math::machine_memory().map(|bytes| bytes as u64),
         ..FastRequest::default()
     }
 }

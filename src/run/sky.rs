@@ -1,15 +1,17 @@
 //! `sky galaxies` and `sky info`.
 
+mod subhalos;
+
 use super::Progress;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Watch};
 use crate::formats::fits::header_summary;
 use crate::formats::oskar::read_oskar_sky;
-use crate::formats::snapshot::resembles_snapshot;
+use crate::formats::snapshot::{Format, resembles_catalogue, resembles_snapshot};
 use crate::formats::visibilities::read_visibility_frame;
 use crate::sky::galaxy::write_galaxies;
-use crate::sky::snapshot;
+use crate::sky::snapshot::{self, SubhaloFilter};
 use crate::time::format_utc;
-use crate::units::{DEG_RAD, Dimension, format_quantity};
+use crate::units::{DEG_RAD, Dimension, format_quantity, parse_quantities};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -22,20 +24,87 @@ pub fn galaxies(count: u32, seed: u64, out: &Path, progress: &dyn Progress) -> R
     Ok(files.iter().map(|f| format!("{}\n", f.display())).collect())
 }
 
+/// What `sky info` is asked.
+#[derive(Debug, Clone, Default)]
+pub struct InfoRequest {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// Layout of a snapshot; None: told from it.
+    pub format: Option<Format>,
+    /// Ranges of mass of the subhalos of a group catalogue.
+    pub filter: SubhaloFilter,
+    /// The catalogue's snapshot, for HI masses.
+    pub snapshot: Option<PathBuf>,
+    /// Its offsets file.
+    pub offsets: Option<PathBuf>,
+    /// Where the table of subhalos goes (CSV).
+    pub out: Option<PathBuf>,
+}
+
+impl InfoRequest {
+    /// From a command line's words: a format of [`Format::NAMES`], ranges of mass as in "1e9 1e11 Msun".
+    ///
+    /// # Errors
+    /// Words that are neither.
+    pub fn new(path: PathBuf, format: &str, ranges: [(&str, Option<&str>); 3]) -> Result<InfoRequest> {
+        if !Format::NAMES.contains(&format) {
+            return Err(Error::input("an unknown format")
+                .found(format)
+                .expected(format!("one of {}", Format::NAMES.join(", ")))
+                .place("--format"));
+        }
+        let range = |(option, text): (&str, Option<&str>)| -> Result<Option<[f64; 2]>> {
+            let Some(text) = text else { return Ok(None) };
+            match parse_quantities(text, Dimension::Mass).map_err(|e| e.place(option))?.as_slice() {
+                &[low, high] if low >= 0.0 && low <= high => Ok(Some([low, high])),
+                _ => Err(Error::input("not a range of masses")
+                    .found(text)
+                    .expected("the smallest and the largest mass, \"1e9 1e11 Msun\"")
+                    .place(option)),
+            }
+        };
+        let [stellar, gas, hi] = ranges;
+        let filter = SubhaloFilter { stellar_msun: range(stellar)?, gas_msun: range(gas)?, hi_msun: range(hi)? };
+        Ok(InfoRequest { path, format: Format::named(format), filter, ..InfoRequest::default() })
+    }
+
+    /// Whether something is asked that only group catalogues answer.
+    fn about_subhalos(&self) -> bool {
+        self.filter != SubhaloFilter::default()
+            || self.snapshot.is_some()
+            || self.offsets.is_some()
+            || self.out.is_some()
+    }
+}
+
 /// What a file holds, whatever its format.
-pub fn info(path: &Path) -> Result<String> {
+pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
+    let path = request.path.as_path();
+    if resembles_catalogue(path) {
+        return subhalos::list(request, progress);
+    }
+    if request.about_subhalos() {
+        return Err(Error::input("ranges of mass, --snapshot, --offsets and --out belong to group catalogues")
+            .found(path.display())
+            .expected("a folder groups_NNN, or a file fof_subhalo_tab_NNN.K.hdf5")
+            .hint("leave them out to see what this file holds"));
+    }
+    let silent = Watch::silent();
     if path.is_dir() {
-        return Ok(snapshot::info(path, None, &crate::error::Watch::silent())?.to_string());
+        return Ok(snapshot::info(path, request.format, &silent)?.to_string());
     }
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(8).read_to_end(&mut start)).map_err(|e| Error::io("read", path, e))?;
+    if start.starts_with(b"PK\x03\x04") {
+        return Ok(snapshot::info(path, request.format, &silent)?.to_string());
+    }
     if start == b"\x89HDF\r\n\x1a\n" {
         // a snapshot has a header where visibilities have uvw; a file that is neither is reported as the latter
-        return match snapshot::info(path, None, &crate::error::Watch::silent()) {
+        return match snapshot::info(path, request.format, &silent) {
             Ok(info) => Ok(info.to_string()),
             Err(not_snapshot) => match read_visibility_frame(path) {
                 Ok(table) => Ok(format!("{}: {}", path.display(), visibility_summary(&table))),
-                Err(_) if resembles_snapshot(path) => Err(not_snapshot),
+                Err(_) if resembles_snapshot(path) || request.format.is_some() => Err(not_snapshot),
                 Err(not_visibilities) => Err(not_visibilities),
             },
         };

@@ -194,6 +194,29 @@ impl Cosmology {
         self.transverse_distance_mpc(z) / (1.0 + z)
     }
 
+    /// Redshift of the comoving distance `d_mpc` along the line of sight, at least 0.
+    ///
+    /// Newton's steps on D(z), whose slope is c/H(z); D is concave, so they come from below and never overshoot twice.
+    ///
+    /// # Errors
+    /// A distance that is negative, or farther than any light comes from.
+    pub fn redshift_of_comoving_distance(&self, d_mpc: f64) -> Result<f64> {
+        let mut z = 0.0;
+        for _ in 0..100 {
+            let step = (d_mpc - self.comoving_distance_mpc(z)) * self.hubble_km_s_mpc(z) / C_KM_S;
+            z = f64::max(z + step, 0.0);
+            if !z.is_finite() || z > 1e4 {
+                break;
+            }
+            if step.abs() <= 1e-13 * (1.0 + z) {
+                return Ok(z);
+            }
+        }
+        Err(Error::input("no redshift has this comoving distance")
+            .found(format!("{d_mpc} Mpc"))
+            .expected(format!("a distance within z < 10000 of the cosmology {}", self.name)))
+    }
+
     /// Redshift of the luminosity distance `d_l_mpc`, on the branch that rises from z = 0.
     pub fn redshift_of_luminosity_distance(&self, d_l_mpc: f64) -> Result<f64> {
         let bad = || {
@@ -302,6 +325,8 @@ mod tests {
                 close(c.comoving_distance_mpc(z), row[2], name);
                 close(c.luminosity_distance_mpc(z), row[3], name);
                 close(c.angular_diameter_distance_mpc(z), row[4], name);
+                let near = c.redshift_of_comoving_distance(c.comoving_distance_mpc(z)).unwrap();
+                assert!((near - z).abs() < 1e-12 * (1.0 + z), "{name}: {near} {z}");
                 let back = c.redshift_of_luminosity_distance(row[3]).unwrap();
                 assert!((back - z).abs() < 2e-6 * z, "{name}: {back} {z}");
             }
@@ -331,6 +356,7 @@ mod tests {
         let c = Cosmology::named("TNG").unwrap();
         for d in [0.0, -3.0, f64::NAN, 1e12] {
             assert!(c.redshift_of_luminosity_distance(d).is_err(), "{d}");
+            assert!(d == 0.0 || c.redshift_of_comoving_distance(d).is_err(), "{d}");
         }
         assert!(Cosmology::named("Plank18").is_err());
         assert!(Cosmology::lambda_cdm("x", -0.7, 0.3, 0.7).is_err());

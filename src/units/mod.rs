@@ -3,9 +3,11 @@
 //! Plain `f64` with the unit in the name is used throughout (`freq_hz`, `flux_jy`); this module
 //! is where text such as `"2 arcsec"` becomes such a number.
 
+mod box_length;
 pub mod hi;
 mod quantity;
 
+pub use box_length::{BoxLength, parse_box_lengths};
 pub use quantity::{Dimension, format_quantity, parse_quantities, parse_quantity};
 
 /// Speed of light, m/s (exact).

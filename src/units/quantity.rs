@@ -61,11 +61,6 @@ impl Dimension {
             Dimension::MagneticField => &[("uG", 1.0), ("nG", 1e-3), ("G", 1e6)],
         }
     }
-
-    fn expected(self) -> String {
-        let names: Vec<_> = self.units().iter().map(|u| u.0).collect();
-        format!("a number and one of the units {}, for example \"1.5 {}\"", names.join(", "), names[0])
-    }
 }
 
 /// Parses one quantity such as `"1.42 GHz"` or `"2asec"` to the unit named by `dimension`.
@@ -78,6 +73,20 @@ pub fn parse_quantity(text: &str, dimension: Dimension) -> Result<f64> {
 
 /// Parses numbers that share one unit at the end: `"26049 10200 27254 ckpc/h"`; commas allowed.
 pub fn parse_quantities(text: &str, dimension: Dimension) -> Result<Vec<f64>> {
+    let Some((values, unit)) = split_unit(text) else {
+        return Err(bad(text, dimension, "no unit"));
+    };
+    let Some((_, scale)) = dimension.units().iter().find(|(name, _)| *name == unit) else {
+        return Err(bad(text, dimension, &format!("unit \"{unit}\"")));
+    };
+    match numbers(values) {
+        Some(values) => Ok(values.into_iter().map(|v| v * scale).collect()),
+        None => Err(bad(text, dimension, "no readable number")),
+    }
+}
+
+/// The numbers of a quantity and its unit; None without a unit.
+pub(super) fn split_unit(text: &str) -> Option<(&str, &str)> {
     let trimmed = text.trim();
     // the unit starts at the first letter that is not the exponent of a number
     let bytes = trimmed.as_bytes();
@@ -87,29 +96,30 @@ pub fn parse_quantities(text: &str, dimension: Dimension) -> Result<Vec<f64>> {
             && matches!(bytes[i - 1], b'0'..=b'9' | b'.')
             && matches!(bytes.get(i + 1), Some(b'0'..=b'9' | b'-' | b'+'));
         !exponent && !matches!(bytes[i], b'0'..=b'9' | b'+' | b'-' | b'.' | b' ' | b',' | b'\t')
-    });
-    let Some(start) = start else {
-        return Err(bad(text, dimension, "no unit"));
-    };
-    let (numbers, unit) = (&trimmed[..start], trimmed[start..].trim());
-    let Some((_, scale)) = dimension.units().iter().find(|(name, _)| *name == unit) else {
-        return Err(bad(text, dimension, &format!("unit \"{unit}\"")));
-    };
-    let values: Option<Vec<f64>> = numbers
+    })?;
+    Some((&trimmed[..start], trimmed[start..].trim()))
+}
+
+/// Finite numbers between spaces or commas; None where there is none, or something else.
+pub(super) fn numbers(text: &str) -> Option<Vec<f64>> {
+    let values: Option<Vec<f64>> = text
         .split([' ', ',', '\t'])
         .filter(|word| !word.is_empty())
-        .map(|word| word.parse::<f64>().ok().filter(|v| v.is_finite()).map(|v| v * scale))
+        .map(|word| word.parse::<f64>().ok().filter(|v| v.is_finite()))
         .collect();
-    match values {
-        Some(values) if !values.is_empty() => Ok(values),
-        _ => Err(bad(text, dimension, "no readable number")),
-    }
+    values.filter(|v| !v.is_empty())
+}
+
+/// The error of `text`; `what` is wrong, one of `units` is expected, as in the example.
+pub(super) fn bad_unit(text: &str, what: &str, units: &str, example: &str) -> Error {
+    Error::input("not a quantity of the right kind")
+        .found(format!("\"{text}\" ({what})"))
+        .expected(format!("a number and one of the units {units}, for example \"1.5 {example}\""))
 }
 
 fn bad(text: &str, dimension: Dimension, what: &str) -> Error {
-    Error::input("not a quantity of the right kind")
-        .found(format!("\"{text}\" ({what})"))
-        .expected(dimension.expected())
+    let names: Vec<_> = dimension.units().iter().map(|u| u.0).collect();
+    bad_unit(text, what, &names.join(", "), names[0])
 }
 
 /// A quantity in the unit of its dimension that reads best: `1420.4 MHz`, `2 arcsec`.

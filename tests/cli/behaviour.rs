@@ -23,7 +23,8 @@ fn help_comes_without_being_asked_for_and_names_defaults() {
         (&["image", "--help"], &["[default: 512]", "[default: briggs:0]", "[default: 1e-5]", "2asec"]),
         (&["telescope", "show", "--help"], &["--plot", "OSKAR telescope folder"]),
         (&["sky", "galaxies", "--help"], &["[default: 1]", "IllustrisTNG"]),
-        (&["sky", "info", "--help"], &["OSKAR sky list"]),
+        (&["sky", "info", "--help"], &["OSKAR sky list", "--stellar-mass", "--snapshot"]),
+        (&["sky", "power", "--help"], &["--psf", "docs/eor.md", "uniform"]),
     ] {
         let out = place.run(words).ok();
         for word in says {

@@ -84,6 +84,8 @@ fn every_commented_alternative_is_valid_too() {
         ("group_catalogue", &["centre", "radius"]),
         ("galaxy", &["snapshot"]),
         ("fits", &["snapshot"]),
+        ("coeval", &["snapshot"]),
+        ("lightcone", &["snapshot"]),
         ("components", &["snapshot"]),
         ("line_of_sight", &["inclination", "position_angle", "azimuth"]),
         ("euler", &["inclination", "position_angle", "azimuth"]),
@@ -98,13 +100,18 @@ fn every_commented_alternative_is_valid_too() {
             continue; // read at once, and there is no such file
         }
         let drop = without.iter().find(|w| w.0 == key).map_or(&[][..], |w| w.1);
-        let with = ["subhalo", "group_catalogue"];
+        let ranges = ["stellar_mass", "gas_mass", "hi_mass_range", "nth"];
+        let with: &[&str] = match key.as_str() {
+            "subhalo" | "group_catalogue" => &["subhalo", "group_catalogue"],
+            range if ranges.contains(&range) => &["group_catalogue"],
+            _ => &[],
+        };
         let changed: Vec<String> = text
             .lines()
             .filter(|line| !drop.iter().any(|d| line.starts_with(&format!("{d} ="))))
             .map(|line| {
                 let name = line.trim_start_matches("#:").split('=').next().unwrap_or("").trim();
-                let taken = name == key || (with.contains(&key.as_str()) && with.contains(&name));
+                let taken = name == key || with.contains(&name);
                 if taken { line.trim_start_matches("#:").trim().to_string() } else { line.to_string() }
             })
             .collect();
@@ -145,6 +152,15 @@ fn every_example_passes_the_check() {
                     .find(|p| p.extension().is_some_and(|e| e == "fits"))
                     .unwrap();
                 check(&[file, "--set", &format!("sky.fits={}", cube.display())]).ok()
+            }
+            ("eor-coeval.toml", _) => {
+                let values = ndarray::Array3::<f32>::from_shape_fn((16, 16, 16), |(x, y, z)| (x * y + z) as f32);
+                let box_file = hdf5::File::create(place.path("box.h5")).unwrap();
+                box_file.new_dataset_builder().with_data(&values).create("t").unwrap();
+                drop(box_file);
+                let words = ["sky.eor.box_length=80 Mpc", "sky.eor.redshift=8", "sky.eor.units=mK"];
+                let the_box = format!("sky.coeval={}", place.path("box.h5").display());
+                check(&[file, "--set", &the_box, "--set", words[0], "--set", words[1], "--set", words[2]]).ok()
             }
             ("cutout.toml", _) => {
                 place.run(&["sky", "galaxies", "--out", "made", "--quiet"]).ok();

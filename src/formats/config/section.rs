@@ -1,7 +1,7 @@
 use super::tree::{Entry, Table, Value};
 use super::{Document, dotted, nearest};
 use crate::error::{Error, Result};
-use crate::units::{Dimension, parse_quantities, parse_quantity};
+use crate::units::{BoxLength, Dimension, parse_box_lengths, parse_quantities, parse_quantity};
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds};
 use std::path::PathBuf;
@@ -135,6 +135,22 @@ impl<'d> Section<'d> {
             Some(entry) => self.quantity_text(key, entry).and_then(|text| parse_quantities(&text, dimension)),
         };
         values.map(Some).map_err(|e| e.place(self.place(key)))
+    }
+
+    /// Several lengths in the box of a simulation: `"1 2 3 ckpc/h"`, or a list of single ones.
+    ///
+    /// # Errors
+    /// As [`Section::quantity`].
+    pub fn box_lengths(&self, key: &str) -> Result<Option<Vec<BoxLength>>> {
+        let Some(entry) = self.entry(key) else {
+            return Ok(None);
+        };
+        let texts = match &entry.value {
+            Value::List(_) => self.texts(key)?.unwrap_or_default(),
+            _ => vec![self.quantity_text(key, entry)?],
+        };
+        let lengths: Result<Vec<_>> = texts.iter().map(|text| parse_box_lengths(text)).collect();
+        lengths.map(|lengths| Some(lengths.concat())).map_err(|e| e.place(self.place(key)))
     }
 
     /// An integer within `range`.

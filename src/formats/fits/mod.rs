@@ -1,5 +1,6 @@
 //! FITS images and cubes with celestial (SIN), spectral (FREQ, VRAD, VOPT) and Stokes axes.
 
+mod array;
 mod axes;
 mod handle;
 mod hdu;
@@ -10,6 +11,7 @@ mod spectral;
 mod summary;
 mod write;
 
+pub use array::{FitsArray, read_array, read_array_shape};
 pub use read::{read_axes, read_cube};
 pub use spectral::{SpectralForm, SpectralKind};
 pub use summary::header_summary;

@@ -29,7 +29,7 @@ pub fn read_cube(path: &Path) -> Result<FitsCube> {
             .place(header.place(&format!("CTYPE{}", axis + 1)))
             .hint("convert the axis first, for example with spectral-cube"));
     }
-    let pixels = read_pixels(&mut file, &header, &axes, path)?;
+    let pixels = pixels_of(&mut file, &header, &axes.shape, path)?;
     let (data, sky) = arrange(pixels, &axes)?;
     let beams = read_beams(&mut file, &header, &axes, path)?;
     Ok(FitsCube {
@@ -72,15 +72,15 @@ fn is_boilerplate(card: &Card) -> bool {
 }
 
 /// All pixels in file order.
-fn read_pixels(file: &mut Handle, header: &Header, axes: &Axes, path: &Path) -> Result<Vec<f32>> {
+pub(super) fn pixels_of(file: &mut Handle, header: &Header, shape: &[usize], path: &Path) -> Result<Vec<f32>> {
     let bytes = header.int("BITPIX")?.unwrap_or(0).unsigned_abs() / 8;
-    let count = axes.shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n as u64));
+    let count = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n as u64));
     let size = std::fs::metadata(path).map_err(|e| Error::io("open", path, e))?.len();
     // a damaged header must not make the program ask for more memory than the file can fill
     let Some(count) = count.filter(|n| n.checked_mul(bytes).is_some_and(|needed| needed <= size)) else {
         return Err(Error::input("the FITS file ends before its data do")
             .found(format!("{size} bytes"))
-            .expected(format!("an image of {:?} pixels of {bytes} bytes", axes.shape))
+            .expected(format!("an image of {shape:?} pixels of {bytes} bytes"))
             .place(path.display())
             .hint("copy or download it again"));
     };

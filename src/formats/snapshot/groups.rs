@@ -13,6 +13,8 @@ pub struct SubhaloGas {
     pub count: u64,
     /// `SubhaloPos`: the particle of lowest potential, ckpc/h.
     pub position: [f64; 3],
+    /// `Time` of the catalogue, the scale factor, where it states it.
+    pub time: Option<f64>,
 }
 
 /// Gas cells of subhalo `index` by the group catalogue at `catalogue` (the folder groups_* or its
@@ -26,7 +28,9 @@ pub fn subhalo_gas(catalogue: &Path, offsets: Option<&Path>, index: u64) -> Resu
     if gas.count == 0 {
         return Err(Error::input("the subhalo has no gas")
             .found(format!("subhalo {index}"))
-            .place(catalogue.display()));
+            .expected("a subhalo with gas cells (SubhaloLenType[0] above 0)")
+            .place(catalogue.display())
+            .hint("`skyfringe sky info CATALOGUE` lists those that have gas"));
     }
     Ok(gas)
 }
@@ -66,7 +70,9 @@ pub(super) fn subhalo_particles(
         Some(path) => first_by_offsets(path, index, kind)?,
         None => first_by_counting(&files, group, index, kind)?,
     };
-    Ok(SubhaloGas { first, count, position })
+    let time = hdf::group(&hdf::open(&files[0])?, "Header", &files[0])?;
+    let time = hdf::attribute(&time, "Time").map(|v| v[0]);
+    Ok(SubhaloGas { first, count, position, time })
 }
 
 fn first_by_offsets(path: &Path, index: u64, kind: usize) -> Result<u64> {
@@ -106,7 +112,7 @@ fn first_by_counting(files: &[PathBuf], group: u64, index: u64, kind: usize) -> 
     }
 }
 
-fn sum(lengths: &[f64]) -> u64 {
+pub(super) fn sum(lengths: &[f64]) -> u64 {
     lengths.iter().map(|v| *v as u64).sum()
 }
 

@@ -1,5 +1,6 @@
 //! Small HDF5 helpers that turn library errors into sentences with file and field.
 
+use super::npz;
 use crate::error::{Error, Result};
 use hdf5::{Dataset, File, Group, Location};
 use std::fs;
@@ -10,12 +11,24 @@ use std::path::Path;
 /// First bytes of every HDF5 file without a user block.
 const SIGNATURE: [u8; 8] = *b"\x89HDF\r\n\x1a\n";
 
-/// Opens `path` for reading.
+/// Opens `path` for reading; of an .npz archive only the shapes of the arrays.
 pub fn open(path: &Path) -> Result<File> {
+    open_with(path, false)
+}
+
+/// Opens `path` for reading, an .npz archive with the values of its arrays.
+pub fn open_data(path: &Path) -> Result<File> {
+    open_with(path, true)
+}
+
+fn open_with(path: &Path, values: bool) -> Result<File> {
     let mut start = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(8).read_to_end(&mut start))
         .map_err(|e| Error::io("read", path, e))?;
+    if npz::resembles(&start) {
+        return npz::open(path, values);
+    }
     if start != SIGNATURE {
         return Err(Error::input("the file is not an HDF5 file")
             .found(if start.is_empty() {
@@ -27,11 +40,7 @@ pub fn open(path: &Path) -> Result<File> {
                 "a snapshot, cutout or group catalogue in HDF5, of IllustrisTNG or as docs/snapshots.md lists them",
             )
             .place(path.display())
-            .hint(if start.starts_with(b"PK") {
-                "arrays of numpy (.npz) are read after conversion to HDF5 with h5py (docs/snapshots.md)"
-            } else {
-                "name the .hdf5 file, the snapdir folder or its parent"
-            }));
+            .hint("name the .hdf5 file, the snapdir folder or its parent"));
     }
     File::open(path).map_err(|e| {
         Error::input("the HDF5 file is truncated or damaged")

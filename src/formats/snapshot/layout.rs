@@ -172,6 +172,8 @@ pub(super) struct GasFields {
     pub hydrogen_fraction: Option<Scalar>,
     pub metallicity: Option<Scalar>,
     pub magnetic_field: Option<Vector>,
+    /// What the file lacks and another of its fields stands in for, one plain sentence each.
+    pub stand_ins: Vec<String>,
 }
 
 impl GasFields {
@@ -193,6 +195,7 @@ impl GasFields {
             hydrogen_fraction: None,
             metallicity: None,
             magnetic_field: None,
+            stand_ins: Vec::new(),
         }
     }
 
@@ -226,16 +229,11 @@ impl Gas<'_> {
     pub fn missing(&self, field: &str) -> Error {
         let names = self.group.member_names().unwrap_or_default();
         let prefix = if self.format == Format::Arrays { "" } else { "PartType0/" };
-        let error = Error::input(format!("the field {prefix}{field} is missing ({} format)", self.format.words()))
+        Error::input(format!("the field {prefix}{field} is missing ({} format)", self.format.words()))
             .found(if names.is_empty() { "no field at all".into() } else { names.join(", ") })
             .expected(self.needs)
-            .place(self.path.display());
-        match (self.format, field) {
-            (Format::Tng | Format::Camels, "NeutralHydrogenAbundance") => {
-                error.hint("mini snapshots lack this field; use a full snapshot")
-            }
-            _ => error.hint(self.hint),
-        }
+            .place(self.path.display())
+            .hint(self.hint)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod arrays;
 mod camels;
+mod catalogue;
 mod collisionless;
 mod describe;
 mod eagle;
@@ -14,6 +15,7 @@ mod fof;
 mod groups;
 mod hdf;
 mod layout;
+mod npz;
 mod physical;
 mod read;
 mod simba;
@@ -21,13 +23,14 @@ mod swift;
 mod tng;
 mod write;
 
+pub use catalogue::{Catalogue, Subhalo, first_gas_cells, read_catalogue, resembles_catalogue};
 pub use collisionless::{ParticleKind, Particles, read_particles};
 pub use describe::{ChunkDescription, Description, FieldDescription, describe, resembles_snapshot};
 pub use files::{FileSet, find_snapshot};
 pub use fof::{FofGroup, group_of_subhalo};
 pub use groups::{SubhaloGas, subhalo_gas};
 pub use layout::Format;
-pub use read::{CellSelection, ReadOptions, read_gas};
+pub use read::{CellSelection, ReadOptions, read_gas, snapshot_header};
 pub use write::write_snapshot;
 
 /// What a snapshot file states about itself; names in quotes are those of IllustrisTNG's group `Header`.

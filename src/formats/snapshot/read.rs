@@ -2,6 +2,7 @@ use super::files::find_snapshot;
 use super::layout::{Field, Format, Gas, GasFields, Scalar, Vector};
 use super::{GasTable, Header, Snapshot, hdf, nearest_image};
 use crate::error::{Error, Result, Watch};
+use crate::math::machine_memory;
 use hdf5::File;
 use std::ops::Range;
 use std::path::Path;
@@ -47,6 +48,8 @@ pub struct ReadOptions {
     pub mesh_points: bool,
     /// Of stars: IllustrisTNG's wind particles, too.
     pub wind: bool,
+    /// Memory that the cells may take, bytes; None: what the machine has.
+    pub most_bytes: Option<f64>,
 }
 
 impl Default for ReadOptions {
@@ -59,15 +62,21 @@ impl Default for ReadOptions {
             metallicity: false,
             mesh_points: false,
             wind: false,
+            most_bytes: None,
         }
     }
 }
+
+/// Memory of one gas cell, bytes, from the file to the cells that are put on the sky: at most 23 numbers of
+/// [`GasTable`] and 9 of the object, of eight bytes, with the spare room of vectors that grow.
+const CELL_BYTES: f64 = 400.0;
 
 /// Reads the selected gas cells of the snapshot at `path`, one slab of one chunk at a time.
 ///
 /// `path` is a snapdir folder, its parent, one chunk or one cutout. Chunks without PartType0 are
 /// fine. Errors name file and field: a missing chunk (unless allowed) or field, a damaged file,
-/// numbers that are not finite, no gas in the selection. `watch` advances by one a chunk.
+/// chunks of different snapshots, numbers that are not finite, more cells than fit into memory, no gas in the
+/// selection. `watch` advances by one a chunk.
 pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Snapshot> {
     let set = find_snapshot(path, options.format)?;
     let mut notes: Vec<String> = set.complete_or(options.allow_missing_chunks, path)?.into_iter().collect();
@@ -81,17 +90,15 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
     // cells of the snapshot before the current chunk
     let mut before = 0u64;
     for (_, file_path) in &set.files {
-        let file = hdf::open(file_path)?;
+        let file = hdf::open_data(file_path)?;
         // a file without gas may not tell its format, but the set's first one does
         let format = header.as_ref().map_or(options.format, |h| Some(h.format));
         let here = read_header(&file, format, file_path)?;
-        let header = header.get_or_insert_with(|| here.clone());
-        if (here.time, here.box_size, here.num_files) != (header.time, header.box_size, header.num_files) {
-            return Err(Error::input("the chunks belong to different snapshots")
-                .found(format!("Time {}, BoxSize {}", here.time, here.box_size))
-                .expected(format!("Time {}, BoxSize {}", header.time, header.box_size))
-                .place(file_path.display()));
+        if header.is_none() {
+            require_room(&here, set.files.len(), options, path)?;
         }
+        let header = header.get_or_insert_with(|| here.clone());
+        require_same(header, &here, file_path)?;
         let layout = header.format.layout();
         if let Some(group) = layout.gas(&file) {
             let (needs, hint) = layout.needs();
@@ -102,6 +109,11 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
             {
                 fields.position = point;
             }
+            for note in std::mem::take(&mut fields.stand_ins) {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
             before += Chunk::new(fields, file_path).read(header, options, before, &mut gas, watch)?;
         }
         watch.advance(1)?;
@@ -109,8 +121,15 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
     let Some(header) = header else {
         return Err(Error::input("the snapshot has no files").place(path.display()));
     };
-    if matches!(options.selection, CellSelection::Range { .. }) {
+    if let CellSelection::Range { first, count } = options.selection {
         header.format.require_subhalo_order(path)?;
+        if first + count > before {
+            return Err(Error::input("the group catalogue or its offsets do not belong to the snapshot")
+                .found(format!("gas cells {first} to {} of a snapshot that has {before}", first + count))
+                .expected("a catalogue and offsets of the same snapshot")
+                .place(path.display())
+                .hint("compare the numbers at the end of snapdir_NNN, groups_NNN and offsets_NNN"));
+        }
     }
     if gas.is_empty() {
         return Err(Error::input("no gas in the selection")
@@ -135,9 +154,75 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
     Ok(Snapshot { header, gas, notes })
 }
 
+/// An error where `here`, the header of the chunk at `path`, is not of the snapshot of `first`.
+fn require_same(first: &Header, here: &Header, path: &Path) -> Result<()> {
+    let of = |h: &Header| {
+        [h.time, h.redshift, h.box_size, h.num_files as f64, h.hubble_param, h.omega0, h.gas_cells_total as f64]
+    };
+    let names = ["Time", "Redshift", "BoxSize", "NumFilesPerSnapshot", "HubbleParam", "Omega0", "NumPart_Total of gas"];
+    let (expected, found) = (of(first), of(here));
+    match (0..names.len()).find(|&i| expected[i] != found[i]) {
+        None => Ok(()),
+        Some(i) => Err(Error::input("the chunks belong to different snapshots")
+            .found(format!("{} {}", names[i], found[i]))
+            .expected(format!("{} {}, as in the first chunk", names[i], expected[i]))
+            .place(path.display())
+            .hint("keep the chunks of one snapshot alone in their folder")),
+    }
+}
+
+/// An error, before any cell is read, where the cells that are asked for do not fit into memory. How many a sphere
+/// holds is found only while it is read: [`require_memory`].
+fn require_room(header: &Header, files: usize, options: &ReadOptions, path: &Path) -> Result<()> {
+    let cells = match options.selection {
+        // a cutout may keep the count of the snapshot that it is cut from; that of one file is seen as it is read
+        CellSelection::All if files > 1 => header.gas_cells_total,
+        CellSelection::Range { count, .. } => count,
+        CellSelection::All | CellSelection::Sphere { .. } => return Ok(()),
+    };
+    require_memory(cells as f64, "", options, path)
+}
+
+/// An error where `cells` gas cells need more memory than there is.
+fn require_memory(cells: f64, so_far: &str, options: &ReadOptions, path: &Path) -> Result<()> {
+    let most = options.most_bytes.or_else(machine_memory);
+    match most {
+        Some(most) if CELL_BYTES * cells > most => {
+            Err(Error::input("the gas that is asked for does not fit into memory")
+                .found(format!("{cells} gas cells{so_far}: about {:.1} GB", CELL_BYTES * cells * 1e-9))
+                .expected(format!("at most {:.1} GB, about {:.1e} cells", most * 1e-9, most / CELL_BYTES))
+                .place(path.display())
+                .hint("select less: a smaller sky.radius about sky.centre, or a subhalo (sky.subhalo)"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads the header of `file`, whose layout is `format` or told from the file.
+///
+/// # Errors
+/// Those of the layout; a scale factor that is not the one of the redshift, as where `Time` is an age.
 pub fn read_header(file: &File, format: Option<Format>, path: &Path) -> Result<Header> {
-    format.unwrap_or_else(|| Format::detect(file)).layout().header(file, path)
+    let header = format.unwrap_or_else(|| Format::detect(file)).layout().header(file, path)?;
+    // headers round their redshifts differently; ages in any unit are further off
+    if (header.time * (1.0 + header.redshift) - 1.0).abs() < 1e-2 {
+        return Ok(header);
+    }
+    Err(Error::input("scale factor and redshift contradict each other")
+        .found(format!("Time {}, Redshift {}", header.time, header.redshift))
+        .expected("Time = 1/(1 + Redshift): a cosmological run, and one snapshot's header")
+        .place(path.display()))
+}
+
+/// The header of the snapshot at `path`, without its cells.
+///
+/// # Errors
+/// Those of finding and opening its first file.
+pub fn snapshot_header(path: &Path, format: Option<Format>) -> Result<Header> {
+    let set = find_snapshot(path, format)?;
+    let (_, first) =
+        set.files.first().ok_or_else(|| Error::input("the snapshot has no files").place(path.display()))?;
+    read_header(&hdf::open(first)?, format, first)
 }
 
 /// The gas of one file.
@@ -165,27 +250,31 @@ impl<'a> Chunk<'a> {
         gas: &mut GasTable,
         watch: &Watch,
     ) -> Result<u64> {
-        for start in (0..self.cells).step_by(SLAB_ROWS) {
+        let wanted = match options.selection {
+            CellSelection::Range { first, count } => {
+                let within = |index: u64| index.saturating_sub(before).min(self.cells as u64) as usize;
+                within(first)..within(first + count)
+            }
+            _ => 0..self.cells,
+        };
+        for start in wanted.clone().step_by(SLAB_ROWS) {
             watch.check()?;
-            let rows = start..(start + SLAB_ROWS).min(self.cells);
+            let rows = start..(start + SLAB_ROWS).min(wanted.end);
             let position = self.vectors(&self.fields.position, rows.clone())?;
             let taken: Vec<usize> = (0..rows.len())
                 .filter(|&i| match &options.selection {
-                    CellSelection::All => true,
+                    CellSelection::All | CellSelection::Range { .. } => true,
                     CellSelection::Sphere { centre, radius } => {
                         let r2: f64 =
                             (0..3).map(|k| nearest_image(centre[k], position[i][k], header.box_size).powi(2)).sum();
                         r2 < radius * radius
-                    }
-                    CellSelection::Range { first, count } => {
-                        let index = before + (start + i) as u64;
-                        index >= *first && index - first < *count
                     }
                 })
                 .collect();
             if taken.is_empty() {
                 continue;
             }
+            require_memory((gas.len() + taken.len()) as f64, " so far", options, self.path)?;
             gas.position.extend(taken.iter().map(|&i| position[i]));
             // not used beside the centre of mass, but a file with damaged coordinates is a damaged file
             if let Some(beside) = &self.fields.beside_position {

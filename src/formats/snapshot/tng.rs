@@ -1,4 +1,7 @@
 //! IllustrisTNG and Illustris: code units all through, which are those of the table.
+//!
+//! Mini snapshots lack `CenterOfMass`, `GFM_Metals`, `NeutralHydrogenAbundance` and `MagneticField`, the original Illustris
+//! lacks `CenterOfMass`, `GFM_Metals` and `MagneticField` (data specifications of both projects).
 
 use super::layout::{Format, Gas, GasFields, Layout};
 use super::{Header, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, TNG_UNIT_VELOCITY_CM_S, hdf};
@@ -8,7 +11,7 @@ use std::path::Path;
 
 /// What errors say that the format needs.
 pub(super) const NEEDS: &str = "CenterOfMass or Coordinates, Velocities, Masses, Density, InternalEnergy, \
-     ElectronAbundance, NeutralHydrogenAbundance, StarFormationRate";
+     ElectronAbundance, StarFormationRate";
 /// What helps where a field is missing.
 pub(super) const HINT: &str = "a cutout must be requested with all the fields of docs/snapshots.md";
 
@@ -27,16 +30,20 @@ impl Layout for Tng {
         // the centre of mass is where a cell's gas is; Coordinates is its mesh-generating point
         let position = gas.required(&["CenterOfMass", "Coordinates"])?;
         let beside = position.name.ends_with("CenterOfMass").then(|| gas.optional(&["Coordinates"])).flatten();
+        let mesh_points = position.name.ends_with("Coordinates");
         let mut fields = GasFields::new(
             position.vector(1.0),
             gas.required(&["Velocities"])?.vector(1.0),
             gas.required(&["Masses"])?.plain(),
         );
         fields.beside_position = beside.map(|f| f.vector(1.0));
+        if mesh_points {
+            fields.stand_ins.push("no CenterOfMass: cells are at their mesh-generating points, Coordinates".into());
+        }
         fields.density = Some(gas.required(&["Density"])?.plain());
         fields.internal_energy = Some(gas.required(&["InternalEnergy"])?.plain());
         fields.electron_abundance = Some(gas.required(&["ElectronAbundance"])?.plain());
-        fields.neutral_abundance = Some(gas.required(&["NeutralHydrogenAbundance"])?.plain());
+        fields.neutral_abundance = gas.optional(&["NeutralHydrogenAbundance"]).map(|f| f.plain());
         fields.star_formation_rate = Some(gas.required(&["StarFormationRate"])?.plain());
         fields.hydrogen_fraction = gas.optional(&["GFM_Metals"]).map(|f| f.plain());
         fields.metallicity = gas.optional(&["GFM_Metallicity"]).map(|f| f.plain());

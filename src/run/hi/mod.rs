@@ -79,24 +79,21 @@ struct HiSky {
 /// A sky without gas cells, those of the snapshot, of the file that `sky.like` names and of
 /// [`build_cube`], files that cannot be written.
 pub fn run(settings: &Settings, options: &HiOptions, progress: &dyn Progress) -> Result<String> {
-    let object = match &settings.sky.source {
-        SkySource::Snapshot { path, .. } => {
-            path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned())
-        }
-        SkySource::Galaxy { seed, .. } => format!("Built-in galaxy {seed}"),
-        SkySource::Fits { path, .. } | SkySource::Components { path } => {
-            return Err(Error::input("an HI sky is made of gas cells")
-                .found(path.display())
-                .expected("sky.snapshot or sky.galaxy"));
-        }
-    };
+    if let SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } =
+        &settings.sky.source
+    {
+        return Err(Error::input("an HI sky is made of gas cells")
+            .found(path.display())
+            .expected("sky.snapshot or sky.galaxy"));
+    }
     let like = settings.sky.like.as_deref().map(|path| Like::read(settings, path)).transpose()?;
     // a place that cannot be written is found before any work
     let outputs = files::Outputs::new(options)?;
-    let galaxy = match &settings.sky.source {
+    let (galaxy, object) = match &settings.sky.source {
         SkySource::Galaxy { seed, hi_mass_msun, cells } => {
             progress.stage("galaxy", 1);
-            built_in(&settings.sky, &galaxy_params(*seed, *hi_mass_msun, *cells))?
+            let made = built_in(&settings.sky, &galaxy_params(*seed, *hi_mass_msun, *cells))?;
+            (made, format!("Built-in galaxy {seed}"))
         }
         _ => snapshot_galaxy(settings, progress)?,
     };

@@ -1,6 +1,6 @@
 //! `sky maps --compat skais`: the pixels of skais-mapper 0.1.16 in its own layout.
 
-use super::{MapsRequest, Width, collisionless, snapshot_request};
+use super::{MapsRequest, Width, collisionless};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
 use crate::formats::maps::{Attribute, MapField, MapFile, MapView, MapWriter};
@@ -8,7 +8,7 @@ use crate::formats::snapshot::Particles;
 use crate::run::Progress;
 use crate::run::headers::program;
 use crate::run::params::{Inclined, PixelChoice, Settings};
-use crate::run::skies::{orientation, snapshot_name};
+use crate::run::skies::{object_name, orientation, snapshot_request};
 use crate::sky::cells::GasCells;
 use crate::sky::maps::{Domain, View, skais_group, skais_map};
 use crate::sky::orient::{BoxAxis, Orientation};
@@ -28,8 +28,6 @@ pub(super) fn one_object(
     out: &Path,
     progress: &dyn Progress,
 ) -> Result<String> {
-    let snapshot = snapshot_request(settings)?;
-    let path = &snapshot.path;
     let half_width_kpc = match request.width {
         Some(Width::Length(kpc)) => Some(0.5 * kpc),
         None => None,
@@ -45,6 +43,7 @@ pub(super) fn one_object(
             .expected("gas, stars, dm, hi, tb, temperature or b"));
     }
     let watch = progress.stage("reading", 1);
+    let snapshot = snapshot_request(&settings.sky, &watch.quiet())?;
     let wanted = collisionless(request, &snapshot, &watch)?;
     let object = snapshot.skais_object(half_width_kpc, wanted, &watch)?;
     let has_density = |p: &Option<Particles>| p.as_ref().is_some_and(|p| p.density.len() == p.mass.len());
@@ -85,10 +84,10 @@ pub(super) fn one_object(
             .map(|v| MapView { name: v.name.clone(), euler_deg: v.rotation.euler_deg(), rotation: v.rotation.rows })
             .collect(),
         attributes: vec![
-            ("object".into(), Attribute::Text(snapshot_name(path))),
+            ("object".into(), Attribute::Text(object_name(&snapshot))),
             ("program".into(), Attribute::Text(program())),
             ("compat".into(), Attribute::Text(VERSION.into())),
-            ("snapshot".into(), Attribute::Text(path.display().to_string())),
+            ("snapshot".into(), Attribute::Text(snapshot.path.display().to_string())),
             ("half_width_kpc".into(), Attribute::Number(half_kpc)),
             ("cell_kpc".into(), Attribute::Number(2.0 * half_kpc / size as f64)),
         ],
@@ -98,7 +97,8 @@ pub(super) fn one_object(
     let watch = progress.stage("maps", (views.len() * domains.len()) as u64);
     for (view, seen) in views.iter().enumerate() {
         for (number, (domain, _)) in domains.iter().enumerate() {
-            let map = skais_map(&object, *domain, &seen.rotation, size, &watch).map_err(|e| e.place(path.display()))?;
+            let map = skais_map(&object, *domain, &seen.rotation, size, &watch)
+                .map_err(|e| e.place(snapshot.path.display()))?;
             writer.put(number, view, map.view())?;
             watch.advance(1)?;
         }
@@ -109,7 +109,7 @@ pub(super) fn one_object(
     Ok(format!(
         "{}: {HDF5}\n  {}, as by {VERSION}: {}; orientations: {}, {size} x {size} pixels of {:.4} kpc\n",
         out.display(),
-        snapshot_name(path),
+        object_name(&snapshot),
         words.join(", "),
         views.len(),
         2.0 * half_kpc / size as f64

@@ -7,15 +7,17 @@ mod picture;
 use super::Progress;
 use super::compare_h2::settings;
 use super::image::memory::{default_bytes, words};
-use super::params::{PixelChoice, Settings, SkySource};
-use super::skies::{extent_kpc, galaxy_params, hi_model, orientation, placed, placing_cards, selection, snapshot_name};
+use super::params::{PixelChoice, Settings, SkySource, WhichSubhalo};
+use super::skies::{
+    extent_kpc, galaxy_params, hi_model, object_name, orientation, placed, placing_cards, snapshot_request,
+};
 use super::sky::make_folder;
 use crate::error::{Error, Result, Watch};
 use crate::formats::fits::Card;
 use crate::formats::snapshot::{ParticleKind, subhalo_gas};
 use crate::sky::galaxy::make_galaxy;
 use crate::sky::maps::{Domain, Map, MapObject, MapRequest, View, ViewSet, draw};
-use crate::sky::snapshot::{Collisionless, LoadedGalaxy, SnapshotRequest, map_object};
+use crate::sky::snapshot::{Collisionless, LoadedGalaxy, Selection, SnapshotRequest, map_object};
 use crate::units::{Dimension, parse_quantity};
 use files::{Folder, Sheet};
 use std::path::{Path, PathBuf};
@@ -124,8 +126,10 @@ impl MapsRequest {
             }
         }
         for (_, settings) in &objects {
-            if let SkySource::Snapshot { subhalo: Some((index, catalogue)), .. } = &settings.sky.source {
-                subhalo_gas(catalogue, None, *index)?;
+            if let SkySource::Snapshot { subhalo: Some(choice), .. } = &settings.sky.source
+                && let WhichSubhalo::Number(index) = choice.which
+            {
+                subhalo_gas(&choice.catalogue, choice.offsets.as_deref(), index)?;
             }
         }
         Ok(MapsRequest {
@@ -198,6 +202,8 @@ struct Loaded {
     origin: String,
     galaxy: LoadedGalaxy,
     object: MapObject,
+    /// Of a selected sphere.
+    radius_ckpc_h: Option<f64>,
 }
 
 fn one_object(request: &MapsRequest, settings: &Settings, out: &Path, progress: &dyn Progress) -> Result<String> {
@@ -248,45 +254,30 @@ fn load(request: &MapsRequest, settings: &Settings, progress: &dyn Progress) -> 
     let sky = &settings.sky;
     let watch = progress.stage("reading", 1);
     match &sky.source {
-        SkySource::Snapshot { path, subhalo, .. } => {
-            let snapshot = snapshot_request(settings)?;
+        SkySource::Snapshot { path, .. } => {
+            let snapshot = snapshot_request(sky, &watch.quiet())?;
             let wanted = collisionless(request, &snapshot, &watch)?;
             let (galaxy, object) = snapshot.map_object(wanted, &watch)?;
-            let name = match subhalo {
-                Some((index, _)) => format!("{}, subhalo {index}", snapshot_name(path)),
-                None => snapshot_name(path),
+            let radius_ckpc_h = match snapshot.selection {
+                Selection::Sphere { radius_ckpc_h, .. } => Some(radius_ckpc_h),
+                _ => None,
             };
-            Ok(Loaded { name, origin: path.display().to_string(), galaxy, object })
+            let (name, origin) = (object_name(&snapshot), path.display().to_string());
+            Ok(Loaded { name, origin, galaxy, object, radius_ckpc_h })
         }
         SkySource::Galaxy { seed, hi_mass_msun, cells } => {
             let made = make_galaxy(&galaxy_params(*seed, *hi_mass_msun, *cells))?;
             let centre = [0.5 * made.header.box_size; 3];
             let (galaxy, object) = map_object(&made, Some(centre), &hi_model(sky), &watch)?;
             let name = format!("Built-in galaxy {seed}");
-            Ok(Loaded { origin: name.to_lowercase(), name, galaxy, object })
+            Ok(Loaded { origin: name.to_lowercase(), name, galaxy, object, radius_ckpc_h: None })
         }
-        SkySource::Fits { path, .. } | SkySource::Components { path } => {
+        SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } => {
             Err(Error::input("maps of the domains need the particles of a simulation")
                 .found(path.display())
                 .expected("sky.snapshot or sky.galaxy"))
         }
     }
-}
-
-/// The snapshot of the configuration.
-fn snapshot_request(settings: &Settings) -> Result<SnapshotRequest> {
-    let SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks } =
-        &settings.sky.source
-    else {
-        return Err(Error::input("the sky is no snapshot").expected("sky.snapshot"));
-    };
-    Ok(SnapshotRequest {
-        path: path.clone(),
-        format: *format,
-        selection: selection(*centre_ckpc_h, *radius_ckpc_h, subhalo.as_ref()),
-        allow_missing_chunks: *allow_missing_chunks,
-        model: hi_model(&settings.sky),
-    })
 }
 
 /// The particles to read for the domains: those asked for by name must be there.
@@ -321,11 +312,7 @@ fn geometry(
         (None, PixelChoice::Auto) => 512,
     };
     let kpc = placement.angular_diameter_distance_mpc() * 1e3;
-    let radius_ckpc_h = match &sky.source {
-        SkySource::Snapshot { radius_ckpc_h, subhalo: None, .. } => *radius_ckpc_h,
-        _ => None,
-    };
-    let cell_rad = match (request.width, image.cell_rad, radius_ckpc_h) {
+    let cell_rad = match (request.width, image.cell_rad, loaded.radius_ckpc_h) {
         (Some(Width::Length(width)), ..) => width / kpc / size as f64,
         (Some(Width::Angle(width)), ..) => width / size as f64,
         (None, PixelChoice::Given(cell), _) => cell,

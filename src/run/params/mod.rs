@@ -9,7 +9,9 @@ mod telescope;
 pub(super) use image::check_epsilon;
 pub use image::{ImageSettings, PixelChoice, RouteChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
-pub use sky::{Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings};
+pub use sky::{
+    EorSettings, Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings, SubhaloChoice, WhichSubhalo,
+};
 pub use telescope::TelescopeSettings;
 pub(super) use telescope::supported_oskar_folder;
 

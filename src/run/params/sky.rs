@@ -1,15 +1,17 @@
 use super::{places, positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
+use crate::formats::eor::{EorKind, EorWords};
 use crate::formats::fits::SpectralKind;
 use crate::formats::snapshot::Format;
 use crate::sky::cosmology::Cosmology;
 use crate::sky::h2::{Columns, H2Model, H2Settings};
 use crate::sky::neutral::HiModel;
 use crate::sky::products::OpticalDepth;
+use crate::sky::snapshot::SubhaloFilter;
 use crate::time::VelocityFrame;
 use crate::units::hi::NU0_HZ;
-use crate::units::{C_KM_S, DEG_RAD, Dimension, RaDec};
+use crate::units::{BoxLength, C_KM_S, DEG_RAD, Dimension, RaDec};
 use std::path::PathBuf;
 
 /// Where the sky comes from.
@@ -21,12 +23,12 @@ pub enum SkySource {
         path: PathBuf,
         /// Layout of the files; `None`: told from them.
         format: Option<Format>,
-        /// Centre of the selection, comoving kpc/h; `None` with a subhalo, or for a whole file.
-        centre_ckpc_h: Option<[f64; 3]>,
-        /// Radius of the selection, comoving kpc/h.
-        radius_ckpc_h: Option<f64>,
-        /// Subhalo number and the group catalogue that lists it.
-        subhalo: Option<(u64, PathBuf)>,
+        /// Centre of the selection; `None` with a subhalo, or for a whole file.
+        centre: Option<[BoxLength; 3]>,
+        /// Radius of the selection.
+        radius: Option<BoxLength>,
+        /// One subhalo of a group catalogue.
+        subhalo: Option<SubhaloChoice>,
         /// Go on without chunks that are not there.
         allow_missing_chunks: bool,
     },
@@ -46,10 +48,57 @@ pub enum SkySource {
         /// Subtract each channel's mean; `None`: for temperatures.
         subtract_mean: Option<bool>,
     },
+    /// A box or a light cone of the epoch of reionisation.
+    Eor {
+        /// The file.
+        path: PathBuf,
+        /// What is said about it.
+        eor: Box<EorSettings>,
+    },
     /// A list of points and Gaussians in OSKAR's text formats.
     Components {
         /// The file.
         path: PathBuf,
+    },
+}
+
+/// How a box of reionisation is read and put on the sky.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EorSettings {
+    /// Box or light cone.
+    pub kind: EorKind,
+    /// What the file does not say.
+    pub words: EorWords,
+    /// Side of the sky, rad; `None`: that of the box.
+    pub field_rad: Option<f64>,
+    /// Each channel at its own distance across the line of sight; `None`: for light cones.
+    pub scaled: Option<bool>,
+    /// Subtract each channel's mean; `None`: yes.
+    pub subtract_mean: Option<bool>,
+}
+
+/// A subhalo and the group catalogue that lists it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubhaloChoice {
+    /// The folder groups_* or one file fof_subhalo_tab_*.hdf5.
+    pub catalogue: PathBuf,
+    /// TNG's offsets file.
+    pub offsets: Option<PathBuf>,
+    /// Which one.
+    pub which: WhichSubhalo,
+}
+
+/// How a subhalo is told from the others.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WhichSubhalo {
+    /// By its number in the catalogue.
+    Number(u64),
+    /// The nth, from 0 and by number, of those within ranges of mass.
+    Nth {
+        /// Which of them.
+        nth: usize,
+        /// The ranges.
+        filter: SubhaloFilter,
     },
 }
 
@@ -293,10 +342,13 @@ fn read_source(s: &Section) -> Result<SkySource> {
     let snapshot = s.path("snapshot")?;
     let fits = s.path("fits")?;
     let components = s.path("components")?;
+    let (coeval, lightcone) = (s.path("coeval")?, s.path("lightcone")?);
     let has_galaxy = s.has("galaxy");
     let named: Vec<&str> = [
         ("snapshot", snapshot.is_some()),
         ("fits", fits.is_some()),
+        ("coeval", coeval.is_some()),
+        ("lightcone", lightcone.is_some()),
         ("components", components.is_some()),
         ("galaxy", has_galaxy),
     ]
@@ -306,16 +358,19 @@ fn read_source(s: &Section) -> Result<SkySource> {
     if named.len() > 1 {
         return Err(Error::input("the sky is given twice")
             .found(format!("sky.{}", named.join(" and sky.")))
-            .expected("one of sky.snapshot, sky.galaxy, sky.fits and sky.components")
+            .expected("one of sky.snapshot, sky.galaxy, sky.fits, sky.coeval, sky.lightcone and sky.components")
             .place(places(s, &named))
             .hint("remove all but one; --set adds a key but cannot remove one of the file"));
     }
     // keys of the sources are known whichever is chosen, so that a misspelt one is told apart
     let format = s.choice("format", &Format::NAMES)?.and_then(Format::named);
-    let centre = s.quantities("centre", Dimension::ComovingKpcH)?;
-    let radius_ckpc_h = s.quantity("radius", Dimension::ComovingKpcH)?.map(|r| positive(s, "radius", r)).transpose()?;
-    let subhalo = s.integer("subhalo", 0..=i64::MAX)?.map(|n| n as u64);
-    let group_catalogue = s.path("group_catalogue")?;
+    let centre = s.box_lengths("centre")?;
+    let radius = match s.box_lengths("radius")?.as_deref() {
+        None => None,
+        Some(&[radius]) if radius.is_positive() => Some(radius),
+        Some(_) => return Err(s.refuse("radius", "one length above 0, \"60 ckpc/h\"")),
+    };
+    let subhalo = read_subhalo(s)?;
     let allow_missing_chunks = s.boolean("allow_missing_chunks")?.unwrap_or(false);
     let subtract_mean = s.choice("subtract_mean", &["auto", "channel", "none"])?;
     let galaxy = s.section("galaxy")?;
@@ -324,8 +379,15 @@ fn read_source(s: &Section) -> Result<SkySource> {
         galaxy.quantity("hi_mass", Dimension::Mass)?.map(|m| positive(&galaxy, "hi_mass", m)).transpose()?;
     let cells = galaxy.integer("cells", 100..=50_000_000)?.map(|n| n as usize);
     galaxy.finish()?;
+    let kind = if lightcone.is_some() { EorKind::LightCone } else { EorKind::Coeval };
+    let eor = read_eor(s, kind)?;
+    let subtract_mean = match subtract_mean {
+        Some("channel") => Some(true),
+        Some("none") => Some(false),
+        _ => None,
+    };
     if let Some(path) = snapshot {
-        let centre_ckpc_h = match centre.as_deref() {
+        let centre = match centre.as_deref() {
             None => None,
             Some(&[x, y, z]) => Some([x, y, z]),
             Some(other) => {
@@ -333,32 +395,91 @@ fn read_source(s: &Section) -> Result<SkySource> {
                 return Err(s.refuse("centre", found));
             }
         };
-        if centre_ckpc_h.is_some() != radius_ckpc_h.is_some() && subhalo.is_none() {
+        if centre.is_some() != radius.is_some() && subhalo.is_none() {
             return Err(Error::input("a selection needs a centre and a radius")
-                .found(if centre_ckpc_h.is_some() { "sky.centre alone" } else { "sky.radius alone" })
+                .found(if centre.is_some() { "sky.centre alone" } else { "sky.radius alone" })
                 .expected("both, or sky.subhalo with sky.group_catalogue")
                 .place(places(s, &["centre", "radius"]))
                 .hint("leave both out to take the whole file"));
         }
-        let subhalo = match (subhalo, group_catalogue) {
-            (Some(id), Some(catalogue)) => Some((id, catalogue)),
-            (None, _) => None,
-            (Some(_), None) => return Err(s.missing("group_catalogue", "the folder of fof_subhalo_tab files")),
-        };
-        return Ok(SkySource::Snapshot { path, format, centre_ckpc_h, radius_ckpc_h, subhalo, allow_missing_chunks });
+        return Ok(SkySource::Snapshot { path, format, centre, radius, subhalo, allow_missing_chunks });
     }
     if let Some(path) = fits {
-        let subtract_mean = match subtract_mean {
-            Some("channel") => Some(true),
-            Some("none") => Some(false),
-            _ => None,
-        };
         return Ok(SkySource::Fits { path, subtract_mean });
+    }
+    if let Some(path) = coeval.or(lightcone) {
+        return Ok(SkySource::Eor { path, eor: Box::new(EorSettings { subtract_mean, ..eor }) });
     }
     if let Some(path) = components {
         return Ok(SkySource::Components { path });
     }
     Ok(SkySource::Galaxy { seed, hi_mass_msun, cells })
+}
+
+/// `[sky.eor]`.
+fn read_eor(s: &Section, kind: EorKind) -> Result<EorSettings> {
+    let eor = s.section("eor")?;
+    let words = EorWords {
+        dataset: eor.text("dataset")?,
+        axis_order: eor.text("axis_order")?,
+        box_length: match eor.box_lengths("box_length")?.as_deref() {
+            None => None,
+            Some(&[length]) if length.is_positive() => Some(length),
+            Some(_) => return Err(eor.refuse("box_length", "one length above 0, \"300 Mpc\"")),
+        },
+        unit: eor.text("units")?,
+        redshift: eor.float("redshift", 0.0..1000.0)?,
+        distances: eor.text("distances")?,
+    };
+    let field_rad = eor.quantity("field", Dimension::Angle)?.map(|f| positive(&eor, "field", f)).transpose()?;
+    if field_rad.is_some_and(|f| f > 60.0 * DEG_RAD) {
+        return Err(eor.refuse("field", "at most 60 deg: the box is put on a flat sky"));
+    }
+    let scaled = eor.choice("across", &["auto", "fixed", "scaled"])?;
+    let scaled = match scaled {
+        Some("fixed") => Some(false),
+        Some("scaled") => Some(true),
+        _ => None,
+    };
+    eor.finish()?;
+    Ok(EorSettings { kind, words, field_rad, scaled, subtract_mean: None })
+}
+
+fn read_subhalo(s: &Section) -> Result<Option<SubhaloChoice>> {
+    let number = s.integer("subhalo", 0..=i64::MAX)?.map(|n| n as u64);
+    let nth = s.integer("nth", 0..=i64::MAX)?.map(|n| n as usize);
+    let (catalogue, offsets) = (s.path("group_catalogue")?, s.path("offsets")?);
+    let range = |key: &str| -> Result<Option<[f64; 2]>> {
+        match s.quantities(key, Dimension::Mass)?.as_deref() {
+            None => Ok(None),
+            Some(&[low, high]) if low >= 0.0 && low <= high => Ok(Some([low, high])),
+            Some(_) => Err(s.refuse(key, "the smallest and the largest mass, \"1e9 1e11 Msun\"")),
+        }
+    };
+    let filter = SubhaloFilter {
+        stellar_msun: range("stellar_mass")?,
+        gas_msun: range("gas_mass")?,
+        hi_msun: range("hi_mass_range")?,
+    };
+    let ranges = ["stellar_mass", "gas_mass", "hi_mass_range", "nth"];
+    let by_range = ranges.iter().any(|key| s.has(key));
+    let which = match (number, by_range) {
+        (None, false) => return Ok(None),
+        (Some(number), false) => WhichSubhalo::Number(number),
+        (None, true) => WhichSubhalo::Nth { nth: nth.unwrap_or(0), filter },
+        (Some(_), true) => {
+            let keys: Vec<&str> = ["subhalo"].into_iter().chain(ranges).filter(|key| s.has(key)).collect();
+            return Err(Error::input("the subhalo is given twice")
+                .found(format!("sky.{}", keys.join(" and sky.")))
+                .expected("its number (sky.subhalo), or ranges of mass with sky.nth")
+                .place(places(s, &keys))
+                .hint("remove all but one way"));
+        }
+    };
+    match catalogue {
+        Some(catalogue) => Ok(Some(SubhaloChoice { catalogue, offsets, which })),
+        None => Err(s.missing("group_catalogue", "the folder of fof_subhalo_tab files")),
+    }
 }
 
 fn read_direction(s: &Section) -> Result<Option<RaDec>> {

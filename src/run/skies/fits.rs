@@ -66,6 +66,28 @@ pub(super) fn from_fits(
         centre: settings.observation.phase_centre,
         specsys,
     };
+    let line_hz = if file.spectral.rest_hz > 0.0 { file.spectral.rest_hz.min(NU0_HZ) } else { 0.0 };
+    let object = text_card(&file.cards, "OBJECT").unwrap_or_else(|| "FITS sky".into());
+    let cards = vec![Card::text("SKYUNIT", file.unit.clone(), "unit of the sky file")];
+    from_cube(settings, CubeSky { input, subtract, object, line_hz, cards, notes }, fixed)
+}
+
+/// A cube that is to become the sky.
+pub(super) struct CubeSky {
+    pub input: InputCube,
+    pub subtract: SubtractMean,
+    pub object: String,
+    /// Frequency of the line at rest in the object; 0 where there is none.
+    pub line_hz: f64,
+    pub cards: Vec<Card>,
+    pub notes: Vec<String>,
+}
+
+/// The sky of a cube, on the channels that are asked for or prescribed.
+pub(super) fn from_cube(settings: &Settings, sky: CubeSky, fixed: Option<&FixedChannels>) -> Result<PreparedSky> {
+    let CubeSky { input, subtract, object, line_hz, mut cards, mut notes } = sky;
+    let (_, ny, nx) = input.values.dim();
+    let cell_rad = input.cell_rad;
     let as_sky = cube_as_sky(input, subtract)?;
     let mut cube = as_sky.cube;
     if let Some(to) = wanted_grid(settings, &cube, fixed) {
@@ -87,17 +109,15 @@ pub(super) fn from_fits(
         }
         _ => choose(&settings.image, extent, longest),
     };
+    cards.insert(0, Card::text("SUBMEAN", subtracted, "mean subtracted from the sky"));
     Ok(PreparedSky {
         freq_hz: cube.freq_hz.clone(),
         channel_width_hz: cube.channel_width_hz,
         specsys: cube.specsys.clone(),
         pixels,
-        object: text_card(&file.cards, "OBJECT").unwrap_or_else(|| "FITS sky".into()),
-        line_hz: if file.spectral.rest_hz > 0.0 { file.spectral.rest_hz.min(NU0_HZ) } else { 0.0 },
-        cards: vec![
-            Card::text("SUBMEAN", subtracted, "mean subtracted from the sky"),
-            Card::text("SKYUNIT", file.unit.clone(), "unit of the sky file"),
-        ],
+        object,
+        line_hz,
+        cards,
         notes,
         content: SkyContent::Cube { cube, products: None },
     })

@@ -253,7 +253,7 @@ pub(in crate::run) fn placing_cards(
     p: &Placement,
     cosmology: &Cosmology,
 ) -> Vec<Card> {
-    vec![
+    let mut cards = vec![
         Card::float("DISTLUM", p.luminosity_distance_mpc, "luminosity distance, Mpc"),
         Card::float("REDSHIFT", p.redshift, "observed redshift of the object"),
         Card::text("SSYSSRC", sky.spectral.velocity_frame.word(), "frame of REDSHIFT"),
@@ -265,5 +265,8 @@ pub(in crate::run) fn placing_cards(
         Card::float("SNAPZ", 1.0 / galaxy.cells.scale_factor - 1.0, "redshift of the snapshot"),
         Card::text("H2MODEL", sky.h2.word(), "model of the molecular hydrogen left out"),
         Card::text("H2GEOM", sky.h2_columns.word(), "surface densities that H2 models look at"),
-    ]
+    ];
+    // what stood in for fields that the file lacks goes with the data
+    cards.extend(galaxy.notes.iter().map(|note| Card::history(format!("gas: {note}"))));
+    cards
 }

@@ -3,11 +3,11 @@
 use super::cells::GasCells;
 use super::cosmology::Cosmology;
 use super::h2::{H2Model, Surroundings};
-use super::neutral::{GasState, HiModel, PRIMORDIAL_HYDROGEN};
+use super::neutral::{GasState, HiModel, NeutralGas, PRIMORDIAL_HYDROGEN};
 use crate::error::{Error, Result, Watch};
 use crate::formats::snapshot::{
     CellSelection, Format, Header, ReadOptions, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, nearest_image, read_gas,
-    subhalo_gas,
+    snapshot_header, subhalo_gas,
 };
 use crate::units::{MSUN_KG, PC_M};
 use std::path::PathBuf;
@@ -18,12 +18,14 @@ mod contents;
 mod group;
 mod info;
 mod projected;
+mod subhalos;
 mod surroundings;
 
 pub use compare::{H2Comparison, H2Row, compare_h2};
 pub use complete::complete;
 pub use contents::{Collisionless, map_object};
 pub use info::{SnapshotInfo, info};
+pub use subhalos::{SubhaloFilter, SubhaloGasSource, SubhaloList, SubhaloRow, list_subhalos, nth_subhalo};
 pub use surroundings::surroundings;
 
 /// Which gas of a snapshot makes the object.
@@ -170,6 +172,10 @@ fn read(
         }
         Selection::Subhalo { catalogue, offsets, index } => {
             let gas = subhalo_gas(catalogue, offsets.as_deref(), *index)?;
+            if let Some(time) = gas.time {
+                let header = snapshot_header(&request.path, request.format)?;
+                subhalos::require_same_time(time, &header, catalogue, &request.path)?;
+            }
             (CellSelection::Range { first: gas.first, count: gas.count }, Some(gas.position))
         }
     };
@@ -224,20 +230,15 @@ fn from_snapshot_in(
     let units = CodeUnits::of(header);
     let mut notes = snapshot.notes.clone();
     let mut totals = Totals::default();
-    let model = model.for_snapshot(snapshot);
-    let stated_molecules = !gas.molecular_abundance.is_empty() && model.h2 != H2Model::None;
-    if stated_molecules {
+    let model = used_model(snapshot, model);
+    if uses_stated_molecules(snapshot, &model) {
         notes.push("molecular hydrogen as the file states it: sky.h2 is not used".into());
     }
     let mut cells = GasCells { scale_factor: header.time, ..GasCells::default() };
     for i in 0..gas.len() {
         let mass = gas.mass[i] * units.mass_msun;
         let state = gas_state(snapshot, i, &units);
-        let mut neutral = state.neutral_gas(&model, around.get(i).unwrap_or(&Surroundings::SOLAR));
-        if stated_molecules {
-            let of_neutral = gas.molecular_abundance[i] / neutral.neutral_fraction;
-            neutral.molecular_fraction = if of_neutral.is_finite() { of_neutral.min(1.0) } else { 0.0 };
-        }
+        let neutral = cell_hydrogen(snapshot, i, &state, &model, around.get(i));
         let hydrogen = mass * state.hydrogen_fraction;
         totals.gas_msun += mass;
         totals.hydrogen_msun += hydrogen;
@@ -271,12 +272,31 @@ fn from_snapshot_in(
     Ok(LoadedGalaxy { cells, header: header.clone(), cosmology, centre_ckpc_h: centre, totals, notes })
 }
 
-impl HiModel {
-    /// The model for the gas of `snapshot`: without the two-phase correction where it has no such gas.
-    fn for_snapshot(&self, snapshot: &Snapshot) -> HiModel {
-        let two_phase = snapshot.header.two_phase_star_formation;
-        HiModel { star_forming_correction: self.star_forming_correction && two_phase, ..self.clone() }
+/// `model` as it is used for `snapshot`: the two-phase correction holds for simulations with that model only.
+fn used_model(snapshot: &Snapshot, model: &HiModel) -> HiModel {
+    let star_forming_correction = model.star_forming_correction && snapshot.header.two_phase_star_formation;
+    HiModel { star_forming_correction, ..model.clone() }
+}
+
+fn uses_stated_molecules(snapshot: &Snapshot, model: &HiModel) -> bool {
+    !snapshot.gas.molecular_abundance.is_empty() && model.h2 != H2Model::None
+}
+
+/// The neutral hydrogen of cell `i` in `state`, its molecules as the file states them or by `model` among what is
+/// `around` it.
+fn cell_hydrogen(
+    snapshot: &Snapshot,
+    i: usize,
+    state: &GasState,
+    model: &HiModel,
+    around: Option<&Surroundings>,
+) -> NeutralGas {
+    let mut neutral = state.neutral_gas(model, around.unwrap_or(&Surroundings::SOLAR));
+    if uses_stated_molecules(snapshot, model) {
+        let of_neutral = snapshot.gas.molecular_abundance[i] / neutral.neutral_fraction;
+        neutral.molecular_fraction = if of_neutral.is_finite() { of_neutral.min(1.0) } else { 0.0 };
     }
+    neutral
 }
 
 /// Cell `i` in physical units.

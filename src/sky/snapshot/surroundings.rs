@@ -1,5 +1,5 @@
 use super::projected::face_on_columns;
-use super::{CodeUnits, gas_state};
+use super::{CodeUnits, gas_state, used_model};
 use crate::error::{Result, Watch};
 use crate::formats::snapshot::{Snapshot, nearest_image};
 use crate::sky::cells::GasCells;
@@ -60,7 +60,7 @@ pub fn surroundings(snapshot: &Snapshot, model: &HiModel, watch: &Watch) -> Resu
 /// The cells with their neutral hydrogen (HI and H2) as if it were atomic.
 fn neutral_cells(snapshot: &Snapshot, positions: &[[f64; 3]], model: &HiModel) -> GasCells {
     let (gas, units) = (&snapshot.gas, CodeUnits::of(&snapshot.header));
-    let model = HiModel { h2: H2Model::None, ..model.for_snapshot(snapshot) };
+    let model = HiModel { h2: H2Model::None, ..used_model(snapshot, model) };
     let mut cells = GasCells { scale_factor: snapshot.header.time, ..GasCells::default() };
     for i in 0..gas.len() {
         let state = gas_state(snapshot, i, &units);

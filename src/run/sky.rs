@@ -3,6 +3,7 @@
 use super::Progress;
 use crate::error::{Error, Result};
 use crate::formats::fits::header_summary;
+use crate::formats::hdf_cube::hdf_cube_summary;
 use crate::formats::oskar::read_oskar_sky;
 use crate::formats::snapshot::resembles_snapshot;
 use crate::formats::visibilities::read_visibility_frame;
@@ -30,6 +31,9 @@ pub fn info(path: &Path) -> Result<String> {
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(8).read_to_end(&mut start)).map_err(|e| Error::io("read", path, e))?;
     if start == b"\x89HDF\r\n\x1a\n" {
+        if let Some(text) = hdf_cube_summary(path)? {
+            return Ok(text);
+        }
         // a snapshot has a header where visibilities have uvw; a file that is neither is reported as the latter
         return match snapshot::info(path, None, &crate::error::Watch::silent()) {
             Ok(info) => Ok(info.to_string()),
@@ -49,7 +53,7 @@ pub fn info(path: &Path) -> Result<String> {
                 true => "an empty file".to_string(),
                 false => format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug()),
             })
-            .expected("a snapshot or visibilities (HDF5), a FITS image, or an OSKAR sky list (text)")
+            .expected("a snapshot, visibilities or a cube (HDF5), a FITS image, or an OSKAR sky list (text)")
             .place(path.display())
             .hint("a configuration is looked at by `skyfringe run CONFIG --check`"));
     }

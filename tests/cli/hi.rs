@@ -114,6 +114,12 @@ fn planes_stand_at_their_frequencies_on_every_axis() {
         assert!((mass / header("MHICUBE") - 1.0).abs() < 1e-6, "{axis}: {}", mass / header("MHICUBE"));
         masses.push(mass);
     }
+    let info = place.run(&["sky", "info", "vopt-flux.fits"]).ok();
+    assert!(info.contains("12 plane(s)") && info.contains("Jy/pixel"), "{info}");
+    let info = place.run(&["sky", "info", "vopt-flux.h5"]).ok();
+    assert!(info.contains("12 plane(s)") && info.contains("VOPT") && info.contains("Jy/pixel"), "{info}");
+    let sky = ["run", "no-sky.toml", "--set", "sky.fits=vopt-flux.fits", "--out", "r"];
+    place.refused(&sky, &["equal width in frequency", "VOPT"]);
     assert!(masses.iter().all(|m| (m / masses[0] - 1.0).abs() < 1e-3), "{masses:?}");
 }
 

@@ -305,6 +305,12 @@ fn files_that_a_sky_cannot_be_like_are_told() {
     header.spectral.freq_hz.iter_mut().for_each(|f| *f += 1e8);
     template(&place, "elsewhere.fits", &header);
     place.refused(&["sky", "hi", "plain.toml", "--like", "elsewhere.fits", "--out", "bad"], &["misses the line"]);
+    header = good.clone();
+    header.spectral.specsys.clear();
+    template(&place, "unstated.fits", &header);
+    let ran = place.run(&["sky", "hi", "plain.toml", "--like", "unstated.fits", "--product", "column", "--out", "u"]);
+    assert!(ran.err.contains("states no SPECSYS; taken as BARYCENT"), "{}", ran.err);
+    ran.ok();
     template(&place, "good.fits", &good);
     let bytes = std::fs::read(place.path("good.fits")).unwrap();
     place.write("tan.fits", String::from_utf8_lossy(&bytes).replace("--SIN", "--TAN").as_bytes());

@@ -91,6 +91,9 @@ pub fn run(settings: &Settings, options: &HiOptions, progress: &dyn Progress) ->
         }
     };
     let like = settings.sky.like.as_deref().map(|path| Like::read(settings, path)).transpose()?;
+    if let Some(note) = like.as_ref().and_then(|like| like.note.as_deref()) {
+        progress.note(note);
+    }
     // a place that cannot be written is found before any work
     let outputs = files::Outputs::new(options)?;
     let galaxy = match &settings.sky.source {

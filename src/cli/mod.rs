@@ -440,7 +440,7 @@ enum SkyWords {
         /// Pixels along each side (image.size) [default: 256].
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=16384))]
         size: Option<u16>,
-        /// Pixel size with its unit (image.cell) [default: such that the galaxy fills the image].
+        /// Pixel size with its unit (image.cell) [default: the galaxy fills the image].
         #[arg(long, value_name = "ANGLE", allow_hyphen_values = true)]
         cell: Option<String>,
         /// Comma-separated, of flux, kinematic, tb, column, moments and preview [default: all].

@@ -48,6 +48,40 @@ pub fn write_hdf_cube(
     ManuallyDrop::into_inner(file).close().map_err(failed)
 }
 
+/// What a file of [`write_hdf_cube`] holds, in lines for a person; `None` where `path` is another HDF5 file.
+///
+/// # Errors
+/// A file of this kind whose data sets or attributes cannot be read.
+pub fn hdf_cube_summary(path: &Path) -> Result<Option<String>> {
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    if file.attr("fits_header").is_err() {
+        return Ok(None);
+    }
+    summary(&file).map(|lines| Some(format!("{}: cube\n{lines}", path.display()))).map_err(|e| {
+        Error::input("a cube in HDF5 cannot be read")
+            .found(format!("HDF5: {e}"))
+            .place(path.display())
+            .hint("copy it again")
+    })
+}
+
+fn summary(file: &File) -> hdf5::Result<String> {
+    let text = |name: &str| Ok::<_, hdf5::Error>(file.attr(name)?.read_scalar::<VarLenUnicode>()?.to_string());
+    let number = |name: &str| file.attr(name)?.read_scalar::<f64>();
+    let shape = file.dataset("data")?.shape();
+    let freq = file.dataset("freq_hz")?.read_1d::<f64>()?;
+    let ends = [freq.first(), freq.last()].map(|f| f.copied().unwrap_or(0.0) * 1e-6);
+    let [planes, ny, nx] = [0, 1, 2].map(|k| shape.get(k).copied().unwrap_or(0));
+    let rows = [
+        ("image", format!("{nx} x {ny} pixels, {planes} plane(s), Stokes {}", text("stokes")?)),
+        ("unit", text("unit")?),
+        ("centre", format!("RA {:.6} deg, Dec {:.6} deg", number("centre_ra_deg")?, number("centre_dec_deg")?)),
+        ("cell", format!("{:.6} arcsec", 3600.0 * number("step_y_deg")?)),
+        ("band", format!("{:.6} to {:.6} MHz ({}, {})", ends[0], ends[1], text("spectral_axis")?, text("specsys")?)),
+    ];
+    Ok(rows.iter().map(|(name, value)| format!("  {name:>7}: {value}\n")).collect())
+}
+
 /// All but the pixels; returns their data set.
 fn describe(file: &File, header: &CubeHeader, fits_header: &str) -> hdf5::Result<Dataset> {
     let (planes, ny, nx) = header.shape;
@@ -141,6 +175,11 @@ mod tests {
         assert!(lines.lines().any(|line| line.starts_with("CTYPE3  = 'FREQ")), "{lines}");
         let mass = file.group("header").unwrap().attr("MHI").unwrap().read_scalar::<f64>().unwrap();
         assert_eq!(mass, 2.5e9);
+        let told = hdf_cube_summary(&path).unwrap().unwrap();
+        assert!(["5 x 4 pixels, 3 plane(s)", "LSRK", "1400.0"].iter().all(|word| told.contains(word)), "{told}");
+        let other = folder.path().join("other.h5");
+        File::create(&other).unwrap().close().unwrap();
+        assert!(hdf_cube_summary(&other).unwrap().is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod subhalos;
 use super::Progress;
 use crate::error::{Error, Result, Watch};
 use crate::formats::fits::header_summary;
+use crate::formats::hdf_cube::hdf_cube_summary;
 use crate::formats::oskar::read_oskar_sky;
 use crate::formats::snapshot::{Format, resembles_catalogue, resembles_snapshot};
 use crate::formats::visibilities::read_visibility_frame;
@@ -99,6 +100,9 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
         return Ok(snapshot::info(path, request.format, &silent)?.to_string());
     }
     if start == b"\x89HDF\r\n\x1a\n" {
+        if let Some(text) = hdf_cube_summary(path)? {
+            return Ok(text);
+        }
         // a snapshot has a header where visibilities have uvw; a file that is neither is reported as the latter
         return match snapshot::info(path, request.format, &silent) {
             Ok(info) => Ok(info.to_string()),
@@ -118,7 +122,7 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
                 true => "an empty file".to_string(),
                 false => format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug()),
             })
-            .expected("a snapshot or visibilities (HDF5), a FITS image, or an OSKAR sky list (text)")
+            .expected("a snapshot, visibilities or a cube (HDF5), a FITS image, or an OSKAR sky list (text)")
             .place(path.display())
             .hint("a configuration is looked at by `skyfringe run CONFIG --check`"));
     }

@@ -114,6 +114,12 @@ fn planes_stand_at_their_frequencies_on_every_axis() {
         assert!((mass / header("MHICUBE") - 1.0).abs() < 1e-6, "{axis}: {}", mass / header("MHICUBE"));
         masses.push(mass);
     }
+    let info = place.run(&["sky", "info", "vopt-flux.fits"]).ok();
+    assert!(info.contains("12 plane(s)") && info.contains("Jy/pixel"), "{info}");
+    let info = place.run(&["sky", "info", "vopt-flux.h5"]).ok();
+    assert!(info.contains("12 plane(s)") && info.contains("VOPT") && info.contains("Jy/pixel"), "{info}");
+    let sky = ["run", "no-sky.toml", "--set", "sky.fits=vopt-flux.fits", "--out", "r"];
+    place.refused(&sky, &["equal width in frequency", "VOPT"]);
     assert!(masses.iter().all(|m| (m / masses[0] - 1.0).abs() < 1e-3), "{masses:?}");
 }
 
@@ -299,6 +305,12 @@ fn files_that_a_sky_cannot_be_like_are_told() {
     header.spectral.freq_hz.iter_mut().for_each(|f| *f += 1e8);
     template(&place, "elsewhere.fits", &header);
     place.refused(&["sky", "hi", "plain.toml", "--like", "elsewhere.fits", "--out", "bad"], &["misses the line"]);
+    header = good.clone();
+    header.spectral.specsys.clear();
+    template(&place, "unstated.fits", &header);
+    let ran = place.run(&["sky", "hi", "plain.toml", "--like", "unstated.fits", "--product", "column", "--out", "u"]);
+    assert!(ran.err.contains("states no SPECSYS; taken as BARYCENT"), "{}", ran.err);
+    ran.ok();
     template(&place, "good.fits", &good);
     let bytes = std::fs::read(place.path("good.fits")).unwrap();
     place.write("tan.fits", String::from_utf8_lossy(&bytes).replace("--SIN", "--TAN").as_bytes());

@@ -339,16 +339,15 @@ fn radio_velocities_become_frequencies() {
     }
     assert!((spectral.width_hz - (spectral.freq_hz[0] - spectral.freq_hz[1])).abs() < 1e-3);
     assert_says(read_cube(&raw(&folder, &with_sky(&start, &axis), &floats(&[1.0, 2.0]))), &["RESTFRQ"]);
-    // planes of equal optical velocity are no sky to be read, but have axes
     let axis = ["CTYPE3  = 'VOPT'", "CRPIX3  = 1", "CRVAL3  = 1000.0", "CDELT3  = 5.0", "CUNIT3  = 'km/s'"];
     let path = raw(&folder, &with_sky(&start, &[&axis[..], &rest].concat()), &floats(&[1.0, 2.0]));
-    assert_says(read_cube(&path), &["VOPT", "equally spaced", "CTYPE3"]);
     let spectral = read_axes(&path).unwrap().spectral;
+    assert_eq!(read_cube(&path).unwrap().spectral, spectral);
     for (plane, v_km_s) in [1000.0, 1005.0].into_iter().enumerate() {
         assert!((spectral.freq_hz[plane] - 1_420_405_751.768 / (1.0 + v_km_s / 299_792.458)).abs() < 1e-3);
     }
     let resampled = with_sky(&start, &["CTYPE3  = 'VOPT-F2W'", "CDELT3  = 1.0", rest[0]]);
-    assert_says(read_axes(&raw(&folder, &resampled, &floats(&[1.0, 2.0]))), &["VOPT-F2W", "equally spaced"]);
+    assert_says(read_axes(&raw(&folder, &resampled, &floats(&[1.0, 2.0]))), &["VOPT-F2W", "equally spaced", "CTYPE3"]);
 }
 
 #[test]

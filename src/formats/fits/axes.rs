@@ -42,7 +42,7 @@ pub(super) fn interpret(header: &Header) -> Result<Axes> {
                     } else {
                         format!("\"{kind}\"")
                     })
-                    .expected("RA---SIN, DEC--SIN, and optionally FREQ (or VRAD) and STOKES")
+                    .expected("RA---SIN, DEC--SIN, and optionally FREQ (or VRAD, VOPT) and STOKES")
                     .place(header.place(&key));
                 return Err(if kind.starts_with("RA--") || kind.starts_with("DEC-") || kind.starts_with("GL") {
                     error.hint("reproject the image to RA---SIN, DEC--SIN first, for example with reproject or SWarp")

@@ -2,7 +2,7 @@ use super::axes::{Axes, interpret};
 use super::handle::Handle;
 use super::header::{Header, is_ours};
 use super::record::from_records;
-use super::{Beam, Card, CubeHeader, FitsCube, SpectralKind};
+use super::{Beam, Card, CubeHeader, FitsCube};
 use crate::error::{Error, Result};
 use crate::units::{ARCSEC_RAD, DEG_RAD};
 use ndarray::{Array3, ArrayD, Axis, IxDyn, s};
@@ -20,15 +20,6 @@ pub fn read_cube(path: &Path) -> Result<FitsCube> {
     let mut file = Handle::open(path)?;
     let header = Header::new(from_records(&file.records()?), path);
     let axes = interpret(&header)?;
-    if let Some(axis) = axes.spectral.filter(|axis| axes.shape[*axis] > 1)
-        && axes.spectrum.form.kind == SpectralKind::Optical
-    {
-        return Err(Error::input("a spectral axis that is not equally spaced in frequency is not supported")
-            .found("\"VOPT\"")
-            .expected("FREQ, or VRAD with RESTFRQ")
-            .place(header.place(&format!("CTYPE{}", axis + 1)))
-            .hint("convert the axis first, for example with spectral-cube"));
-    }
     let pixels = pixels_of(&mut file, &header, &axes.shape, path)?;
     let (data, sky) = arrange(pixels, &axes)?;
     let beams = read_beams(&mut file, &header, &axes, path)?;
@@ -47,7 +38,7 @@ pub fn read_cube(path: &Path) -> Result<FitsCube> {
 /// read): nothing is flipped, so that an image like it can be made.
 ///
 /// # Errors
-/// Those of [`read_cube`] but for undefined pixels; planes equally spaced in optical velocity are none.
+/// Those of [`read_cube`] but for undefined pixels.
 pub fn read_axes(path: &Path) -> Result<CubeHeader> {
     let mut file = Handle::open(path)?;
     let header = Header::new(from_records(&file.records()?), path);

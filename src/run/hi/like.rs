@@ -17,6 +17,8 @@ pub(super) struct Like {
     pub form: SpectralForm,
     pub rest_hz: f64,
     pub specsys: String,
+    /// What was taken because the file does not state it.
+    pub note: Option<String>,
     /// Whether planes fall in frequency.
     pub falling: bool,
     /// RADESYS and EQUINOX as they stand there.
@@ -92,10 +94,12 @@ impl Like {
             }
             (_, own) => own.to_string(),
         };
+        let unstated = spectral.specsys.is_empty();
+        let note = unstated.then(|| format!("{} states no SPECSYS; taken as {specsys}", path.display()));
         // a single plane tells by its kind
         let falling = if channels == 1 { form.kind != SpectralKind::Frequency } else { last < first };
         let (_, ny, nx) = header.shape;
-        Ok(Like { nx, ny, sky, band, form, rest_hz, specsys, falling, frame_cards: frame_cards.collect() })
+        Ok(Like { nx, ny, sky, band, form, rest_hz, specsys, note, falling, frame_cards: frame_cards.collect() })
     }
 }
 

@@ -87,6 +87,9 @@ pub fn run(settings: &Settings, options: &HiOptions, progress: &dyn Progress) ->
             .expected("sky.snapshot or sky.galaxy"));
     }
     let like = settings.sky.like.as_deref().map(|path| Like::read(settings, path)).transpose()?;
+    if let Some(note) = like.as_ref().and_then(|like| like.note.as_deref()) {
+        progress.note(note);
+    }
     // a place that cannot be written is found before any work
     let outputs = files::Outputs::new(options)?;
     let (galaxy, object) = match &settings.sky.source {

@@ -2,7 +2,7 @@
 
 use super::{FixedChannels, PreparedSky, SkyContent};
 use crate::error::{Error, Result};
-use crate::formats::fits::{Card, CardValue, FitsCube};
+use crate::formats::fits::{Card, CardValue, FitsCube, SpectralKind};
 use crate::run::params::Settings;
 use crate::run::pixels::{PixelGrid, choose};
 use crate::sky::cube::SkyCube;
@@ -23,6 +23,12 @@ pub(super) fn from_fits(
         return Err(Error::input("the pixels of the sky are not square")
             .found(format!("{} x {} arcsec", file.sky.step_x_rad / ARCSEC_RAD, file.sky.step_y_rad / ARCSEC_RAD))
             .expected("equal steps in right ascension and declination"));
+    }
+    if file.spectral.form.kind == SpectralKind::Optical && file.spectral.freq_hz.len() > 1 {
+        return Err(Error::input("a sky that is observed has channels of equal width in frequency")
+            .found("planes equally spaced in optical velocity (VOPT)")
+            .expected("FREQ, or VRAD with RESTFRQ")
+            .hint("convert the axis first, for example with spectral-cube"));
     }
     if file.stokes != "I" {
         return Err(Error::input("only Stokes I images can be a sky").found(&file.stokes).expected("I"));

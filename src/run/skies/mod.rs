@@ -4,7 +4,7 @@ mod components;
 mod fits;
 mod galaxy;
 
-pub(super) use galaxy::{built_in, extent_kpc, galaxy_params, galaxy_pixels, hi_model, placed};
+pub(super) use galaxy::{built_in, extent_kpc, galaxy_pixels, hi_model, placed};
 
 use super::Progress;
 use super::params::{Settings, SkySource};
@@ -88,10 +88,10 @@ pub(super) fn prepare(
             let object = path.file_stem().map_or("galaxy".into(), |n| n.to_string_lossy().into_owned());
             galaxy::from_galaxy(settings, loaded, object, track, fixed, progress)
         }
-        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
+        SkySource::Galaxy(order) => {
             progress.stage("galaxy", 1);
-            let made = built_in(&settings.sky, &galaxy_params(*seed, *hi_mass_msun, *cells))?;
-            galaxy::from_galaxy(settings, made, format!("Built-in galaxy {seed}"), track, fixed, progress)
+            let made = built_in(&settings.sky, &order.plan()?)?;
+            galaxy::from_galaxy(settings, made, format!("Built-in galaxy {}", order.seed), track, fixed, progress)
         }
         SkySource::Fits { path, subtract_mean } => {
             let watch = progress.stage("reading", 1);

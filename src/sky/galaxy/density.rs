@@ -6,9 +6,9 @@ use std::f64::consts::PI;
 /// Most particles in a leaf of the tree.
 const LEAF: usize = 12;
 
-/// Density at each of `positions` from the `neighbours` nearest particles: the sum of m W(r, h) with the cubic spline of
-/// Monaghan & Lattanzio (1985) that reaches h, the distance to the last of them. A particle does not count itself, since
-/// what stands in random places would come out a fifth too dense.
+/// Density at each of `positions` from the `neighbours` nearest particles: the sum of m W(r, h) with the cubic spline
+/// of Monaghan & Lattanzio (1985) that reaches h, the distance to the last of them. A particle does not count itself,
+/// since what stands in random places would come out a fifth too dense.
 pub fn densities(positions: &[[f64; 3]], masses: &[f64], neighbours: usize) -> Vec<f64> {
     let count = (neighbours + 1).clamp(2, positions.len().max(2));
     let tree = Tree::new(positions);

@@ -4,7 +4,7 @@ use super::field::Waves;
 use super::frame::Frame;
 use super::gas::GasCell;
 use super::magnetic::MagneticField;
-use super::params::{EDGE, GalaxyParams};
+use super::params::{EDGE, GalaxyParams, outskirts};
 use crate::math::random::{Stream, uniform_pair};
 use crate::units::DEG_RAD;
 use rayon::prelude::*;
@@ -172,8 +172,7 @@ impl<'a> Disc<'a> {
             }
         }
         let outline = (p.irregularity * wobble).exp();
-        // a ragged outline shall not be cut round by the last cells
-        let fade = if p.irregularity > 0.0 { 1.0 - smooth_step(x, 1.3, EDGE) } else { 1.0 };
+        let fade = if p.irregularity > 0.0 { outskirts(x) } else { 1.0 };
         (p.column(radius * outline) * fade * side * (arm + chaos + hollow).exp(), (phase, strength))
     }
 
@@ -190,8 +189,7 @@ impl<'a> Disc<'a> {
         let (sin, cos) = phi.sin_cos();
         let point = [radius * cos, radius * sin, z];
         let v = p.rotation_km_s(radius);
-        // gas above the disc lags by about 10 km/s a kpc (Marasco et al. 2019)
-        let lag = (10.0 * z.abs()).min(0.3 * v);
+        let lag = (p.lag_km_s_kpc * z.abs()).min(0.3 * v);
         // streaming along the arms: inwards behind the ridge, faster on its outer side
         let streaming = 0.07 * v * strength;
         let v_radial = -streaming * phase.cos();
@@ -250,15 +248,15 @@ impl<'a> Disc<'a> {
         self.params.arms as f64 * (phi + winding) - self.arm_phase
     }
 
-    /// Radius over that of a round disc's at `radius` and `phi` in the plane, for stars.
-    pub fn raggedness(&self, radius: f64, phi: f64) -> f64 {
+    /// Factor on the radius in the plane by which the outline is ragged: 1 where the disc is round.
+    pub fn outline(&self, radius: f64, phi: f64) -> f64 {
         let p = self.params;
         if p.irregularity == 0.0 {
             return 1.0;
         }
         let winding = (radius / p.hi_radius_kpc).max(0.02).ln() / (p.pitch_deg * DEG_RAD).tan();
         let (sin, cos) = (phi + p.shear * winding).sin_cos();
-        (-p.irregularity * self.wobble.at([radius * cos, radius * sin, 0.0])).exp()
+        (p.irregularity * self.wobble.at([radius * cos, radius * sin, 0.0])).exp()
     }
 
     /// Azimuth of the heavier side.

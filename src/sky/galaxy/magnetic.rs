@@ -22,8 +22,9 @@ const RANDOM_OVER_ORDERED: f64 = 0.9;
 /// - ridges along the arms, from A_z = c(R) S cos(u) with the arms' phase u, whose contours are the spirals;
 /// - a random part, from A = g sum of a_i cos(k_i x + phase_i) with g = exp(-sqrt(R^2 + c^2)/L) S and Kolmogorov's slope.
 ///
-/// All derivatives are analytic. A warp lifts the field with the disc: z -> z + w(x, y) keeps volumes, so B_z + B grad w
-/// keeps it free of divergence. Strength goes with radius and height as the smooth disc's density^(1/2), not with clouds.
+/// All derivatives are analytic. A warp lifts the field with the disc: z -> z + w(x, y) keeps volumes, so B_z + B grad
+/// w keeps it free of divergence. Strength goes with radius and height as the smooth disc's density^(1/2), not with
+/// clouds.
 #[derive(Debug, Clone)]
 pub struct MagneticField {
     fall_kpc: f64,

@@ -1,11 +1,11 @@
 //! The built-in galaxy maker: discs, dwarfs, groups and mergers as cells and particles of an IllustrisTNG cutout.
 //!
-//! Nothing is simulated in time but the tides of a merger. Each part follows a published relation
-//! ([`relations`], docs/galaxies.md): HI mass function, size and radial profile of the HI, gas fraction, rotation speed,
-//! flare, logarithmic spiral arms, a log-normal turbulent density field with a power-law spectrum, holes and shells
-//! (Bagetakos et al. 2011), two-phase star-forming cells (Springel & Hernquist 2003), a magnetic field without
-//! divergence. A disc lies in the x-y plane of the box and turns counter-clockwise as seen from +z (its angular
-//! momentum points to +z); its arms trail. The HI mass asked for is what the default
+//! Nothing is simulated in time but the tides of a merger. Each part follows a published relation ([`relations`],
+//! docs/galaxies.md): HI mass function, size and radial profile of the HI, gas fraction, rotation speed, flare,
+//! logarithmic spiral arms, a log-normal turbulent density field with a power-law spectrum, holes and shells (Bagetakos
+//! et al. 2011), two-phase star-forming cells (Springel & Hernquist 2003), a magnetic field without divergence. A disc
+//! lies in the x-y plane of the box and turns counter-clockwise as seen from +z (its angular momentum points to +z);
+//! its arms trail. The HI mass asked for is what the default
 //! [`HiModel`] of the reader finds in the file.
 //!
 //! [`HiModel`]: crate::sky::neutral::HiModel

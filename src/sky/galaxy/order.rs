@@ -67,8 +67,8 @@ impl Kind {
     }
 }
 
-/// Shares of mergers and of spirals with satellites among the heavy galaxies of a population: choices; a few per cent of
-/// nearby galaxies merge (Darg et al. 2010).
+/// Shares of mergers and of spirals with satellites among the heavy galaxies of a population: choices; a few per cent
+/// of nearby galaxies merge (Darg et al. 2010).
 const MERGERS: f64 = 0.04;
 const WITH_SATELLITES: f64 = 0.12;
 /// Between these HI masses, log10 Msun, dwarfs give way to spirals; above the second there are groups.

@@ -34,8 +34,8 @@ pub struct GalaxyParams {
     pub flare: f64,
     /// Tilt of the outer disc reached at 1.5 `hi_radius_kpc`, deg (0 for no warp).
     pub warp_deg: f64,
-    /// Turn of the warp's line of nodes from its start to 1.5 `hi_radius_kpc`, deg; positive as the disc turns (leading,
-    /// as Briggs 1990 finds).
+    /// Turn of the warp's line of nodes from its start to 1.5 `hi_radius_kpc`, deg; positive as the disc turns
+    /// (leading, as Briggs 1990 finds).
     pub warp_twist_deg: f64,
     /// Number of spiral arms.
     pub arms: usize,
@@ -53,6 +53,9 @@ pub struct GalaxyParams {
     pub irregularity: f64,
     /// Share of the arms' winding by which differential rotation has sheared the larger structures.
     pub shear: f64,
+    /// How much slower gas turns above the plane, km/s a kpc, up to three tenths of the rotation: about 10 in spirals
+    /// (Marasco et al. 2019).
+    pub lag_km_s_kpc: f64,
     /// One-dimensional dispersion of resolved turbulent motion, km/s.
     pub turbulence_km_s: f64,
     /// Number of holes blown by star formation.
@@ -94,6 +97,7 @@ impl Default for GalaxyParams {
             coarsest: COARSEST,
             irregularity: 0.0,
             shear: SHEAR,
+            lag_km_s_kpc: 10.0,
             turbulence_km_s: 6.0,
             holes: 130,
             hole_radii: HOLE_RADII,
@@ -107,8 +111,9 @@ impl Default for GalaxyParams {
 
 /// Outer edge of the cells over the HI radius.
 pub(super) const EDGE: f64 = 1.7;
-/// Column of gas over its scale height where made discs, clouds and arms included, are half molecular, Msun/pc^2/kpc.
-const MOLECULAR_COLUMN: f64 = 110.0;
+/// Column of gas over its scale height where made discs are half molecular, were they smooth, Msun/pc^2/kpc; found from
+/// made ones. The mean of the squared density in clouds is exp(variance of ln density) times that of a smooth disc.
+const MOLECULAR_COLUMN: f64 = 270.0;
 /// Stars over HI where baryons are three times the HI and helium and molecules are 0.7 of it.
 const STARS_OVER_HI: f64 = 1.3;
 const SCALE_LENGTH: f64 = 0.19;
@@ -165,6 +170,7 @@ impl GalaxyParams {
             coarsest: COARSEST,
             irregularity: 0.0,
             shear: SHEAR,
+            lag_km_s_kpc: 10.0,
             turbulence_km_s,
             holes,
             hole_radii: HOLE_RADII,
@@ -192,7 +198,8 @@ impl GalaxyParams {
     }
 
     /// A spiral of the population: mass in stars at this HI mass, size and speed each from their relation with its
-    /// scatter ([`relations`]); structure as in [`GalaxyParams::random`], but a quarter of the warps are strong and twisted.
+    /// scatter ([`relations`]); structure as in [`GalaxyParams::random`], but a quarter of the warps are strong and
+    /// twisted.
     ///
     /// [`relations`]: super::relations
     pub fn spiral(seed: u64, hi_mass_msun: f64) -> GalaxyParams {
@@ -218,15 +225,17 @@ impl GalaxyParams {
         params.central_depression = 10f64.powf(within(0.5, 1.3));
         params.turnover_kpc = within(0.3, 0.55) * radius;
         // gas discs of faint irregulars have axis ratios near 0.57 (Roychowdhury et al. 2010), brighter ones less
-        params.scale_height_kpc = within(0.13, 0.22) * radius * (hi_mass_msun / 1e8).powf(-0.12);
+        params.scale_height_kpc = within(0.11, 0.19) * radius * (hi_mass_msun / 1e8).powf(-0.12);
         params.flare = within(1.2, 1.8);
-        params.scale_length = scale_length(&params);
         params.warp_deg = within(0.0, 6.0);
         params.arms = 0;
-        params.turbulence_ln = within(1.2, 1.6);
-        params.spectral_slope = within(-3.7, -3.2);
-        params.coarsest = [within(0.4, 0.6), within(1.2, 1.8)];
+        params.turbulence_ln = within(0.95, 1.2);
+        params.spectral_slope = within(-3.0, -2.4);
+        params.coarsest = [within(0.3, 0.45), within(0.8, 1.2)];
         params.irregularity = within(0.15, 0.35);
+        params.scale_length = scale_length(&params);
+        // in proportion to the speed
+        params.lag_km_s_kpc = 10.0 * params.v_flat_km_s / 165.0;
         params.shear = within(0.02, 0.1);
         params.turbulence_km_s = within(5.0, 8.0);
         params.holes = within(4.0, 16.0) as usize;
@@ -237,6 +246,15 @@ impl GalaxyParams {
         // Chyzy et al. (2011): 4.2 +- 1.8 in dwarfs of the Local Group
         params.field_ug = within(2.4, 6.0);
         params
+    }
+
+    /// The same gas with another stellar mass; speed and metals follow their relations.
+    pub(super) fn with_stellar_mass(mut self, stellar_mass_msun: f64) -> GalaxyParams {
+        let speed = |stars: f64| rotation_km_s(baryons_msun(self.hi_mass_msun, stars));
+        self.v_flat_km_s *= speed(stellar_mass_msun) / speed(self.stellar_mass_msun);
+        self.central_metallicity = metal_fraction(stellar_mass_msun);
+        self.stellar_mass_msun = stellar_mass_msun;
+        self
     }
 
     /// Stellar mass, size, speed and metals that go with `hi_mass_msun`.
@@ -301,6 +319,7 @@ impl GalaxyParams {
             ("warp_deg", self.warp_deg, -60.0, 60.0),
             ("warp_twist_deg", self.warp_twist_deg, -720.0, 720.0),
             ("shear", self.shear, 0.0, 2.0),
+            ("lag_km_s_kpc", self.lag_km_s_kpc, 0.0, 100.0),
             ("irregularity", self.irregularity, 0.0, 1.0),
             ("lopsidedness", self.lopsidedness, 0.0, 0.9),
             ("holes", self.holes as f64, 0.0, 1e5),
@@ -320,15 +339,28 @@ impl GalaxyParams {
     }
 }
 
+/// Share of the gas of a ragged disc that is left at `x` R_HI, so that it is not cut round by the last cells.
+pub(super) fn outskirts(x: f64) -> f64 {
+    let t = ((x - 1.3) / (EDGE - 1.3)).clamp(0.0, 1.0);
+    1.0 - t * t * (3.0 - 2.0 * t)
+}
+
 /// The scale length of the column, over R_HI, with which the HI falls to 1 Msun/pc^2 at R_HI.
 ///
-/// Molecules are left out as the default model finds them on average in the made discs, H2/HI = (column/(c height))^0.92
-/// (Blitz & Rosolowsky 2006: pressure goes about as the density of the layer), with c = [`MOLECULAR_COLUMN`].
+/// Molecules are left out as the default model finds them on average in the made discs, H2/HI = (column/(c
+/// height))^0.92 (Blitz & Rosolowsky 2006: pressure goes about as the density of the layer), with c =
+/// [`MOLECULAR_COLUMN`].
 fn scale_length(params: &GalaxyParams) -> f64 {
     let wanted = params.hi_mass_msun / (1e3 * params.hi_radius_kpc).powi(2);
-    let molecular = MOLECULAR_COLUMN * params.scale_height_kpc;
+    let molecular = MOLECULAR_COLUMN * params.scale_height_kpc * (-params.turbulence_ln.powi(2)).exp();
     let hi_mass = |s: f64| {
-        let column = |x: f64| (-x / s).exp() / (1.0 + params.central_depression * (-1.6 * x / s).exp());
+        let round = |x: f64| (-x / s).exp() / (1.0 + params.central_depression * (-1.6 * x / s).exp());
+        // the mean over a ragged outline: three points stand for the normal distribution of ln R
+        let ragged = (3f64.sqrt() * params.irregularity).exp();
+        let column = |x: f64| match params.irregularity {
+            0.0 => round(x),
+            _ => (round(x) / 1.5 + (round(x * ragged) + round(x / ragged)) / 6.0) * outskirts(x),
+        };
         let steps = 200;
         let width = EDGE / f64::from(steps);
         let ring = |x: f64| {

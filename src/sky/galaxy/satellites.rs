@@ -11,7 +11,8 @@ use super::{MEMBER, derived_seed};
 use crate::math::random::Stream;
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
-/// Mean number of satellites: what SAGA finds about galaxies like the Milky Way (Mao et al. 2021: 0 to 9), here from 1 on.
+/// Mean number of satellites: what SAGA finds about galaxies like the Milky Way (Mao et al. 2021: 0 to 9), here from 1
+/// on.
 const MEAN_COUNT: f64 = 3.5;
 const MOST: usize = 9;
 /// Lightest and heaviest satellite over its host, HI.
@@ -38,9 +39,9 @@ pub struct SatelliteSystem {
 }
 
 impl SatelliteSystem {
-    /// A system with `hi_mass_msun` of HI in all: a number of satellites of Poisson's distribution, masses with the slope
-    /// of the HI mass function, as many in each shell of equal depth (n ~ r^-2, as in an isothermal halo), velocities of
-    /// such a halo, below 1.3 times the host's speed.
+    /// A system with `hi_mass_msun` of HI in all: a number of satellites of Poisson's distribution, masses with the
+    /// slope of the HI mass function, as many in each shell of equal depth (n ~ r^-2, as in an isothermal halo),
+    /// velocities of such a halo, below 1.3 times the host's speed.
     pub fn draw(seed: u64, hi_mass_msun: f64, cells: usize) -> SatelliteSystem {
         let mut draw = Stream::new(seed, [12, 0, 0]);
         let (mut count, mut product) = (0, draw.uniform());
@@ -145,8 +146,8 @@ mod tests {
         }
         let mean = ratios.len() as f64 / systems.len() as f64;
         assert!((3.2..3.9).contains(&mean), "{mean}");
-        // n ~ m^-1.25: between 0.01 and 0.02 there are (0.01^-0.25 - 0.02^-0.25)/(0.04^-0.25 - 0.08^-0.25) = sqrt 2 times
-        // as many as between 0.04 and 0.08
+        // n ~ m^-1.25: between 0.01 and 0.02 there are (0.01^-0.25 - 0.02^-0.25)/(0.04^-0.25 - 0.08^-0.25) = sqrt 2
+        // times as many as between 0.04 and 0.08
         let between = |low: f64, high: f64| ratios.iter().filter(|r| (low..high).contains(r)).count() as f64;
         let ratio = between(0.01, 0.02) / between(0.04, 0.08);
         assert!((ratio / 2f64.sqrt() - 1.0).abs() < 0.35, "{ratio}");

@@ -12,6 +12,8 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI, TAU};
 /// Scale length of the stellar disc over R_HI: R_HI = 1.7 R_25 (Broeils & Rhee 1997), R_25 = 3.2 scale lengths
 /// (Freeman 1970).
 const SCALE_LENGTH: f64 = 1.0 / (1.7 * 3.2);
+/// Scale radius of the bulge over the scale length of the disc.
+const BULGE_OVER_DISC: f64 = 0.15;
 /// Stars reach to this many scale lengths.
 const EDGE: f64 = 5.5;
 /// Scale length over sech^2 height of stellar discs (Kregel et al. 2002).
@@ -47,10 +49,11 @@ pub struct HaloParticle {
 
 /// `count` stars of equal mass: an exponential disc with the gas's arms, a bulge in massive galaxies.
 ///
-/// The disc: sech^2 height, dispersions of an isothermal sheet (sigma_z^2 = pi G Sigma z_0, sigma_R = 2 sigma_z) and its
-/// asymmetric drift (Binney & Tremaine 2008, eq. 4.228). The bulge: Hernquist (1990) with a tenth of the disc's scale
-/// length times four, isotropic, sigma = V_flat/sqrt(2). Ages: a star formation rate that falls with 8 Gyr, constant
-/// in dwarfs. The share of the bulge, 0.2 a decade above 10^9.5 Msun up to 0.35, and these ages are choices.
+/// The disc: sech^2 height, dispersions of an isothermal sheet (sigma_z^2 = pi G Sigma z_0, sigma_R = 2 sigma_z) and
+/// its asymmetric drift (Binney & Tremaine 2008, eq. 4.228). The bulge: Hernquist (1990) with a scale radius of 0.15 of
+/// the disc's scale length, isotropic, sigma = V(R)/sqrt(2), R at least the turnover radius. Ages: a star formation
+/// rate that falls with 8 Gyr, constant in dwarfs. The share of the bulge, 0.2 a decade above 10^9.5 Msun up to 0.35,
+/// its size and these ages are choices.
 pub fn stars(disc: &Disc, count: usize, frame: &Frame, now_gyr: f64) -> Vec<StarParticle> {
     (0..count).map(|i| star(disc, i, count, frame, now_gyr)).collect()
 }
@@ -72,23 +75,23 @@ fn star(disc: &Disc, i: usize, count: usize, frame: &Frame, now_gyr: f64) -> Sta
     if in_bulge {
         // M(<r) = r^2/(r + a)^2, cut at 0.9 of it
         let root = (0.9 * u0).sqrt();
-        let r = 0.4 * length * root / (1.0 - root);
+        let r = BULGE_OVER_DISC * length * root / (1.0 - root);
         let cos = 2.0 * u1 - 1.0;
         let sin = (1.0 - cos * cos).sqrt();
         let (s, c) = (TAU * u2).sin_cos();
         position = [r * sin * c, r * sin * s, r * cos];
-        let sigma = p.v_flat_km_s * FRAC_1_SQRT_2;
+        let sigma = FRAC_1_SQRT_2 * p.rotation_km_s(r.max(p.turnover_kpc));
         velocity = [n0, n1, n2].map(|n| sigma * n.clamp(-2.5, 2.5));
         age_gyr = oldest * (0.7 + 0.3 * u3);
         radius = r;
     } else {
-        let round = length * exponential_radius(u0);
         // stars formed at exp((oldest - age)/tau)
         let tau = if p.arms > 0 { 8.0 } else { 1e3 };
         age_gyr = tau * (1.0 + u3 * ((oldest / tau).exp() - 1.0)).ln();
         // arms by moving stars towards their ridges: the younger, the closer
-        let phi = TAU * u1;
-        radius = round * disc.raggedness(round, phi);
+        let place = drawn(disc, i, length);
+        radius = place.0;
+        let phi = place.1;
         let contrast = if age_gyr < 0.5 { 0.75 } else { 0.3 };
         let phi = if p.arms > 0 {
             phi - (contrast * p.arm_strength).min(0.8) / p.arms as f64 * disc.arm_phase(radius, phi).sin()
@@ -117,6 +120,23 @@ fn star(disc: &Disc, i: usize, count: usize, frame: &Frame, now_gyr: f64) -> Sta
         metallicity: metallicity.min(0.1),
         age_gyr: age_gyr.max(1e-3),
     }
+}
+
+/// Radius and azimuth of disc star `i`: an exponential disc, and where the outline is ragged places are drawn again until
+/// one is taken with half of exp(-R outline/L) over exp(-R/L).
+fn drawn(disc: &Disc, i: usize, length: f64) -> (f64, f64) {
+    let seed = disc.params().seed;
+    let mut last = (0.0, 0.0);
+    for attempt in 0..12 {
+        let pair = |n: u32| uniform_pair([i as u32, 25, n, attempt], seed);
+        let ([u, v], [chance, _]) = (pair(0), pair(1));
+        last = (length * exponential_radius(u), TAU * v);
+        let outline = disc.outline(last.0, last.1);
+        if outline == 1.0 || chance < 0.5 * (last.0 / length * (1.0 - outline)).exp() {
+            break;
+        }
+    }
+    last
 }
 
 /// Radius of an exponential disc, cut at [`EDGE`], within which the share `u` of its mass is, in scale lengths.
@@ -168,8 +188,8 @@ impl Halo {
         self.m200_msun * mass(radius_kpc / self.scale_kpc) / mass(self.concentration)
     }
 
-    /// The halo of a satellite at `distance_kpc` from the middle of `host`, cut where its mean density is that of the host
-    /// within the distance.
+    /// The halo of a satellite at `distance_kpc` from the middle of `host`, cut where its mean density is that of the
+    /// host within the distance.
     pub fn cut_by_tides(mut self, host: &Halo, distance_kpc: f64) -> Halo {
         let host_density = host.mass_msun(distance_kpc.min(host.edge_kpc)) / distance_kpc.powi(3);
         let (mut low, mut high) = (0.01 * self.scale_kpc, self.edge_kpc);

@@ -129,7 +129,15 @@ mod tests {
     fn companions_are_light_outside_and_bound() {
         let systems: Vec<SatelliteSystem> = (0..300).map(|seed| SatelliteSystem::draw(seed, 6e9, 20_000)).collect();
         let mut ratios = Vec::new();
+        let (mut directions, mut squares) = ([0.0; 3], 0.0);
         for system in &systems {
+            let mut sum = [0.0; 3];
+            for s in &system.satellites {
+                let distance = s.frame.centre_kpc.iter().map(|x| x * x).sum::<f64>().sqrt();
+                (0..3).for_each(|k| sum[k] += s.frame.centre_kpc[k] / distance);
+            }
+            (0..3).for_each(|k| directions[k] += sum[k]);
+            squares += sum.iter().map(|x| x * x).sum::<f64>() / system.satellites.len() as f64;
             let mut total = system.host.hi_mass_msun;
             let mut cells = system.host.n_cells;
             for s in &system.satellites {
@@ -144,6 +152,10 @@ mod tests {
             }
             assert!((total / 6e9 - 1.0).abs() < 1e-9 && cells == 20_000);
         }
+        // on all sides, independent of each other: n unit vectors add up to a square of n in the mean
+        assert!(directions.iter().all(|d| d.abs() / (ratios.len() as f64) < 0.08), "{directions:?}");
+        let square = squares / systems.len() as f64;
+        assert!((square - 1.0).abs() < 0.2, "{square}");
         let mean = ratios.len() as f64 / systems.len() as f64;
         assert!((3.2..3.9).contains(&mean), "{mean}");
         // n ~ m^-1.25: between 0.01 and 0.02 there are (0.01^-0.25 - 0.02^-0.25)/(0.04^-0.25 - 0.08^-0.25) = sqrt 2

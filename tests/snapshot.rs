@@ -5,7 +5,7 @@ use skyfringe::formats::snapshot::{
     CellSelection, Format, GasTable, Header, ReadOptions, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G,
     TNG_UNIT_VELOCITY_CM_S, find_snapshot, read_gas, subhalo_gas, write_snapshot,
 };
-use skyfringe::sky::galaxy::{GalaxyParams, write_galaxies};
+use skyfringe::sky::galaxy::{GalaxyParams, Order, write_galaxies};
 use skyfringe::sky::h2::{H2Model, H2Settings};
 use skyfringe::sky::neutral::HiModel;
 use skyfringe::sky::snapshot::{LoadedGalaxy, Selection, SnapshotRequest, compare_h2, from_snapshot, info, load};
@@ -199,7 +199,7 @@ fn three_genuine_galaxies_have_the_h2_of_each_model() {
 #[test]
 fn a_snapshot_without_metallicity_has_the_suns() {
     let folder = tempfile::tempdir().unwrap();
-    write_galaxies(1, 4, folder.path(), &Watch::silent()).unwrap();
+    write_galaxies(&Order { seed: 4, ..Order::default() }, 1, folder.path(), &Watch::silent()).unwrap();
     let path = folder.path().join("galaxy_0000.hdf5");
     let options = ReadOptions { metallicity: true, ..ReadOptions::default() };
     let mut snapshot = read_gas(&path, &options, &Watch::silent()).unwrap();
@@ -506,7 +506,9 @@ fn reading_stops_when_asked_to() {
 fn made_galaxies_enter_by_the_same_door() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("set");
-    let files = write_galaxies(2, 11, &out, &Watch::silent()).unwrap();
+    let order = Order { seed: 11, ..Order::default() };
+    let set = write_galaxies(&order, 2, &out, &Watch::silent()).unwrap();
+    let files: Vec<_> = set.iter().map(|member| member.path.clone()).collect();
     assert_eq!(files, [out.join("galaxy_0000.hdf5"), out.join("galaxy_0001.hdf5")]);
     // nothing unfinished is left beside them
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 2);
@@ -520,20 +522,20 @@ fn made_galaxies_enter_by_the_same_door() {
     let fastest = turning.map(|v| v[0].hypot(v[1])).fold(0.0, f64::max);
     assert!(fastest > 0.8 * speed && fastest < 1.5 * speed, "{fastest} {speed}");
     // a set is the same however many are asked for, and its galaxies differ
-    let again = write_galaxies(1, 11, &folder.path().join("one"), &Watch::silent()).unwrap();
-    assert_eq!(std::fs::read(&again[0]).unwrap(), std::fs::read(&files[0]).unwrap());
+    let again = write_galaxies(&order, 1, &folder.path().join("one"), &Watch::silent()).unwrap();
+    assert_eq!(std::fs::read(&again[0].path).unwrap(), std::fs::read(&files[0]).unwrap());
     assert_ne!(load_all(&files[1], HiModel::default()).totals, galaxy.totals);
     assert!(info(&files[1], None, &Watch::silent()).unwrap().to_string().contains("skyfringe galaxy, seed"));
-    assert!(error_of(write_galaxies(0, 11, &out, &Watch::silent())).contains("no galaxies"));
+    assert!(error_of(write_galaxies(&order, 0, &out, &Watch::silent())).contains("no galaxies"));
     // a file where the folder should be
-    assert!(write_galaxies(1, 11, &files[0], &Watch::silent()).is_err());
+    assert!(write_galaxies(&order, 1, &files[0], &Watch::silent()).is_err());
 }
 
 #[test]
 fn interrupted_galaxies_leave_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let error = write_galaxies(3, 1, folder.path(), &Watch::stopped_by(stop)).unwrap_err();
+    let error = write_galaxies(&Order::default(), 3, folder.path(), &Watch::stopped_by(stop)).unwrap_err();
     assert!(error.is_interrupt());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -5,6 +5,8 @@ mod console;
 use crate::error::{Error, Result, Watch};
 use crate::formats::remove_unfinished;
 use crate::run;
+use crate::sky::galaxy::{Kind, Order};
+use crate::units::{Dimension, parse_quantities};
 use clap::{Args, Parser, Subcommand};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -409,21 +411,64 @@ enum TelescopeWords {
     },
 }
 
+#[derive(Debug, Args)]
+struct GalaxyWords {
+    /// How many.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// Seed; equal seeds give equal galaxies.
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
+    seed: u64,
+    /// disc, dwarf, merger, satellites, or population: masses from the HI mass function, kinds by mass.
+    #[arg(long, value_name = "KIND", default_value = "disc", value_parser = Kind::ALL.map(Kind::word))]
+    kind: String,
+    /// HI mass, "5e9 Msun", or a range that the HI mass function draws from, "1e8 1e10 Msun".
+    #[arg(long, value_name = "MASS")]
+    hi_mass: Option<String>,
+    /// Redshift of the files.
+    #[arg(long, value_name = "Z", default_value_t = 0.0)]
+    redshift: f64,
+    /// Gas cells of a file (satellites and mergers share them).
+    #[arg(long, value_name = "N", default_value_t = 80_000, value_parser = clap::value_parser!(u32).range(100..=50_000_000))]
+    cells: u32,
+    /// Star particles of a file, and as many of dark matter.
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(0..=50_000_000))]
+    stars: u32,
+    /// Folder for the files; made where it is missing.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+impl GalaxyWords {
+    fn order(&self) -> Result<Order> {
+        let masses = self.hi_mass.as_deref().map(|text| parse_quantities(text, Dimension::Mass));
+        let hi_mass_msun = match masses.transpose().map_err(|e| e.place("--hi-mass"))?.as_deref() {
+            None => None,
+            Some(&[mass]) => Some([mass; 2]),
+            Some(&[low, high]) => Some([low, high]),
+            Some(other) => {
+                return Err(Error::input("--hi-mass is one mass or a range")
+                    .found(format!("{} masses", other.len()))
+                    .expected("\"5e9 Msun\" or \"1e8 1e10 Msun\""));
+            }
+        };
+        Ok(Order {
+            kind: Kind::named(&self.kind).unwrap_or_default(),
+            seed: self.seed,
+            hi_mass_msun,
+            redshift: self.redshift,
+            cells: Some(self.cells as usize),
+            particles: self.stars as usize,
+        })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum SkyWords {
-    /// Make galaxies in IllustrisTNG's file format, for sky.snapshot.
-    #[command(after_help = "Example: skyfringe sky galaxies --count 10 --seed 3 --out galaxies")]
-    Galaxies {
-        /// How many.
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-        count: u32,
-        /// Seed; equal seeds give equal galaxies.
-        #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
-        seed: u64,
-        /// Folder for the files; made where it is missing.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-    },
+    /// Make galaxies in IllustrisTNG's file format, for sky.snapshot (docs/galaxies.md).
+    #[command(after_help = "Examples: skyfringe sky galaxies --count 10 --seed 3 --out galaxies\n\
+                            \x20         skyfringe sky galaxies --kind population --count 1000 --hi-mass \"1e8 1e10 Msun\" --out set")]
+    Galaxies(GalaxyWords),
     /// A galaxy's HI on the sky, without a telescope: cubes, maps, moments, preview (docs/cubes.md).
     #[command(after_help = "Examples: skyfringe sky hi examples/quickstart.toml --out hi/\n\
                             \x20         skyfringe sky hi cutout.hdf5 --set sky.distance=\"50 Mpc\" --set sky.spectral_axis=vopt \\\n\
@@ -684,7 +729,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Observe { out, .. } => out.as_deref().map(beside),
         Command::Image(words) => Some(beside(&words.out)),
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(beside),
-        Command::Sky(SkyWords::Galaxies { out, .. }) => Some(out.clone()),
+        Command::Sky(SkyWords::Galaxies(words)) => Some(words.out.clone()),
         Command::Sky(SkyWords::CompareH2 { out, .. }) => out.as_deref().map(beside),
         Command::Sky(SkyWords::Hi { out, .. }) => Some(run::hi::folder_of(out)),
         Command::Sky(SkyWords::Maps(words)) => Some(words.out.clone()),
@@ -728,7 +773,7 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
         Command::Telescope(TelescopeWords::Show { name, plot, stations, rotations }) => {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())
         }
-        Command::Sky(SkyWords::Galaxies { count, seed, out }) => run::sky::galaxies(count, seed, &out, console),
+        Command::Sky(SkyWords::Galaxies(w)) => run::sky::galaxies(&w.order()?, w.count, &w.out, console),
         Command::Sky(SkyWords::Hi { input, changes, like, size, cell, product, format, out }) => {
             let products = run::hi::HiProduct::parse_list(product.as_deref())?;
             let settings = run::hi::settings(&input, &changes.set, like.as_deref(), size, cell.as_deref())?;

@@ -6,8 +6,8 @@ use super::params::{Method, PixelChoice, Settings, SkySource};
 use super::plan::UsableRows;
 use super::route::{self, Foreseen};
 use super::skies::{
-    DEFAULT_CHANNELS, PreparedSky, SkyContent, built_in, extent_kpc, galaxy_params, galaxy_pixels, placed, prepare,
-    snapshot_galaxy, snapshot_request,
+    DEFAULT_CHANNELS, PreparedSky, SkyContent, built_in, extent_kpc, galaxy_pixels, placed, prepare, snapshot_galaxy,
+    snapshot_request,
 };
 use super::{Unseen, plan};
 use crate::error::{Error, Result, Watch};
@@ -221,19 +221,19 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
     let channels = settings.sky.spectral.channels.unwrap_or(DEFAULT_CHANNELS);
     let given = matches!(settings.image.size, PixelChoice::Given(_));
     match &settings.sky.source {
-        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
-            let params = galaxy_params(*seed, *hi_mass_msun, *cells);
+        SkySource::Galaxy(order) => {
+            let plan = order.plan()?;
+            let cells = plan.cells();
+            let words = format!("built-in {}, seed {}, {cells} gas cells", plan.facts().kind.noun(), order.seed);
             // its size is told from a sample of its cells
-            let mut sample = params.clone();
-            sample.n_cells = params.n_cells.min(20_000);
-            let galaxy = built_in(&settings.sky, &sample)?;
+            let galaxy = built_in(&settings.sky, plan.sampled(20_000))?;
             let (placement, _) = placed(&settings.sky.placing, &galaxy.cosmology)?;
             let pixels = galaxy_pixels(settings, track, extent_kpc(&galaxy), &placement)?;
             Ok(Look {
-                words: format!("built-in galaxy, seed {seed}, {} gas cells", params.n_cells),
+                words,
                 channels,
                 freq_hz: placement.line_freq_hz(),
-                cells: params.n_cells,
+                cells,
                 sources: None,
                 sky_side: pixels.size,
                 side: pixels.size,

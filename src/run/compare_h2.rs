@@ -2,11 +2,10 @@
 
 use super::Progress;
 use super::params::{Settings, SkySource};
-use super::skies::{galaxy_params, hi_model, snapshot_request};
+use super::skies::{hi_model, snapshot_request};
 use crate::error::{Error, Result};
 use crate::formats::Staged;
 use crate::formats::config::Document;
-use crate::sky::galaxy::make_galaxy;
 use crate::sky::snapshot::{H2Comparison, H2Row, compare_h2};
 use std::fs::File;
 use std::io::Read;
@@ -51,10 +50,10 @@ pub fn run(settings: &Settings, out: Option<&Path>, progress: &dyn Progress) -> 
             let request = snapshot_request(sky, &watch.quiet())?;
             (path.display().to_string(), request.compare_h2(&watch)?)
         }
-        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
-            let made = make_galaxy(&galaxy_params(*seed, *hi_mass_msun, *cells))?;
+        SkySource::Galaxy(order) => {
+            let made = order.plan()?.make()?.snapshot;
             let centre = [0.5 * made.header.box_size; 3];
-            (format!("built-in galaxy {seed}"), compare_h2(&made, Some(centre), &model, &watch)?)
+            (format!("built-in galaxy {}", order.seed), compare_h2(&made, Some(centre), &model, &watch)?)
         }
         SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } => {
             return Err(Error::input("models of molecular hydrogen need gas cells")

@@ -4,12 +4,13 @@ mod subhalos;
 
 use super::Progress;
 use crate::error::{Error, Result, Watch};
+use crate::formats::Staged;
 use crate::formats::fits::header_summary;
 use crate::formats::hdf_cube::hdf_cube_summary;
 use crate::formats::oskar::read_oskar_sky;
 use crate::formats::snapshot::{Format, resembles_catalogue, resembles_snapshot};
 use crate::formats::visibilities::read_visibility_frame;
-use crate::sky::galaxy::write_galaxies;
+use crate::sky::galaxy::{Order, SetMember, write_galaxies};
 use crate::sky::snapshot::{self, SubhaloFilter};
 use crate::time::format_utc;
 use crate::units::{DEG_RAD, Dimension, format_quantity, parse_quantities};
@@ -17,12 +18,59 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Writes `count` galaxies in IllustrisTNG's format into `out`.
-pub fn galaxies(count: u32, seed: u64, out: &Path, progress: &dyn Progress) -> Result<String> {
+/// Writes `count` galaxies in IllustrisTNG's format into `out`, with the table of what was drawn, galaxies.csv.
+pub fn galaxies(order: &Order, count: u32, out: &Path, progress: &dyn Progress) -> Result<String> {
+    // what no galaxy can be like is found before any is made
+    order.plan()?;
     let _folder = make_folder(out)?;
     let watch = progress.stage("galaxies", u64::from(count));
-    let files = write_galaxies(count as usize, seed, out, &watch)?;
-    Ok(files.iter().map(|f| format!("{}\n", f.display())).collect())
+    let members = write_galaxies(order, count as usize, out, &watch)?;
+    let kept = members.iter().filter(|m| m.kept).count();
+    if kept > 0 {
+        progress.note(&format!("{kept} of {count} galaxies were there and are kept"));
+    }
+    let table = out.join("galaxies.csv");
+    Staged::write_bytes(&table, csv(order, &members).as_bytes())?;
+    Ok(members.iter().map(|m| &m.path).chain([&table]).map(|path| format!("{}\n", path.display())).collect())
+}
+
+/// One line a galaxy: totals, and the parameters of the heaviest.
+fn csv(order: &Order, members: &[SetMember]) -> String {
+    let mut text = String::from(
+        "file,kind,seed,redshift,galaxies,hi_mass_msun,stellar_mass_msun,since_pericentre_myr,main_hi_mass_msun,\
+         hi_radius_kpc,v_flat_km_s,turnover_kpc,scale_height_kpc,flare,warp_deg,warp_twist_deg,arms,pitch_deg,holes,\
+         lopsidedness,turbulence_km_s,central_metallicity,field_ug\n",
+    );
+    for SetMember { path, facts, .. } in members {
+        let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let p = &facts.main;
+        text.push_str(&format!(
+            "{file},{},{},{},{},{:.6e},{:.6e},{:.1},{:.6e},{:.4},{:.3},{:.4},{:.4},{:.3},{:.2},{:.2},{},{:.2},{},{:.3},{:.2},{:.5},{:.2}\n",
+            facts.kind.word(),
+            facts.seed,
+            order.redshift,
+            facts.galaxies,
+            facts.hi_mass_msun,
+            facts.stellar_mass_msun,
+            facts.since_pericentre_myr,
+            p.hi_mass_msun,
+            p.hi_radius_kpc,
+            p.v_flat_km_s,
+            p.turnover_kpc,
+            p.scale_height_kpc,
+            p.flare,
+            p.warp_deg,
+            p.warp_twist_deg,
+            p.arms,
+            p.pitch_deg,
+            p.holes,
+            p.lopsidedness,
+            p.turbulence_km_s,
+            p.central_metallicity,
+            p.field_ug,
+        ));
+    }
+    text
 }
 
 /// What `sky info` is asked.

@@ -297,7 +297,10 @@ fn made_galaxies_are_skies() {
     let place = Place::with_configurations();
     let out = place.run(&["sky", "galaxies", "--count", "2", "--seed", "3", "--out", "made/here"]).ok();
     let files: Vec<&str> = out.lines().collect();
-    assert_eq!(files, ["made/here/galaxy_0000.hdf5", "made/here/galaxy_0001.hdf5"]);
+    assert_eq!(files, ["made/here/galaxy_0000.hdf5", "made/here/galaxy_0001.hdf5", "made/here/galaxies.csv"]);
+    let table = std::fs::read_to_string(place.path(files[2])).unwrap();
+    assert_eq!(table.lines().count(), 3);
+    assert!(table.starts_with("file,kind,seed,") && table.contains("\ngalaxy_0001.hdf5,disc,"), "{table}");
     assert!(place.run(&["sky", "info", files[1]]).ok().contains("80000 gas cells"));
     let change = format!("sky.snapshot={}", files[1]);
     let ran = place.run(&["run", "no-sky.toml", "--out", "out", "--set", &change]);
@@ -309,9 +312,33 @@ fn made_galaxies_are_skies() {
     let read = |name: &str| std::fs::read(place.path(name)).unwrap();
     assert!(read("again/galaxy_0000.hdf5") == read(files[0]));
 
+    // the same words again keep what is there, others replace it
+    let keep = ["sky", "galaxies", "--seed", "3", "--out", "again"];
+    assert!(place.run(&keep).err.contains("1 of 1 galaxies were there"));
+    let small = ["--kind", "merger", "--hi-mass", "2e9 4e9 Msun", "--cells", "2000", "--stars", "100"];
+    let ran = place.run(&[&keep[..], &small].concat());
+    assert!(!ran.err.contains("were there"), "{}", ran.err);
+    ran.ok();
+    assert!(
+        std::fs::read_to_string(place.path("again/galaxies.csv")).unwrap().contains("galaxy_0000.hdf5,merger,3,0,2,")
+    );
+    let kind = ["--set", "sky.galaxy.kind=merger", "--set", "sky.galaxy.hi_mass=2e9 4e9 Msun"];
+    let out =
+        place.run(&[&["run", "no-sky.toml", "--check", "--set", "sky.galaxy.cells=2000"], &kind[..]].concat()).ok();
+    assert!(out.contains("built-in merger, seed 1, 2000 gas cells"), "{out}");
+    place.refused(&["run", "no-sky.toml", "--check", "--set", "sky.galaxy.hi_mass=2e9 1e9 Msun"], &["lighter first"]);
+    place.refused(&["run", "no-sky.toml", "--check", "--set", "sky.galaxy.kind=elliptical"], &["dwarf", "population"]);
+
     place.write("file", "");
     place.refused(&["sky", "galaxies", "--out", "file"], &["folder is a file", "--out"]);
     place.refused(&["sky", "galaxies", "--out", "file/x"], &["cannot make the output folder", "--out"]);
+    let refused =
+        |words: &[&str], parts: &[&str]| place.refused(&[&["sky", "galaxies", "--out", "x"], words].concat(), parts);
+    refused(&["--hi-mass", "3e9"], &["--hi-mass"]);
+    refused(&["--hi-mass", "3e9 2e9 Msun"], &["HI mass of the galaxy is impossible", "the lighter first"]);
+    refused(&["--hi-mass", "1e9 2e9 3e9 Msun"], &["3 masses"]);
+    refused(&["--redshift", "30"], &["redshift of the galaxy is impossible"]);
+    place.run(&["sky", "galaxies", "--kind", "blob", "--out", "x"]).bad_words(&["blob", "--kind", "satellites"]);
     place.run(&["sky", "galaxies", "--count", "0", "--out", "x"]).bad_words(&["--count", "not in 1.."]);
     place.run(&["sky", "galaxies", "--seed", "-3", "--out", "x"]).bad_words(&["-3", "--seed"]);
     assert!(!Path::exists(&place.path("x")));

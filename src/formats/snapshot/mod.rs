@@ -31,7 +31,7 @@ pub use fof::{FofGroup, group_of_subhalo};
 pub use groups::{SubhaloGas, subhalo_gas};
 pub use layout::Format;
 pub use read::{CellSelection, ReadOptions, read_gas, snapshot_header};
-pub use write::write_snapshot;
+pub use write::{write_snapshot, write_snapshot_with};
 
 /// What a snapshot file states about itself; names in quotes are those of IllustrisTNG's group `Header`.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,6 +121,32 @@ impl GasTable {
     pub fn is_empty(&self) -> bool {
         self.mass.is_empty()
     }
+}
+
+/// Stars (PartType4) as the maker of galaxies writes them, code units as in [`GasTable`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StarTable {
+    /// `Coordinates`, ckpc/h.
+    pub position: Vec<[f64; 3]>,
+    /// `Velocities`, km sqrt(a)/s.
+    pub velocity: Vec<[f64; 3]>,
+    /// `Masses`, 1e10 Msun/h.
+    pub mass: Vec<f64>,
+    /// `GFM_StellarFormationTime`: scale factor at birth, above 0 (0 or less stands for wind in IllustrisTNG's files).
+    pub formation_time: Vec<f64>,
+    /// `GFM_Metallicity`, mass fraction of metals.
+    pub metallicity: Vec<f64>,
+}
+
+/// Dark matter (PartType1): particles of one mass, which stands in the header's `MassTable[1]`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DarkMatterTable {
+    /// `Coordinates`, ckpc/h.
+    pub position: Vec<[f64; 3]>,
+    /// `Velocities`, km sqrt(a)/s.
+    pub velocity: Vec<[f64; 3]>,
+    /// Mass of one particle, 1e10 Msun/h.
+    pub particle_mass: f64,
 }
 
 /// The cells that were asked for, with the header of their snapshot.

@@ -10,9 +10,7 @@ use super::compare_h2;
 use super::headers::program;
 use super::params::{PixelChoice, Settings, SkySource};
 use super::pixels::{PixelGrid, round_up};
-use super::skies::{
-    band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, galaxy_params, placed, snapshot_galaxy,
-};
+use super::skies::{band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, placed, snapshot_galaxy};
 use crate::error::{Error, Result};
 use crate::formats::fits::{Card, SpectralForm, SpectralKind};
 use crate::sky::placing::Placement;
@@ -93,10 +91,9 @@ pub fn run(settings: &Settings, options: &HiOptions, progress: &dyn Progress) ->
     // a place that cannot be written is found before any work
     let outputs = files::Outputs::new(options)?;
     let (galaxy, object) = match &settings.sky.source {
-        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
+        SkySource::Galaxy(order) => {
             progress.stage("galaxy", 1);
-            let made = built_in(&settings.sky, &galaxy_params(*seed, *hi_mass_msun, *cells))?;
-            (made, format!("Built-in galaxy {seed}"))
+            (built_in(&settings.sky, order.plan()?)?, format!("Built-in galaxy {}", order.seed))
         }
         _ => snapshot_galaxy(settings, progress)?,
     };

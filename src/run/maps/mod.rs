@@ -8,16 +8,13 @@ use super::Progress;
 use super::compare_h2::settings;
 use super::image::memory::{default_bytes, words};
 use super::params::{PixelChoice, Settings, SkySource, WhichSubhalo};
-use super::skies::{
-    extent_kpc, galaxy_params, hi_model, object_name, orientation, placed, placing_cards, snapshot_request,
-};
+use super::skies::{extent_kpc, hi_model, object_name, orientation, placed, placing_cards, snapshot_request};
 use super::sky::make_folder;
 use crate::error::{Error, Result, Watch};
 use crate::formats::fits::Card;
 use crate::formats::snapshot::{ParticleKind, subhalo_gas};
-use crate::sky::galaxy::make_galaxy;
 use crate::sky::maps::{Domain, Map, MapObject, MapRequest, View, ViewSet, draw};
-use crate::sky::snapshot::{Collisionless, LoadedGalaxy, Selection, SnapshotRequest, map_object};
+use crate::sky::snapshot::{Collisionless, LoadedGalaxy, Selection, SnapshotRequest, made_object};
 use crate::units::{Dimension, parse_quantity};
 use files::{Folder, Sheet};
 use std::path::{Path, PathBuf};
@@ -265,11 +262,14 @@ fn load(request: &MapsRequest, settings: &Settings, progress: &dyn Progress) -> 
             let (name, origin) = (object_name(&snapshot), path.display().to_string());
             Ok(Loaded { name, origin, galaxy, object, radius_ckpc_h })
         }
-        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
-            let made = make_galaxy(&galaxy_params(*seed, *hi_mass_msun, *cells))?;
-            let centre = [0.5 * made.header.box_size; 3];
-            let (galaxy, object) = map_object(&made, Some(centre), &hi_model(sky), &watch)?;
-            let name = format!("Built-in galaxy {seed}");
+        SkySource::Galaxy(order) => {
+            let wanted = Collisionless {
+                stars: request.domains.contains(&Domain::Stars),
+                dark_matter: request.domains.contains(&Domain::DarkMatter),
+                neighbour: request.neighbours,
+            };
+            let (galaxy, object) = made_object(order.plan()?.make()?, wanted, &hi_model(sky), &watch)?;
+            let name = format!("Built-in galaxy {}", order.seed);
             Ok(Loaded { origin: name.to_lowercase(), name, galaxy, object, radius_ckpc_h: None })
         }
         SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } => {

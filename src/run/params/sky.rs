@@ -5,6 +5,7 @@ use crate::formats::eor::{EorKind, EorWords};
 use crate::formats::fits::SpectralKind;
 use crate::formats::snapshot::Format;
 use crate::sky::cosmology::Cosmology;
+use crate::sky::galaxy::{Kind, Order};
 use crate::sky::h2::{Columns, H2Model, H2Settings};
 use crate::sky::neutral::HiModel;
 use crate::sky::products::OpticalDepth;
@@ -33,14 +34,7 @@ pub enum SkySource {
         allow_missing_chunks: bool,
     },
     /// A galaxy of the built-in maker.
-    Galaxy {
-        /// Seed of everything that is drawn.
-        seed: u64,
-        /// HI mass, Msun.
-        hi_mass_msun: Option<f64>,
-        /// Number of gas cells.
-        cells: Option<usize>,
-    },
+    Galaxy(Order),
     /// A FITS image or cube.
     Fits {
         /// The file.
@@ -375,9 +369,18 @@ fn read_source(s: &Section) -> Result<SkySource> {
     let subtract_mean = s.choice("subtract_mean", &["auto", "channel", "none"])?;
     let galaxy = s.section("galaxy")?;
     let seed = galaxy.integer("seed", 0..=i64::MAX)?.unwrap_or(1) as u64;
-    let hi_mass_msun =
-        galaxy.quantity("hi_mass", Dimension::Mass)?.map(|m| positive(&galaxy, "hi_mass", m)).transpose()?;
+    let hi_mass_msun = match galaxy.quantities("hi_mass", Dimension::Mass)?.as_deref() {
+        None => None,
+        Some(&[mass]) => Some([mass; 2]),
+        Some(&[low, high]) => Some([low, high]),
+        Some(_) => return Err(galaxy.refuse("hi_mass", "one mass, \"5e9 Msun\", or a range, \"1e8 1e10 Msun\"")),
+    };
+    if hi_mass_msun.is_some_and(|[low, high]| !(low > 0.0 && high >= low)) {
+        return Err(galaxy.refuse("hi_mass", "masses above 0, the lighter first"));
+    }
     let cells = galaxy.integer("cells", 100..=50_000_000)?.map(|n| n as usize);
+    let galaxy_kind = galaxy.choice("kind", &Kind::ALL.map(Kind::word))?.and_then(Kind::named).unwrap_or_default();
+    let particles = galaxy.integer("stars", 0..=50_000_000)?.unwrap_or(20_000) as usize;
     galaxy.finish()?;
     let kind = if lightcone.is_some() { EorKind::LightCone } else { EorKind::Coeval };
     let eor = read_eor(s, kind)?;
@@ -413,7 +416,7 @@ fn read_source(s: &Section) -> Result<SkySource> {
     if let Some(path) = components {
         return Ok(SkySource::Components { path });
     }
-    Ok(SkySource::Galaxy { seed, hi_mass_msun, cells })
+    Ok(SkySource::Galaxy(Order { kind: galaxy_kind, seed, hi_mass_msun, cells, particles, ..Order::default() }))
 }
 
 /// `[sky.eor]`.

@@ -8,7 +8,7 @@ use crate::run::pixels::{PixelGrid, choose};
 use crate::run::{Progress, plan};
 use crate::sky::band::Band;
 use crate::sky::cosmology::Cosmology;
-use crate::sky::galaxy::{GalaxyParams, make_galaxy};
+use crate::sky::galaxy::Plan;
 use crate::sky::h2::H2Settings;
 use crate::sky::neutral::HiModel;
 use crate::sky::orient::{BoxAxis, Orientation};
@@ -20,21 +20,9 @@ use crate::units::hi::NU0_HZ;
 use crate::units::{C_M_S, DAY_S, DEG_RAD, RaDec, doppler_velocity_km_s};
 use crate::visibilities::Track;
 
-/// What the built-in maker is asked for.
-pub(in crate::run) fn galaxy_params(seed: u64, hi_mass_msun: Option<f64>, cells: Option<usize>) -> GalaxyParams {
-    let mut params = GalaxyParams::random(seed);
-    if let Some(mass) = hi_mass_msun {
-        params = params.with_hi_mass(mass);
-    }
-    if let Some(n) = cells {
-        params.n_cells = n;
-    }
-    params
-}
-
 /// A galaxy of the built-in maker.
-pub(in crate::run) fn built_in(sky: &SkySettings, params: &GalaxyParams) -> Result<LoadedGalaxy> {
-    let made = make_galaxy(params)?;
+pub(in crate::run) fn built_in(sky: &SkySettings, plan: Plan) -> Result<LoadedGalaxy> {
+    let made = plan.gas_alone().make()?.snapshot;
     // the maker puts its galaxy in the middle of the box
     let centre = [0.5 * made.header.box_size; 3];
     from_snapshot(&made, Some(centre), &hi_model(sky))

@@ -6,8 +6,8 @@ mod fits;
 mod galaxy;
 
 pub(super) use galaxy::{
-    band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, galaxy_params, galaxy_pixels, hi_model,
-    orientation, placed, placing_cards,
+    band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, galaxy_pixels, hi_model, orientation, placed,
+    placing_cards,
 };
 
 use super::Progress;
@@ -121,10 +121,10 @@ pub(super) fn prepare(
             let (loaded, object) = snapshot_galaxy(settings, progress)?;
             galaxy::from_galaxy(settings, loaded, object, track, fixed, progress)
         }
-        SkySource::Galaxy { seed, hi_mass_msun, cells } => {
+        SkySource::Galaxy(order) => {
             progress.stage("galaxy", 1);
-            let made = built_in(&settings.sky, &galaxy_params(*seed, *hi_mass_msun, *cells))?;
-            galaxy::from_galaxy(settings, made, format!("Built-in galaxy {seed}"), track, fixed, progress)
+            let made = built_in(&settings.sky, order.plan()?)?;
+            galaxy::from_galaxy(settings, made, format!("Built-in galaxy {}", order.seed), track, fixed, progress)
         }
         SkySource::Fits { path, subtract_mean } => {
             let watch = progress.stage("reading", 1);

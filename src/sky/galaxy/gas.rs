@@ -1,63 +1,142 @@
-//! Thermal state, metals, star formation and magnetic field of the cells; the scale of density.
+//! Thermal state and star formation of the cells; the scale of density; the tables of a cutout.
 
-use super::disc::DiscCell;
-use super::params::GalaxyParams;
+use super::stars::{HaloParticle, StarParticle, scale_factor_at_birth};
 use crate::error::{Error, Result};
 use crate::formats::snapshot::{
-    Format, GasTable, Header, Snapshot, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, TNG_UNIT_VELOCITY_CM_S,
+    DarkMatterTable, Format, GasTable, Header, Snapshot, StarTable, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G,
+    TNG_UNIT_VELOCITY_CM_S,
 };
 use crate::sky::h2::Surroundings;
 use crate::sky::neutral::{GAMMA, GasState, HiModel, STAR_FORMING_N_H_CM3, two_phase_energies_km2_s2};
 use crate::sky::snapshot::{CodeUnits, gas_state};
 use crate::units::{K_B_J_K, M_P_KG, MSUN_KG, PC_M};
+use rayon::prelude::*;
+use std::ops::Range;
 
+/// Cosmology of the files: Planck 2015, as IllustrisTNG's.
+pub const HUBBLE: f64 = 0.6774;
+pub const OMEGA_M: f64 = 0.3089;
+pub const OMEGA_LAMBDA: f64 = 0.6911;
 /// Mass share of cold clouds in star-forming cells.
 const COLD_SHARE: f64 = 0.95;
 /// Density below which the cosmic ultraviolet background ionises half of the gas, cm^-3 (the
 /// self-shielding density of Rahmati et al. 2013 is a few times this).
 const SHIELDED_N_H_CM3: f64 = 2e-3;
 
-/// The table of a cutout with the HI mass asked for.
-pub fn fill(params: &GalaxyParams, cells: &[DiscCell]) -> Result<Snapshot> {
-    let header = header(params, cells.len());
+/// One cell before its thermal state is known, in the axes of the file, about the middle of the box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GasCell {
+    /// Position, kpc.
+    pub position_kpc: [f64; 3],
+    /// Velocity, km/s.
+    pub velocity_km_s: [f64; 3],
+    /// Density in units that the HI mass of its part fixes later.
+    pub density: f64,
+    /// Volume, kpc^3.
+    pub volume_kpc3: f64,
+    /// Mass fraction of metals.
+    pub metallicity: f64,
+    /// Magnetic field, microgauss.
+    pub field_ug: [f64; 3],
+}
+
+/// Cells whose densities share one scale, which gives them an HI mass together.
+pub struct Part {
+    /// HI mass that the reader's default model shall find, Msun.
+    pub hi_mass_msun: f64,
+    /// The cells.
+    pub cells: Vec<GasCell>,
+}
+
+/// All that goes into one file.
+pub struct Scene {
+    /// `SimulationName`.
+    pub name: String,
+    /// Redshift of the file.
+    pub redshift: f64,
+    /// Least side of the box, kpc.
+    pub box_kpc: f64,
+    /// Gas.
+    pub parts: Vec<Part>,
+    /// Stars.
+    pub stars: Vec<StarParticle>,
+    /// Dark matter.
+    pub halo: Vec<HaloParticle>,
+    /// Mass of one particle of it, Msun.
+    pub halo_particle_msun: f64,
+}
+
+/// The tables of one file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MadeGalaxy {
+    /// Header and gas.
+    pub snapshot: Snapshot,
+    /// Stars; empty where none were asked for.
+    pub stars: StarTable,
+    /// Dark matter; empty where none was asked for.
+    pub dark_matter: DarkMatterTable,
+}
+
+/// The tables of a cutout in which every part has the HI mass asked for.
+pub fn fill(scene: &Scene) -> Result<MadeGalaxy> {
+    let count = scene.parts.iter().map(|p| p.cells.len()).sum();
+    let header = header(scene, count);
     let units = CodeUnits::of(&header);
-    let scale = density_scale(params, cells)?;
     let half_box = 0.5 * header.box_size;
     // sqrt(UnitPressure) in gauss: V sqrt(M/L^3); TNG stores B in units of h/a^2 times this
     let field_g = header.unit_velocity_in_cm_per_s * (header.unit_mass_in_g / header.unit_length_in_cm.powi(3)).sqrt();
     let code_per_ug = 1e-6 / field_g * header.time.powi(2) / header.hubble_param;
+    let place = |p: [f64; 3]| p.map(|x| half_box + x / units.length_kpc);
+    let speed = |v: [f64; 3]| v.map(|v| v / units.velocity_km_s);
     let mut gas = GasTable::default();
-    for cell in cells {
-        let metals = metallicity(params, cell);
-        let state = state(params, cell, scale);
-        let n_h = state.n_h_cm3();
-        let mass_msun = state.density_kg_m3 * cell.volume_kpc3 * (1e3 * PC_M).powi(3) / MSUN_KG;
-        gas.position.push(cell.position_kpc.map(|x| half_box + x / units.length_kpc));
-        gas.velocity.push(cell.velocity_km_s.map(|v| v / units.velocity_km_s));
-        gas.mass.push(mass_msun / units.mass_msun);
-        gas.density.push(state.density_kg_m3 / units.density_kg_m3);
-        gas.internal_energy.push(state.energy_km2_s2 / units.energy_km2_s2);
-        gas.electron_abundance.push(state.electron_abundance);
-        gas.neutral_abundance.push(state.neutral_abundance);
-        gas.hydrogen_fraction.push(state.hydrogen_fraction);
-        gas.metallicity.push(metals);
-        // molecules become stars in 2 Gyr (Leroy et al. 2008)
-        let neutral = state.neutral_gas(&HiModel::default(), &Surroundings::SOLAR);
-        let h2_msun = mass_msun * state.hydrogen_fraction * neutral.neutral_fraction * neutral.molecular_fraction;
-        gas.star_formation_rate.push(if state.star_forming { h2_msun / 2e9 } else { 0.0 });
-        // frozen-in field, B ~ n^(1/2), saturating where clouds are unresolved
-        let strength = params.field_ug * n_h.min(10.0).sqrt() * code_per_ug;
-        gas.magnetic_field.push(cell.field.map(|b| b * strength));
+    let mut ranges = Vec::with_capacity(scene.parts.len());
+    for part in &scene.parts {
+        let (scale, first) = (density_scale(part)?, gas.len());
+        for cell in &part.cells {
+            let state = state(cell, scale);
+            let mass_msun = state.density_kg_m3 * cell.volume_kpc3 * (1e3 * PC_M).powi(3) / MSUN_KG;
+            gas.position.push(place(cell.position_kpc));
+            gas.velocity.push(speed(cell.velocity_km_s));
+            gas.mass.push(mass_msun / units.mass_msun);
+            gas.density.push(state.density_kg_m3 / units.density_kg_m3);
+            gas.internal_energy.push(state.energy_km2_s2 / units.energy_km2_s2);
+            gas.electron_abundance.push(state.electron_abundance);
+            gas.neutral_abundance.push(state.neutral_abundance);
+            gas.hydrogen_fraction.push(state.hydrogen_fraction);
+            gas.metallicity.push(cell.metallicity);
+            // molecules become stars in 2 Gyr (Leroy et al. 2008)
+            let neutral = state.neutral_gas(&HiModel::default(), &Surroundings::SOLAR);
+            let h2_msun = mass_msun * state.hydrogen_fraction * neutral.neutral_fraction * neutral.molecular_fraction;
+            gas.star_formation_rate.push(if state.star_forming { h2_msun / 2e9 } else { 0.0 });
+            gas.magnetic_field.push(cell.field_ug.map(|b| b * code_per_ug));
+        }
+        ranges.push(first..gas.len());
     }
     let mut snapshot = Snapshot { header, gas, notes: Vec::new() };
-    settle(params, &mut snapshot, &units);
-    Ok(snapshot)
+    for (part, range) in scene.parts.iter().zip(ranges) {
+        settle(part.hi_mass_msun, range, &mut snapshot, &units);
+    }
+    let mut stars = StarTable::default();
+    for star in &scene.stars {
+        stars.position.push(place(star.position_kpc));
+        stars.velocity.push(speed(star.velocity_km_s));
+        stars.mass.push(star.mass_msun / units.mass_msun);
+        stars.formation_time.push(scale_factor_at_birth(star.age_gyr, &snapshot.header));
+        stars.metallicity.push(star.metallicity);
+    }
+    let dark_matter = DarkMatterTable {
+        position: scene.halo.iter().map(|p| place(p.position_kpc)).collect(),
+        velocity: scene.halo.iter().map(|p| speed(p.velocity_km_s)).collect(),
+        particle_mass: scene.halo_particle_msun / units.mass_msun,
+    };
+    Ok(MadeGalaxy { snapshot, stars, dark_matter })
 }
 
 /// The last per mille: cell masses (and so volumes), not densities, which would move the HI again.
-fn settle(params: &GalaxyParams, snapshot: &mut Snapshot, units: &CodeUnits) {
+fn settle(hi_mass_msun: f64, cells: Range<usize>, snapshot: &mut Snapshot, units: &CodeUnits) {
     let model = HiModel::default();
-    let hi: f64 = (0..snapshot.gas.len())
+    let hi: f64 = cells
+        .clone()
         .map(|i| {
             let state = gas_state(snapshot, i, units);
             snapshot.gas.mass[i]
@@ -66,44 +145,39 @@ fn settle(params: &GalaxyParams, snapshot: &mut Snapshot, units: &CodeUnits) {
                 * state.neutral_gas(&model, &Surroundings::SOLAR).atomic_fraction()
         })
         .sum();
-    let factor = params.hi_mass_msun / hi;
-    snapshot.gas.mass.iter_mut().for_each(|m| *m *= factor);
-    snapshot.gas.star_formation_rate.iter_mut().for_each(|s| *s *= factor);
+    let factor = hi_mass_msun / hi;
+    snapshot.gas.mass[cells.clone()].iter_mut().for_each(|m| *m *= factor);
+    snapshot.gas.star_formation_rate[cells].iter_mut().for_each(|s| *s *= factor);
 }
 
-fn header(params: &GalaxyParams, cells: usize) -> Header {
-    let (h, a) = (0.6774, 1.0 / (1.0 + params.redshift));
+fn header(scene: &Scene, cells: usize) -> Header {
+    let (h, a) = (HUBBLE, 1.0 / (1.0 + scene.redshift));
     Header {
         format: Format::Tng,
         two_phase_star_formation: true,
         time: a,
-        redshift: params.redshift,
+        redshift: scene.redshift,
         hubble_param: h,
-        omega0: 0.3089,
-        omega_lambda: 0.6911,
+        omega0: OMEGA_M,
+        omega_lambda: OMEGA_LAMBDA,
         omega_baryon: 0.0486,
         // wide enough that no cell meets its periodic image
-        box_size: (8.0 * params.hi_radius_kpc * h / a).ceil(),
+        box_size: (scene.box_kpc * h / a).ceil(),
         num_files: 1,
         gas_cells_total: cells as u64,
         unit_length_in_cm: TNG_UNIT_LENGTH_CM,
         unit_mass_in_g: TNG_UNIT_MASS_G,
         unit_velocity_in_cm_per_s: TNG_UNIT_VELOCITY_CM_S,
-        simulation_name: format!("skyfringe galaxy, seed {}", params.seed),
+        simulation_name: scene.name.clone(),
         assumptions: Vec::new(),
     }
 }
 
-fn metallicity(params: &GalaxyParams, cell: &DiscCell) -> f64 {
-    let x = (cell.radius_kpc / params.hi_radius_kpc).min(1.5);
-    params.central_metallicity * 10f64.powf(-params.metallicity_fall_dex * x)
-}
-
 /// The state of a cell whose hydrogen density is `scale` times its relative density.
-fn state(params: &GalaxyParams, cell: &DiscCell, scale: f64) -> GasState {
+fn state(cell: &GasCell, scale: f64) -> GasState {
     let n_h = scale * cell.density;
     // helium rises by about 1.5 times the metals (Balser 2006)
-    let hydrogen_fraction = 0.76 - 2.5 * metallicity(params, cell).min(0.05);
+    let hydrogen_fraction = 0.76 - 2.5 * cell.metallicity.min(0.05);
     let star_forming = n_h > STAR_FORMING_N_H_CM3;
     let density_kg_m3 = n_h * 1e6 * M_P_KG / hydrogen_fraction;
     let (energy_km2_s2, neutral) = if star_forming {
@@ -128,22 +202,24 @@ fn state(params: &GalaxyParams, cell: &DiscCell, scale: f64) -> GasState {
 
 /// Hydrogen nuclei per cm^3 of relative density 1 with which the default HI model finds the HI
 /// mass asked for.
-fn density_scale(params: &GalaxyParams, cells: &[DiscCell]) -> Result<f64> {
-    let model = HiModel::default();
+fn density_scale(part: &Part) -> Result<f64> {
+    let (model, cells) = (HiModel::default(), &part.cells);
     let kpc3_kg = (1e3 * PC_M).powi(3) / MSUN_KG;
     let hi = |scale: f64| -> f64 {
-        let of = |cell: &DiscCell| {
-            let state = state(params, cell, scale);
+        let of = |cell: &GasCell| {
+            let state = state(cell, scale);
             let hydrogen = state.density_kg_m3 * state.hydrogen_fraction * cell.volume_kpc3 * kpc3_kg;
             hydrogen * state.neutral_gas(&model, &Surroundings::SOLAR).atomic_fraction()
         };
-        cells.iter().map(of).sum()
+        // summed in order, whatever the threads
+        let each: Vec<f64> = cells.par_iter().map(of).collect();
+        each.iter().sum()
     };
     // all hydrogen atomic, as a start; the rest is ionised or molecular
     let all: f64 = cells.iter().map(|c| c.density * c.volume_kpc3).sum::<f64>() * 1e6 * M_P_KG * kpc3_kg;
-    let mut scale = params.hi_mass_msun / all;
+    let mut scale = part.hi_mass_msun / all;
     for _ in 0..60 {
-        let ratio = params.hi_mass_msun / hi(scale);
+        let ratio = part.hi_mass_msun / hi(scale);
         if (ratio - 1.0).abs() < 1e-4 {
             return Ok(scale);
         }
@@ -151,7 +227,12 @@ fn density_scale(params: &GalaxyParams, cells: &[DiscCell]) -> Result<f64> {
         scale *= ratio.clamp(0.1, 10.0).powf(1.2);
     }
     Err(Error::input("the HI mass does not fit into the disc: denser gas turns molecular")
-        .found(format!("{:.3e} Msun within {} kpc", params.hi_mass_msun, params.hi_radius_kpc))
+        .found(format!(
+            "{:.3e} Msun in {} cells of {:.3e} kpc^3 together",
+            part.hi_mass_msun,
+            cells.len(),
+            cells.iter().map(|c| c.volume_kpc3).sum::<f64>()
+        ))
         .hint("give a larger hi_radius_kpc or a smaller hi_mass_msun"))
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Result, Watch};
 use crate::formats::snapshot::{
     CellSelection, Header, ParticleKind, Particles, ReadOptions, Snapshot, nearest_image, read_particles,
 };
+use crate::sky::galaxy::MadeGalaxy;
 use crate::sky::h2::{H2Model, Surroundings};
 use crate::sky::maps::{GasColumns, MapObject, ParticleCloud};
 use crate::sky::neutral::HiModel;
@@ -74,6 +75,32 @@ impl SnapshotRequest {
             ..ReadOptions::default()
         })
     }
+}
+
+/// A made galaxy, whose centre is the middle of its box, with all that maps need; it may have no stars or dark matter.
+///
+/// # Errors
+/// As [`map_object`].
+pub fn made_object(
+    made: MadeGalaxy,
+    wanted: Collisionless,
+    model: &HiModel,
+    watch: &Watch,
+) -> Result<(LoadedGalaxy, MapObject)> {
+    let MadeGalaxy { snapshot, stars, dark_matter } = made;
+    let centre = [0.5 * snapshot.header.box_size; 3];
+    let (galaxy, mut object) = map_object(&snapshot, Some(centre), model, watch)?;
+    let dark_masses = vec![dark_matter.particle_mass; dark_matter.position.len()];
+    let of = |asked: bool, position: Vec<[f64; 3]>, mass: Vec<f64>| -> Result<Option<ParticleCloud>> {
+        if !asked || position.is_empty() {
+            return Ok(None);
+        }
+        let particles = Particles { position, mass, ..Particles::default() };
+        cloud(particles, &snapshot.header, centre, wanted.neighbour, watch).map(Some)
+    };
+    object.stars = of(wanted.stars, stars.position, stars.mass)?;
+    object.dark_matter = of(wanted.dark_matter, dark_matter.position, dark_masses)?;
+    Ok((galaxy, object))
 }
 
 /// The gas of a snapshot, read or made, as an object for maps, and the galaxy as [`super::from_snapshot`] makes it.

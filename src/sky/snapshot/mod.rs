@@ -23,7 +23,7 @@ mod surroundings;
 
 pub use compare::{H2Comparison, H2Row, compare_h2};
 pub use complete::complete;
-pub use contents::{Collisionless, map_object};
+pub use contents::{Collisionless, made_object, map_object};
 pub use info::{SnapshotInfo, info};
 pub use subhalos::{SubhaloFilter, SubhaloGasSource, SubhaloList, SubhaloRow, list_subhalos, nth_subhalo};
 pub use surroundings::surroundings;

@@ -23,7 +23,7 @@ const SIDE: usize = 12;
 const BOX: f64 = 60.0;
 const NU0: f64 = 1_420_405_751.768;
 
-/// Cosmology of the files: Planck18's h and Omega_m without neutrinos, as 21cmFAST has them.
+/// Cosmology of the files, with photons and neutrinos as in 21cmFAST 4.1.1.
 const H: f64 = 0.6766;
 const OMEGA_M: f64 = 0.30964144154550644;
 
@@ -125,7 +125,7 @@ fn mk(cube: &FitsCube) -> Array3<f64> {
 }
 
 fn cosmology() -> Cosmology {
-    Cosmology::flat("file", H, OMEGA_M, 2.7255, 3.046, &[0.06])
+    Cosmology::flat("file", H, OMEGA_M, 2.7255, 3.044, &[0.06])
 }
 
 /// Comoving distance, Mpc, from which the line is seen at `freq_hz`.

@@ -14,9 +14,9 @@ use crate::units::hi::NU0_HZ;
 use crate::units::{ARCSEC_RAD, DEG_RAD};
 use std::path::Path;
 
-/// 21cmFAST's cosmology beside h and Omega_m: that of Planck18, CMB temperature (K), neutrinos and their mass (eV).
+/// 21cmFAST 4.1.1's cosmology beside h and Omega_m: CMB temperature (K), neutrinos and their mass (eV).
 const T_CMB_K: f64 = 2.7255;
-const NEUTRINOS: f64 = 3.046;
+const NEUTRINOS: f64 = 3.044;
 const NEUTRINO_EV: f64 = 0.06;
 
 pub(super) fn from_eor(

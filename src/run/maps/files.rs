@@ -166,7 +166,10 @@ fn map_file(sheet: &Sheet) -> MapFile {
         number("centre_ra_deg", request.centre.ra_rad / DEG_RAD),
         number("centre_dec_deg", request.centre.dec_rad / DEG_RAD),
     ];
-    attributes.extend(sheet.cards.iter().filter(|c| c.key != "CELLKPC").map(attribute));
+    let (history, cards): (Vec<&Card>, Vec<&Card>) = sheet.cards.iter().partition(|c| c.value == CardValue::Commentary);
+    attributes.extend(cards.into_iter().filter(|c| c.key != "CELLKPC").map(attribute));
+    let lines: Vec<&str> = history.into_iter().map(|c| c.comment.as_str()).collect();
+    attributes.push(text("history", &lines.join("\n")));
     MapFile { shape: (request.ny, request.nx), fields: fields.collect(), views: views.collect(), attributes }
 }
 

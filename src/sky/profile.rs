@@ -22,6 +22,22 @@ pub struct LineProfile {
     value_slope: Box<[[f64; 2]; NODES]>,
 }
 
+/// Numbers that are looked up together.
+const SOME: usize = 32;
+
+/// The node of the table that is nearest to `x`, and bits that end in its number.
+#[inline(always)]
+fn nearest(x: f64) -> (f64, u64) {
+    let rounded = (x + LINE_REACH_SIGMA) * STEPS_PER_SIGMA as f64 + ROUNDER;
+    ((rounded - ROUNDER) * (1.0 / STEPS_PER_SIGMA as f64) - LINE_REACH_SIGMA, rounded.to_bits())
+}
+
+/// The distribution at `h` from a node where it has this value and slope.
+#[inline(always)]
+fn beside(node: f64, h: f64, value: f64, slope: f64) -> f64 {
+    value + slope * h * (1.0 - 0.5 * h * (node - (1.0 / 3.0) * h * (node * node - 1.0)))
+}
+
 impl Default for LineProfile {
     fn default() -> LineProfile {
         LineProfile::new()
@@ -48,11 +64,30 @@ impl LineProfile {
     #[inline(always)]
     pub fn below(&self, x: f64) -> f64 {
         let x = x.clamp(-LINE_REACH_SIGMA, LINE_REACH_SIGMA);
-        let rounded = (x + LINE_REACH_SIGMA) * STEPS_PER_SIGMA as f64 + ROUNDER;
-        let node = (rounded - ROUNDER) * (1.0 / STEPS_PER_SIGMA as f64) - LINE_REACH_SIGMA;
-        let [value, slope] = self.value_slope[rounded.to_bits() as usize % NODES];
-        let h = x - node;
-        value + slope * h * (1.0 - 0.5 * h * (node - h / 3.0 * (node * node - 1.0)))
+        let (node, bits) = nearest(x);
+        let [value, slope] = self.value_slope[bits as usize % NODES];
+        beside(node, x - node, value, slope)
+    }
+
+    /// [`LineProfile::below`] of all `x`, which are replaced.
+    ///
+    /// Only looking up goes number by number; what comes before and after is compiled for vectors.
+    #[inline(always)]
+    fn all_below(&self, x: &mut [f64]) {
+        let (mut nodes, mut bits) = ([0.0; SOME], [0; SOME]);
+        let (mut values, mut slopes) = ([0.0; SOME], [0.0; SOME]);
+        for x in x.chunks_mut(SOME) {
+            for ((x, node), bits) in x.iter_mut().zip(&mut nodes).zip(&mut bits) {
+                *x = x.clamp(-LINE_REACH_SIGMA, LINE_REACH_SIGMA);
+                (*node, *bits) = nearest(*x);
+            }
+            for ((bits, value), slope) in bits[..x.len()].iter().zip(&mut values).zip(&mut slopes) {
+                [*value, *slope] = self.value_slope[*bits as usize % NODES];
+            }
+            for (((x, node), value), slope) in x.iter_mut().zip(&nodes).zip(&values).zip(&slopes) {
+                *x = beside(*node, *x - node, *value, *slope);
+            }
+        }
     }
 
     /// Part of a line of centre `velocity` and width `sigma` below `edge`; a step where sigma = 0.
@@ -85,8 +120,9 @@ impl LineProfile {
         if sigma > 0.0 {
             let per_sigma = 1.0 / sigma;
             for (part, edge) in new {
-                *part = self.below((edge - velocity) * per_sigma);
+                *part = (edge - velocity) * per_sigma;
             }
+            self.all_below(&mut parts[start..]);
         } else {
             new.for_each(|(part, edge)| *part = self.below_edge(*edge, velocity, sigma));
         }

@@ -3,9 +3,9 @@
 //! Phases are counted in turns and reduced before they are added, with the rounding error of each product carried
 //! along, so that a result is good to 1e-13 for phases up to hundreds of turns.
 
-use super::turns::{cis, fraction};
 use super::{ImageGeometry, n_minus_1, validate_count, validate_image, validate_uvw};
 use crate::error::{Error, Result, Watch};
+use crate::math::turns::{cis, fraction};
 use crate::math::vectors::has_fma;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;

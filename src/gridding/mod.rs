@@ -24,7 +24,6 @@
 //! | operator | either precision or the exact sum behind one face |
 //! | forward, adjoint | the loops over passes |
 //! | real | single and double precision |
-//! | turns | exp(2 pi i t) |
 //! | shared | large arrays, written in parts by several threads |
 
 mod adjoint;
@@ -41,7 +40,6 @@ mod real;
 mod shapes;
 mod shared;
 mod tile;
-mod turns;
 
 pub use cost::{Cost, cost};
 pub use operator::{Method, Operator, SINGLE_EPSILON};

@@ -1,6 +1,6 @@
 //! The two precisions that gridding works in.
 
-use super::turns;
+use crate::math::turns;
 use rustfft::FftNum;
 use rustfft::num_complex::Complex;
 use std::fmt::Display;

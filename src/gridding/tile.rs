@@ -5,7 +5,7 @@ use super::kernel::{MAX_SUPPORT, evaluate};
 use super::plan::{Axes, Piece, Plan, Run, Task, mirrors};
 use super::real::Real;
 use super::shared::Shared;
-use super::turns::fraction;
+use crate::math::turns::fraction;
 use crate::math::vectors::with_vectors;
 use rustfft::num_complex::Complex;
 

@@ -3,6 +3,7 @@
 mod machine;
 pub mod quadrature;
 pub mod random;
+pub(crate) mod turns;
 pub(crate) mod vectors;
 
 pub use machine::machine_memory;

@@ -1,5 +1,6 @@
 //! A magnetic field without divergence: the curl of a vector potential.
 
+use super::field::PlaneWaves;
 use super::params::GalaxyParams;
 use crate::math::random::Stream;
 use crate::units::DEG_RAD;
@@ -11,6 +12,8 @@ const FALL: f64 = 0.4;
 const CORE: f64 = 0.1;
 /// Contrast of the ordered field on and off its spiral ridges.
 const RIDGES: f64 = 0.4;
+/// Waves of the random part.
+const WAVES: usize = 48;
 /// Random over ordered field, both at their largest.
 const RANDOM_OVER_ORDERED: f64 = 0.9;
 
@@ -34,13 +37,13 @@ pub struct MagneticField {
     tan_pitch: f64,
     arms: f64,
     phase: f64,
+    /// Waves of the random part, and their amplitudes.
+    planes: PlaneWaves,
     waves: Vec<Wave>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Wave {
-    k: [f64; 3],
-    phase: f64,
     /// Amplitude of A, across k.
     a: [f64; 3],
     /// k x a
@@ -59,17 +62,19 @@ impl MagneticField {
         let mut draw = Stream::new(params.seed, [10, 0, 0]);
         let r = params.hi_radius_kpc;
         let phase = TAU * draw.uniform();
-        let (longest, shortest, count) = (0.25 * r, 0.03 * r, 48);
-        let mut waves: Vec<Wave> = (0..count)
+        let (longest, shortest) = (0.25 * r, 0.03 * r);
+        let mut planes = PlaneWaves::default();
+        let mut waves: Vec<Wave> = (0..WAVES)
             .map(|i| {
-                let share = (f64::from(i) + draw.uniform()) / f64::from(count);
+                let share = (i as f64 + draw.uniform()) / WAVES as f64;
                 let length = TAU / (longest * (shortest / longest).powf(share));
                 let direction = direction(&mut draw);
                 let across = normalised(cross(direction, self::direction(&mut draw)));
                 // a wave of B stands for k^3 P(k) of its shell, P ~ k^(-11/3); A is B over k
                 let amplitude = length.powf(-1.0 / 3.0) / length;
                 let (k, a) = (direction.map(|d| length * d), across.map(|d| amplitude * d));
-                Wave { k, phase: TAU * draw.uniform(), a, curl: cross(k, a) }
+                planes.push(k, TAU * draw.uniform());
+                Wave { a, curl: cross(k, a) }
             })
             .collect();
         // waves of amplitudes b add up to the mean square sum b^2/2
@@ -87,6 +92,7 @@ impl MagneticField {
             tan_pitch: (params.pitch_deg * DEG_RAD).tan(),
             arms: params.arms as f64,
             phase,
+            planes,
             waves,
         }
     }
@@ -118,8 +124,9 @@ impl MagneticField {
         }
         // A and its curl without the envelope g
         let (mut a, mut curl) = ([0.0; 3], [0.0; 3]);
-        for wave in &self.waves {
-            let (sin, cos) = (dot(wave.k, p) + wave.phase).sin_cos();
+        let (mut cosines, mut sines) = ([0.0; WAVES], [0.0; WAVES]);
+        self.planes.at(p, 0, &mut cosines, &mut sines);
+        for ((wave, cos), sin) in self.waves.iter().zip(cosines).zip(sines) {
             for i in 0..3 {
                 a[i] += wave.a[i] * cos;
                 curl[i] -= wave.curl[i] * sin;

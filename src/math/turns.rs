@@ -1,6 +1,6 @@
 //! exp(2 pi i t) for phases counted in turns, where reducing the argument is exact.
 
-use crate::math::vectors::mul_add;
+use super::vectors::mul_add;
 #[cfg(test)]
 use rustfft::num_complex::Complex64;
 use std::f64::consts::TAU;
@@ -10,7 +10,7 @@ const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
 /// t minus its nearest integer; exact for |t| < 2^50.
 #[inline(always)]
-pub(super) fn fraction(t: f64) -> f64 {
+pub(crate) fn fraction(t: f64) -> f64 {
     t - ((t + ROUNDER) - ROUNDER)
 }
 
@@ -48,7 +48,7 @@ const COS: [f64; 9] = {
 ///
 /// Taylor series on an eighth of a turn: the first neglected term is below 1e-17.
 #[inline(always)]
-pub(super) fn cis<const FMA: bool>(t: f64) -> (f64, f64) {
+pub(crate) fn cis<const FMA: bool>(t: f64) -> (f64, f64) {
     let shifted = mul_add::<FMA>(4.0, t, ROUNDER);
     let quarter = shifted.to_bits();
     let s = mul_add::<FMA>(-0.25, shifted - ROUNDER, t);
@@ -70,7 +70,7 @@ pub(super) fn cis<const FMA: bool>(t: f64) -> (f64, f64) {
 
 /// (cos, sin) of 2 pi t to 1e-7: the argument is reduced in double precision, the series are not.
 #[inline(always)]
-pub(super) fn cis_f32<const FMA: bool>(t: f64) -> (f32, f32) {
+pub(crate) fn cis_f32<const FMA: bool>(t: f64) -> (f32, f32) {
     let shifted = mul_add::<FMA>(4.0, t, ROUNDER);
     let quarter = shifted.to_bits() as u32;
     let s = mul_add::<FMA>(-0.25, shifted - ROUNDER, t) as f32;

@@ -117,6 +117,7 @@ pub fn load(path: &Path) -> Result<Settings> {
                 optical_centre_km_s: None,
             },
             like: None,
+            compat_skais: false,
             systemic_zero: true,
             hubble_flow: true,
             star_forming_correction: true,

@@ -95,12 +95,7 @@ impl MapsRequest {
         };
         let skais = match options.compat.as_deref() {
             None => false,
-            Some("skais") if hdf5 => true,
-            Some("skais") => {
-                return Err(Error::input("skais-mapper's maps have no place on the sky, and no FITS files")
-                    .found("--format fits")
-                    .expected("--format hdf5"));
-            }
+            Some("skais") => true,
             Some(other) => {
                 return Err(Error::input("there is no program of this name to be compatible with")
                     .found(format!("--compat {other}"))
@@ -128,6 +123,12 @@ impl MapsRequest {
             {
                 subhalo_gas(&choice.catalogue, choice.offsets.as_deref(), index)?;
             }
+        }
+        let skais = skais || objects.iter().any(|(_, settings)| settings.sky.compat_skais);
+        if skais && !hdf5 {
+            return Err(Error::input("skais-mapper's maps have no place on the sky, and no FITS files")
+                .found("--format fits")
+                .expected("--format hdf5"));
         }
         Ok(MapsRequest {
             objects,

@@ -170,6 +170,8 @@ pub struct SkySettings {
     pub spectral: SpectralSettings,
     /// A FITS cube whose pixels, channels and frames are taken.
     pub like: Option<PathBuf>,
+    /// Whether `sky maps` makes the pixels of skais-mapper.
+    pub compat_skais: bool,
     /// Remove the HI-mass-weighted mean velocity.
     pub systemic_zero: bool,
     /// Add the Hubble flow across the object.
@@ -229,6 +231,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
         placing,
         spectral,
         like: s.path("like")?,
+        compat_skais: s.choice("compat", &["none", "skais"])? == Some("skais"),
         systemic_zero: s.choice("systemic", &["zero", "keep"])? != Some("keep"),
         hubble_flow: s.boolean("hubble_flow")?.unwrap_or(true),
         star_forming_correction: s.boolean("star_forming_correction")?.unwrap_or(true),

@@ -121,7 +121,8 @@ impl Drop for MapWriter {
     /// What was not finished leaves the library's handles open for good and gives the disk space back.
     fn drop(&mut self) {
         if self.file.is_some() {
-            let _ = std::fs::File::create(&self.path);
+            // not made anew where it was removed already
+            let _ = std::fs::OpenOptions::new().write(true).truncate(true).open(&self.path);
         }
     }
 }

@@ -118,7 +118,14 @@ pub fn fit_beam(psf: ArrayView2<f64>, geometry: &ImageGeometry, fit: BeamFit) ->
             .found(format!("{} pixels above half of the peak", lobe.len()))
             .hint("choose a smaller pixel, about a third of the beam or less")
     })?;
-    Ok(ellipse(form, grid.cell))
+    let beam = ellipse(form, grid.cell);
+    let widest = geometry.nx.max(geometry.ny) as f64 * grid.cell;
+    if beam.major_rad > widest {
+        return Err(Error::input("no elliptical Gaussian fits the main lobe of the PSF")
+            .found(format!("a beam of {:.3e} rad in an image of {widest:.3e} rad", beam.major_rad))
+            .hint("choose a smaller pixel, about a third of the beam or less"));
+    }
+    Ok(beam)
 }
 
 /// Pixels and their offsets from the peak.

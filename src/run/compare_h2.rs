@@ -21,6 +21,11 @@ pub fn settings(path: &Path, changes: &[String]) -> Result<Settings> {
         let text = toml::Value::String(path.display().to_string()).to_string();
         Document::parse(&format!("[sky]\nsnapshot = {text}\n"), &path.display().to_string())?
     } else {
+        if !path.exists() {
+            return Err(Error::input("there is no such file")
+                .found(path.display())
+                .expected("a configuration (TOML), or a snapshot: a file or folder"));
+        }
         Document::read(path)?
     };
     changes.iter().try_for_each(|change| document.set(change))?;

@@ -39,6 +39,13 @@ pub fn run(request: &PowerRequest, progress: &dyn Progress) -> Result<String> {
             .expected("above 0, at most 1")
             .place("--evenness"));
     }
+    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    if request.cross.as_deref().is_some_and(|cross| same(cross, &request.cube)) {
+        return Err(Error::input("the cross power of a cube with itself keeps its noise")
+            .found(request.cube.display())
+            .expected("the dirty cube of another noise seed")
+            .place("--cross"));
+    }
     // a place that cannot be written is found before any work
     let staged = request.out.as_deref().map(|path| Ok((path, Staged::new(path)?))).transpose()?;
     let watch = progress.stage("power", 3);
@@ -53,6 +60,13 @@ pub fn run(request: &PowerRequest, progress: &dyn Progress) -> Result<String> {
         Some(path) => planes(&read_cube(path)?, psf.as_ref(), request.evenness, path)?.0,
         None => a.clone(),
     };
+    if !filled.iter().any(|f| *f) {
+        return Err(Error::input("no uv cell is evenly filled in every channel")
+            .found(format!("0 of {} uv cells, evenness {}", filled.len(), request.evenness))
+            .expected("the PSF of the same observation, best with uniform weights")
+            .place(request.psf.as_deref().unwrap_or(&request.cube).display())
+            .hint("docs/eor.md says which weights and pixels fill uv cells evenly; or allow more with --evenness"));
+    }
     let bins = power_spectrum(&a, &b, &filled, scale, request.bins)?;
     watch.advance(1)?;
     if let Some((path, staged)) = staged {

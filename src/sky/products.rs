@@ -298,7 +298,7 @@ pub fn build_cube(cells: &GasCells, request: &CubeRequest, watch: &Watch) -> Res
     let snapshot_redshift = 1.0 / cells.scale_factor - 1.0;
     if (snapshot_redshift - placement.cosmological_redshift).abs() > 1e-3 * (1.0 + snapshot_redshift) {
         notes.push(format!(
-            "the snapshot is of z = {snapshot_redshift:.4} and the object is placed at z = {:.4}: its physical sizes, \
+            "the gas is of z = {snapshot_redshift:.4} and the object is placed at z = {:.4}: its physical sizes, \
              masses and velocities are kept",
             placement.cosmological_redshift
         ));

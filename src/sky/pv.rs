@@ -20,6 +20,9 @@ impl Slit {
     /// Along the gradient of the velocity field, with its angle on the receding side: the plane v = a + g x that fits
     /// moment 1 best, weighted by moment 0, about the line's centroid. For a rotating disc that is its major axis.
     ///
+    /// Only the heart of the object counts, twice as wide as the smallest circle found about half of its gas: companions
+    /// are far out and move with velocities of their own.
+    ///
     /// `None` where there is no gas or no gradient.
     pub fn kinematic(moments: &Moments, half_length_px: usize, half_width_px: usize) -> Option<Slit> {
         let lit = || {
@@ -30,6 +33,8 @@ impl Slit {
                 .zip(&moments.valid)
                 .filter_map(|((((y, x), w), v), ok)| ok.then_some((x as f64, y as f64, *w, *v)))
         };
+        let heart = heart(&lit().map(|(x, y, w, _)| [x, y, w]).collect::<Vec<_>>())?;
+        let lit = || lit().filter(|(x, y, ..)| (x - heart[0]).hypot(y - heart[1]) <= heart[2]);
         let (mut weight, mut x0, mut y0, mut v0) = (0.0, 0.0, 0.0, 0.0);
         for (x, y, w, v) in lit() {
             weight += w;
@@ -86,6 +91,31 @@ impl Slit {
         }
         values
     }
+}
+
+/// Middle and radius of a circle about most of the `points` [x, y, weight]: one shrinks about its centroid, recentring
+/// itself, until it would hold less than half of the weight; this is twice as wide. None without weight.
+fn heart(points: &[[f64; 3]]) -> Option<[f64; 3]> {
+    let within = |centre: [f64; 2], radius: f64| {
+        let mut sums = [0.0; 3];
+        for [x, y, w] in points.iter().filter(|p| (p[0] - centre[0]).hypot(p[1] - centre[1]) <= radius) {
+            sums = [sums[0] + w * x, sums[1] + w * y, sums[2] + w];
+        }
+        ([sums[0] / sums[2], sums[1] / sums[2]], sums[2])
+    };
+    let (mut centre, all) = within([0.0; 2], f64::INFINITY);
+    let mut radius = points.iter().map(|p| (p[0] - centre[0]).hypot(p[1] - centre[1])).fold(0.0, f64::max);
+    if all.is_nan() || all <= 0.0 {
+        return None;
+    }
+    while radius > 1.0 {
+        let (next, inside) = within(centre, 0.9 * radius);
+        if inside < 0.5 * all {
+            break;
+        }
+        (centre, radius) = (next, 0.9 * radius);
+    }
+    Some([centre[0], centre[1], 2.0 * radius])
 }
 
 #[cfg(test)]

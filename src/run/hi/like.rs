@@ -68,6 +68,12 @@ impl Like {
             return Err(Error::input("the spectral axis has no width").found("CDELT3 = 0").expected("a step"));
         }
         let channels = spectral.freq_hz.len();
+        if channels == 1 {
+            return Err(Error::input("the file has one plane: nothing of a line can be told from it")
+                .found("1 channel")
+                .expected("a cube of two channels or more")
+                .hint("take the cube that a map was made of"));
+        }
         let rest_hz = if spectral.rest_hz > 0.0 { spectral.rest_hz } else { NU0_HZ };
         let form = spectral.form;
         let band = match form.kind {
@@ -76,10 +82,7 @@ impl Like {
             }
             SpectralKind::Optical => {
                 let ends = [first, last].map(|f| SpectralKind::Optical.coordinate(*f, rest_hz) * 1e-3);
-                let width = match channels {
-                    1 => form.kind.step_of_one(*first, spectral.width_hz, rest_hz) * 1e-3,
-                    n => (ends[1] - ends[0]).abs() / (n - 1) as f64,
-                };
+                let width = (ends[1] - ends[0]).abs() / (channels - 1) as f64;
                 let centre_km_s = Some(0.5 * (ends[0] + ends[1]));
                 Band::Optical { channels, width_km_s: Some(width), centre_km_s, rest_hz }
             }
@@ -96,8 +99,7 @@ impl Like {
         };
         let unstated = spectral.specsys.is_empty();
         let note = unstated.then(|| format!("{} states no SPECSYS; taken as {specsys}", path.display()));
-        // a single plane tells by its kind
-        let falling = if channels == 1 { form.kind != SpectralKind::Frequency } else { last < first };
+        let falling = last < first;
         let (_, ny, nx) = header.shape;
         Ok(Like { nx, ny, sky, band, form, rest_hz, specsys, note, falling, frame_cards: frame_cards.collect() })
     }

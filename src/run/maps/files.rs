@@ -66,7 +66,8 @@ impl Sheet<'_> {
 pub(super) struct Folder {
     out: PathBuf,
     fits: bool,
-    hdf5: Option<(Staged, MapWriter)>,
+    /// The writer goes first: what it gives back must be there.
+    hdf5: Option<(MapWriter, Staged)>,
 }
 
 impl Folder {
@@ -77,7 +78,7 @@ impl Folder {
             .then(|| {
                 let staged = Staged::new(&out.join(HDF5))?;
                 let writer = MapWriter::create(staged.path(), &map_file(sheet))?;
-                Ok::<_, Error>((staged, writer))
+                Ok::<_, Error>((writer, staged))
             })
             .transpose()?;
         Ok(Folder { out: out.into(), fits, hdf5 })
@@ -89,7 +90,7 @@ impl Folder {
             if self.fits {
                 write_product(&self.out.join(sheet.file(map.domain, view)), &image(sheet, view, map))?;
             }
-            if let Some((_, writer)) = &self.hdf5 {
+            if let Some((writer, _)) = &self.hdf5 {
                 writer.put(number, view, map.values.view())?;
             }
         }
@@ -103,7 +104,7 @@ impl Folder {
             let of_view = |view: usize| sheet.domains.iter().map(move |d| sheet.file(*d, view));
             names.extend((0..sheet.views.len()).flat_map(of_view));
         }
-        if let Some((staged, writer)) = self.hdf5 {
+        if let Some((writer, staged)) = self.hdf5 {
             writer.finish()?;
             staged.commit()?;
             names.push(HDF5.into());

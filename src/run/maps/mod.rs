@@ -235,13 +235,23 @@ fn one_object(request: &MapsRequest, settings: &Settings, out: &Path, progress: 
     let folder = Folder::begin(out, &sheet, request.fits, request.hdf5)?;
     let watch = progress.stage("maps", views.len() as u64);
     let mut first: Vec<Map> = Vec::new();
+    let mut worst = (0.0, String::new());
     for (number, view) in views.iter().enumerate() {
         let maps = draw(object, &domains, &view.rotation, &maps_request, &watch.quiet())?;
         folder.add(&sheet, number, &maps)?;
+        for map in &maps {
+            if map.total > 0.0 && map.outside > worst.0 * map.total {
+                worst = (map.outside / map.total, format!("{} in orientation {number}", map.domain.word()));
+            }
+        }
         if number == 0 {
             first = maps;
         }
         watch.advance(1)?;
+    }
+    if worst.0 > 0.01 {
+        let (share, what) = (100.0 * worst.0, worst.1);
+        progress.note(&format!("up to {share:.1} % lie outside the maps ({what}); --width takes a wider field"));
     }
     let picture = picture::figure(&sheet, &first);
     let written = folder.finish(&sheet, &picture)?;

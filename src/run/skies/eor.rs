@@ -111,7 +111,7 @@ pub(super) fn from_eor(
         Card::text("COSMO", cosmology.name.clone(), "cosmology"),
         Card::float("HUBBLE0", 100.0 * cosmology.h, "Hubble constant, km/s/Mpc"),
         Card::float("HUBBLEZ", cosmology.hubble_km_s_mpc(middle_z), "Hubble rate at REDSHIFT, km/s/Mpc"),
-        Card::history("channels: mean temperature over their comoving intervals"),
+        Card::history("channels: temperature between slices (Lanczos), a point a slice of depth"),
         Card::history(if scaled {
             "across: each channel at its own distance, bilinear between cells"
         } else {

@@ -189,6 +189,9 @@ pub(in crate::run) fn placed(placing: &PlacingSettings, own: &Cosmology) -> Resu
     Ok((place(placing, &cosmology)?, cosmology))
 }
 
+/// Peculiar velocity that no object of a hydrodynamical simulation has, km/s: a tenth of that of light.
+const FASTEST_KM_S: f64 = 30_000.0;
+
 /// Distance and redshift: the one not given follows from the cosmology; with both given the redshift is
 /// the observed one and the difference is the object's peculiar motion.
 fn place(placing: &PlacingSettings, cosmology: &Cosmology) -> Result<Placement> {
@@ -212,7 +215,15 @@ fn place(placing: &PlacingSettings, cosmology: &Cosmology) -> Result<Placement> 
                     .place("table [sky] of the configuration"));
             }
             let z_cos = cosmology.redshift_of_luminosity_distance(d_l)?;
-            (z_cos, d_l, doppler_velocity_km_s((1.0 + z) / (1.0 + z_cos)))
+            let v = doppler_velocity_km_s((1.0 + z) / (1.0 + z_cos));
+            if v.abs() >= FASTEST_KM_S {
+                return Err(Error::input("distance and redshift are not those of one object")
+                    .found(format!("{d_l} Mpc, where the Hubble flow has z = {z_cos:.4}, and z = {z}: it would move with {v:.0} km/s"))
+                    .expected(format!("less than {FASTEST_KM_S} km/s"))
+                    .place("sky.distance and sky.redshift")
+                    .hint("give one of the two; the other follows from the cosmology"));
+            }
+            (z_cos, d_l, v)
         }
     };
     Placement::new(z_cos, v, d_l, cosmology.h, cosmology.hubble_km_s_mpc(z_cos))

@@ -679,12 +679,35 @@ fn archives_of_numpy_are_plain_arrays() {
         ("density", column(&[0.0; 6]), "impossible value"),
         ("velocities", column(&[1.0; 6]), "unexpected shape"),
         ("mass", b"no npy at all, but something".to_vec(), "not a .npy file"),
+        ("redshift", text("0.5"), "the attribute redshift cannot be used"),
+        ("redshift", column(&[0.5, 0.6]), "an array of shape [2]"),
+        ("redshift", column(&[f64::NAN]), "NaN"),
+        ("h", text("x"), "the text \"x\""),
+        ("Redshift", column(&[0.5]), "expected: redshift"),
+        ("Density", column(&[1.0; 6]), "expected: density"),
+        ("scale_factor", column(&[0.3]), "scale_factor 0.3, redshift 1"),
+        ("masses", column(&[1.0; 6]), "mass and masses"),
+        ("coordinates", column(&[1.0; 18]), "positions and coordinates"),
+        ("hi_fraction", column(&[0.1; 6]), "neutral_fraction and hi_fraction"),
+        ("box_size", column(&[1.0]), "the positions do not fit into the box"),
+        ("masses_units", text("kg"), "masses_units are the units of no array"),
+        ("density_units", column(&[1.0]), "density_units holds no units"),
+        ("positions", npy("<f8", false, "(3, 6)", doubles(&[0.0; 18])), "positions = positions.T"),
+        ("density", column(&[-1.0; 6]), "correct the array"),
     ] {
         let arrays = with(name, bytes);
         let arrays: Vec<(&str, Vec<u8>)> = arrays.iter().map(|(n, b)| (n.as_str(), b.clone())).collect();
         npz(&path, true, &arrays);
         let text = error_of(all(&path));
         assert!(text.contains(says) && text.contains("galaxy.npz"), "{name}: {says} in {text}");
+    }
+    let without: Vec<_> = arrays().into_iter().filter(|a| !a.0.starts_with("positions")).collect();
+    npz(&path, true, &without);
+    assert!(error_of(all(&path)).contains("the field positions is missing (plain arrays format)"));
+    std::fs::write(folder.path().join("mass.npy"), column(&[1.0; 6])).unwrap();
+    for command in ["info", "compare-h2"] {
+        let (ok, _, err) = run(folder.path(), &["sky", command, "mass.npy"]);
+        assert!(!ok && err.contains("expected: an .npz archive"), "{err}");
     }
     // every kind of damage is an error, not a panic
     npz(&path, true, &arrays());
@@ -702,4 +725,61 @@ fn archives_of_numpy_are_plain_arrays() {
     }
     // what is left are dates, versions and other words that nobody reads
     assert!(refused > whole.len() / 11 / 2, "{refused}");
+}
+
+#[test]
+fn attributes_of_plain_arrays_are_used_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plain.hdf5");
+    let attribute = |f: &hdf5::File, name: &str, values: &[f64]| {
+        f.new_attr_builder().with_data(values).create(name).unwrap();
+    };
+    let words = |f: &hdf5::File, name: &str, text: &str| {
+        let text: hdf5::types::VarLenUnicode = text.parse().unwrap();
+        f.new_attr::<hdf5::types::VarLenUnicode>().create(name).unwrap().write_scalar(&text).unwrap();
+    };
+    let make = |change: &dyn Fn(&hdf5::File)| {
+        let file = hdf5::File::create(&path).unwrap();
+        let table = Array2::from_shape_fn((6, 3), |(i, k)| (i + k) as f64);
+        for name in ["positions", "velocities"] {
+            file.new_dataset_builder().with_data(&table).create(name).unwrap();
+        }
+        for (name, value) in [("mass", 1e6), ("density", 1e-24), ("temperature", 7000.0)] {
+            file.new_dataset_builder().with_data(&[value; 6]).create(name).unwrap();
+        }
+        change(&file);
+        file.close().unwrap();
+    };
+    // what is said of the redshift holds, and units that nobody states are notes
+    make(&|f| {
+        [("redshift", 1.0), ("scale_factor", 0.5), ("box_size", 5.5)].iter().for_each(|a| attribute(f, a.0, &[a.1]))
+    });
+    let galaxy = all(&path).unwrap();
+    close(galaxy.cells.scale_factor, 0.5, 1e-12, "a");
+    for note in
+        ["no units of positions: kpc", "no units of mass: Msun", "no units of density: g/cm^3", "no box_units: kpc"]
+    {
+        assert!(galaxy.notes.iter().any(|n| n.contains(note)), "{note} in {:?}", galaxy.notes);
+    }
+    let galaxy = ask(&path, Selection::All { centre_ckpc_h: None }, HiModel { h2: H2Model::Krumholz2013, ..plain() });
+    let notes = galaxy.unwrap().notes;
+    assert!(notes.iter().any(|n| n.contains("no field metallicity: ")), "{notes:?}");
+    type Change<'a> = &'a dyn Fn(&hdf5::File);
+    let cases: [(Change, &str); 9] = [
+        (&|f| words(f, "redshift", "0.5"), "the text \"0.5\""),
+        (&|f| attribute(f, "redshift", &[0.5, 0.6]), "2 numbers"),
+        (&|f| words(f, "omega_m", "x"), "the attribute omega_m cannot be used"),
+        (&|f| attribute(f, "Redshift", &[0.5]), "expected: redshift"),
+        (&|f| attribute(f, "h", &[f64::INFINITY]), "inf"),
+        (&|f| drop(f.new_dataset_builder().with_data(&[0.5]).create("redshift").unwrap()), "an array of shape [1]"),
+        // five wide, and up to 7: beyond 3/2 of a box
+        (&|f| attribute(f, "box_size", &[4.9]), "the positions do not fit into the box"),
+        (&|f| attribute(f, "box_size", &[1.0]), "the positions do not fit into the box"),
+        (&|f| [("box_size", 9.0), ("box_units", 1.0)].iter().for_each(|a| attribute(f, a.0, &[a.1])), "(not a text)"),
+    ];
+    for (change, says) in cases {
+        make(change);
+        let text = error_of(all(&path));
+        assert!(text.contains(says) && text.contains("plain.hdf5"), "{says} in {text}");
+    }
 }

@@ -32,12 +32,14 @@ pub fn settings(path: &Path, changes: &[String]) -> Result<Settings> {
     Settings::from_document(&document)
 }
 
-/// A folder, an HDF5 file or an archive of numpy.
+/// A folder, an HDF5 file or a file of numpy, of which only archives are snapshots.
 fn names_snapshot(path: &Path) -> bool {
     let mut start = [0; 8];
     path.is_dir()
         || File::open(path).is_ok_and(|mut f| {
-            f.read_exact(&mut start).is_ok() && (&start == b"\x89HDF\r\n\x1a\n" || start.starts_with(b"PK\x03\x04"))
+            f.read_exact(&mut start).is_ok()
+                && (&start == b"\x89HDF\r\n\x1a\n"
+                    || [&b"PK\x03\x04"[..], b"\x93NUMPY"].iter().any(|magic| start.starts_with(magic)))
         })
 }
 

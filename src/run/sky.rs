@@ -144,7 +144,7 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
     }
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(8).read_to_end(&mut start)).map_err(|e| Error::io("read", path, e))?;
-    if start.starts_with(b"PK\x03\x04") {
+    if [&b"PK\x03\x04"[..], b"\x93NUMPY"].iter().any(|magic| start.starts_with(magic)) {
         return Ok(snapshot::info(path, request.format, &silent)?.to_string());
     }
     if start == b"\x89HDF\r\n\x1a\n" {

@@ -76,6 +76,19 @@ fn keys_tables_and_values_that_are_wrong_are_named_with_their_line() {
         ("[sky]\nsnapshot = \"x.hdf5\"\ncentre = \"1 2 3 ckpc/h\"\n", &["sky.centre alone", "line 3"]),
         ("[sky]\nsnapshot = \"x.hdf5\"\ncentre = \"1 2 ckpc/h\"\n", &["three coordinates", "line 3"]),
         ("[sky]\nsnapshot = \"x.hdf5\"\nsubhalo = 3\n", &["sky.group_catalogue", "fof_subhalo_tab"]),
+        (
+            "[sky]\nsnapshot = \"x.hdf5\"\ngroup_catalogue = \"groups_099\"\n",
+            &["sky.group_catalogue has no effect", "line 3", "sky.subhalo"],
+        ),
+        ("[sky]\nsnapshot = \"x.hdf5\"\noffsets = \"o.hdf5\"\n", &["sky.offsets has no effect", "line 3"]),
+        (
+            "[sky]\nsnapshot = \"x.hdf5\"\nsubhalo = 3\ngroup_catalogue = \"g\"\nradius = \"3 ckpc\"\n",
+            &["selection is given twice", "sky.subhalo and sky.radius", "line 5"],
+        ),
+        (
+            "[sky]\nsnapshot = \"x.hdf5\"\ngas_mass = \"1e9 1e11 Msun\"\ngroup_catalogue = \"g\"\ncentre = \"1 2 3 kpc\"\n",
+            &["selection is given twice", "sky.gas_mass and sky.centre"],
+        ),
     ];
     for (text, says) in cases {
         place.write("c.toml", text);

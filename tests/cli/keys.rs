@@ -82,6 +82,11 @@ fn every_commented_alternative_is_valid_too() {
     let without: &[(&str, &[&str])] = &[
         ("subhalo", &["centre", "radius"]),
         ("group_catalogue", &["centre", "radius"]),
+        ("offsets", &["centre", "radius"]),
+        ("stellar_mass", &["centre", "radius"]),
+        ("gas_mass", &["centre", "radius"]),
+        ("hi_mass_range", &["centre", "radius"]),
+        ("nth", &["centre", "radius"]),
         ("galaxy", &["snapshot"]),
         ("fits", &["snapshot"]),
         ("coeval", &["snapshot"]),
@@ -102,7 +107,7 @@ fn every_commented_alternative_is_valid_too() {
         let drop = without.iter().find(|w| w.0 == key).map_or(&[][..], |w| w.1);
         let ranges = ["stellar_mass", "gas_mass", "hi_mass_range", "nth"];
         let with: &[&str] = match key.as_str() {
-            "subhalo" | "group_catalogue" => &["subhalo", "group_catalogue"],
+            "subhalo" | "group_catalogue" | "offsets" => &["subhalo", "group_catalogue"],
             range if ranges.contains(&range) => &["group_catalogue"],
             _ => &[],
         };

@@ -29,6 +29,13 @@ fn open_with(path: &Path, values: bool) -> Result<File> {
     if npz::resembles(&start) {
         return npz::open(path, values);
     }
+    if start.starts_with(b"\x93NUMPY") {
+        return Err(Error::input("one array of numpy is no snapshot")
+            .found("a .npy file")
+            .expected("an .npz archive of several named arrays")
+            .place(path.display())
+            .hint("numpy.savez(\"galaxy.npz\", positions=x, ...): docs/snapshots.md lists the arrays"));
+    }
     if start != SIGNATURE {
         return Err(Error::input("the file is not an HDF5 file")
             .found(if start.is_empty() {
@@ -49,6 +56,11 @@ fn open_with(path: &Path, values: bool) -> Result<File> {
             .place(path.display())
             .hint("fetch the file again and compare its checksum")
     })
+}
+
+/// The error of `what` that the library cannot read.
+pub fn unreadable(what: &str, error: &hdf5::Error, path: &Path) -> Error {
+    Error::input(format!("{what} cannot be read")).found(first_line(error)).place(path.display())
 }
 
 /// The first line of a library error, without its stack.

@@ -40,6 +40,16 @@ impl Format {
         }
     }
 
+    /// Its field of the mass fraction of metals.
+    pub fn metallicity_field(self) -> &'static str {
+        match self {
+            Format::Tng | Format::Camels => "GFM_Metallicity",
+            Format::Simba | Format::Eagle => "Metallicity",
+            Format::Swift => "MetalMassFractions",
+            Format::Arrays => "metallicity",
+        }
+    }
+
     /// Its name in a sentence.
     pub fn words(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! known of plain arrays in HDF5 then holds for them. Numbers and texts without an axis become attributes of the root, a
 //! text `NAME_units` the attribute `units` of the array NAME. Formats: PKWARE's APPNOTE 6.3 (zip, zip64), numpy's NEP 1.
 
+use super::arrays;
 use super::hdf::first_line;
 use crate::error::{Error, Result};
 use flate2::CrcReader;
@@ -19,37 +20,50 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Numbers converted at a time.
 const SLAB: usize = 1 << 19;
 
-/// Arrays that are attributes of the root, be it that they have an axis of length 1.
-const HEADER: [&str; 6] = ["redshift", "scale_factor", "h", "omega_m", "omega_lambda", "box_size"];
+/// Attribute of the root of an archive that was copied.
+const MARK: &str = ".npz";
 
 /// Whether a file that begins like this is a zip archive.
 pub(super) fn resembles(start: &[u8]) -> bool {
     start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06")
 }
 
+/// Whether `file` is what [`open`] made.
+pub(super) fn is_archive(file: &Hdf5) -> bool {
+    file.attr(MARK).is_ok()
+}
+
 /// The archive at `path` as an HDF5 file; without `values` the arrays have their shapes only.
 ///
 /// # Errors
-/// A damaged archive; an array that holds neither numbers nor one text, or has more than two axes; no room for
-/// temporary files.
+/// A damaged archive; an array that holds neither numbers nor one text, or has more than two axes; units that are no
+/// text, or of no array; no room for temporary files.
 pub(super) fn open(path: &Path, values: bool) -> Result<Hdf5> {
     let members = members(path)?;
     if members.is_empty() {
         return Err(damaged(path, "an archive without arrays"));
     }
     let out = nameless().map_err(|e| e.place(path.display()))?;
+    set_text(&out, MARK, "numpy").map_err(|e| failed(path, MARK, &e))?;
     let mut units = Vec::new();
     for member in &members {
         let mut npy = Npy::open(path, member)?;
         match (&npy.kind, npy.shape.as_slice()) {
             (Kind::Text(_), []) => {
                 let text = npy.text()?;
-                if let Some(array) = member.name.strip_suffix("_units") {
+                if let Some(array) = member.name.strip_suffix("_units").filter(|_| !arrays::is_text(&member.name)) {
                     units.push((array.to_string(), text.clone()));
                 }
                 set_text(&out, &member.name, &text).map_err(|e| failed(path, &member.name, &e))?;
             }
             (Kind::Text(_), _) => return Err(npy.refuse("a table of texts")),
+            (Kind::Number { .. }, _) if member.name.ends_with("_units") => {
+                return Err(Error::input(format!("{} holds no units", member.name))
+                    .found("numbers")
+                    .expected("one text such as \"kpc\"")
+                    .place(path.display())
+                    .hint("docs/snapshots.md lists the units"));
+            }
             (Kind::Number { .. }, shape) if shape.iter().all(|n| *n == 1) && header_or_scalar(&member.name, shape) => {
                 let value = npy.numbers(1)?[0];
                 let set = || out.new_attr::<f64>().create(member.name.as_str())?.write_scalar(&value);
@@ -64,15 +78,22 @@ pub(super) fn open(path: &Path, values: bool) -> Result<Hdf5> {
         }
     }
     for (array, text) in units {
-        if let Ok(data) = out.dataset(&array) {
-            set_text(&data, "units", &text).map_err(|e| failed(path, &array, &e))?;
-        }
+        let data = out.dataset(&array).map_err(|_| {
+            let names: Vec<&str> = members.iter().map(|m| m.name.as_str()).filter(|n| !n.ends_with("_units")).collect();
+            Error::input(format!("{array}_units are the units of no array"))
+                .found(names.join(", "))
+                .expected(format!("an array {array}"))
+                .place(path.display())
+                .hint("name the units after the array; those of box_size are box_units")
+        })?;
+        set_text(&data, "units", &text).map_err(|e| failed(path, &array, &e))?;
     }
     Ok(out)
 }
 
+/// Whether an array of one number is an attribute of the root, be it that it has an axis.
 fn header_or_scalar(name: &str, shape: &[usize]) -> bool {
-    shape.is_empty() || HEADER.contains(&name)
+    shape.is_empty() || arrays::is_number(name)
 }
 
 fn set_text(place: &hdf5::Location, name: &str, text: &str) -> hdf5::Result<()> {

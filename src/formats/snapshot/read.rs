@@ -114,7 +114,7 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
                     notes.push(note);
                 }
             }
-            before += Chunk::new(fields, file_path).read(header, options, before, &mut gas, watch)?;
+            before += Chunk::new(fields, file_path, header.format).read(header, options, before, &mut gas, watch)?;
         }
         watch.advance(1)?;
     }
@@ -229,6 +229,7 @@ pub fn snapshot_header(path: &Path, format: Option<Format>) -> Result<Header> {
 struct Chunk<'a> {
     fields: GasFields,
     path: &'a Path,
+    format: Format,
     cells: usize,
 }
 
@@ -236,9 +237,9 @@ struct Chunk<'a> {
 type Allowed = fn(f64) -> bool;
 
 impl<'a> Chunk<'a> {
-    fn new(fields: GasFields, path: &'a Path) -> Chunk<'a> {
+    fn new(fields: GasFields, path: &'a Path, format: Format) -> Chunk<'a> {
         let cells = fields.position.field.data.shape().first().copied().unwrap_or(0);
-        Chunk { fields, path, cells }
+        Chunk { fields, path, format, cells }
     }
 
     /// Appends the selected cells to `gas`; returns the number of cells in the chunk.
@@ -257,10 +258,14 @@ impl<'a> Chunk<'a> {
             }
             _ => 0..self.cells,
         };
+        let mut extent = [[f64::INFINITY, f64::NEG_INFINITY]; 3];
         for start in wanted.clone().step_by(SLAB_ROWS) {
             watch.check()?;
             let rows = start..(start + SLAB_ROWS).min(wanted.end);
             let position = self.vectors(&self.fields.position, rows.clone())?;
+            if self.format == Format::Arrays && header.box_size > 0.0 {
+                self.require_within_box(&position, &mut extent, header.box_size)?;
+            }
             let taken: Vec<usize> = (0..rows.len())
                 .filter(|&i| match &options.selection {
                     CellSelection::All | CellSelection::Range { .. } => true,
@@ -283,6 +288,30 @@ impl<'a> Chunk<'a> {
             self.columns(rows, &taken, options, gas)?;
         }
         Ok(self.cells as u64)
+    }
+
+    /// An error where the positions so far, `extent`, and these are not those of a periodic box of side `side`: somebody
+    /// stated both, perhaps in different units. A box may be centred on 0, and objects may reach over its boundary.
+    fn require_within_box(&self, position: &[[f64; 3]], extent: &mut [[f64; 2]; 3], side: f64) -> Result<()> {
+        for (k, [low, high]) in extent.iter_mut().enumerate() {
+            for p in position {
+                (*low, *high) = (low.min(p[k]), high.max(p[k]));
+            }
+            // single precision may round a position slightly beyond the side
+            if *high - *low > side * (1.0 + 1e-6) || *low < -0.5 * side || *high > 1.5 * side {
+                return Err(Error::input("the positions do not fit into the box")
+                    .found(format!("{} from {low:.6} to {high:.6} ckpc/h, box_size {side:.6} ckpc/h", ["x", "y", "z"][k]))
+                    .expected("positions within the periodic box, from 0 or from -1/2 of it")
+                    .place(self.path.display())
+                    .hint("correct box_size, box_units or the units of the positions; without box_size nothing is periodic"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What helps where the file holds numbers that cannot be.
+    fn correct(&self, damaged: &'static str) -> &'static str {
+        if self.format == Format::Arrays { "correct the array" } else { damaged }
     }
 
     /// The other fields of the selected rows of one slab.
@@ -360,7 +389,7 @@ impl<'a> Chunk<'a> {
                     .found(format!("{value} in row {}", rows.start + i))
                     .expected("what a simulation can hold: fractions from 0 to 1, nothing negative, densities above 0")
                     .place(self.path.display())
-                    .hint("fetch the file again, or select gas without this cell"));
+                    .hint(self.correct("fetch the file again, or select gas without this cell")));
             }
             out.push(value);
         }
@@ -375,7 +404,7 @@ impl<'a> Chunk<'a> {
                 .found(count)
                 .expected(self.cells)
                 .place(self.path.display())
-                .hint("the file is damaged: fetch it again"));
+                .hint(self.correct("the file is damaged: fetch it again")));
         }
         let values = hdf::rows(data, rows.clone(), columns, name, self.path)?;
         if let Some(i) = values.iter().position(|v| !v.is_finite()) {
@@ -383,7 +412,7 @@ impl<'a> Chunk<'a> {
                 .found(format!("{} in row {}", values[i], rows.start + i / columns))
                 .expected("finite numbers in every row")
                 .place(self.path.display())
-                .hint("the file is damaged: fetch it again"));
+                .hint(self.correct("the file is damaged: fetch it again")));
         }
         Ok(values)
     }

@@ -401,7 +401,7 @@ fn read_source(s: &Section) -> Result<SkySource> {
                 return Err(s.refuse("centre", found));
             }
         };
-        if centre.is_some() != radius.is_some() && subhalo.is_none() {
+        if centre.is_some() != radius.is_some() {
             return Err(Error::input("a selection needs a centre and a radius")
                 .found(if centre.is_some() { "sky.centre alone" } else { "sky.radius alone" })
                 .expected("both, or sky.subhalo with sky.group_catalogue")
@@ -470,7 +470,16 @@ fn read_subhalo(s: &Section) -> Result<Option<SubhaloChoice>> {
     let ranges = ["stellar_mass", "gas_mass", "hi_mass_range", "nth"];
     let by_range = ranges.iter().any(|key| s.has(key));
     let which = match (number, by_range) {
-        (None, false) => return Ok(None),
+        (None, false) => {
+            return match ["group_catalogue", "offsets"].into_iter().find(|key| s.has(key)) {
+                None => Ok(None),
+                Some(key) => Err(Error::input(format!("sky.{key} has no effect"))
+                    .found(format!("sky.{key} without a subhalo"))
+                    .expected("sky.subhalo, or ranges of mass (sky.stellar_mass, sky.gas_mass, sky.hi_mass_range) with sky.nth")
+                    .place(s.place(key))
+                    .hint("name a subhalo, or remove the key; `sky maps --subhalos` names several")),
+            };
+        }
         (Some(number), false) => WhichSubhalo::Number(number),
         (None, true) => WhichSubhalo::Nth { nth: nth.unwrap_or(0), filter },
         (Some(_), true) => {
@@ -482,6 +491,16 @@ fn read_subhalo(s: &Section) -> Result<Option<SubhaloChoice>> {
                 .hint("remove all but one way"));
         }
     };
+    let sphere: Vec<&str> = ["centre", "radius"].into_iter().filter(|key| s.has(key)).collect();
+    if !sphere.is_empty() {
+        let chosen = ["subhalo"].into_iter().chain(ranges).filter(|key| s.has(key));
+        let keys: Vec<&str> = chosen.chain(sphere).collect();
+        return Err(Error::input("the selection is given twice")
+            .found(format!("sky.{}", keys.join(" and sky.")))
+            .expected("a sphere (sky.centre and sky.radius), or a subhalo of sky.group_catalogue")
+            .place(places(s, &keys))
+            .hint("remove all but one way"));
+    }
     match catalogue {
         Some(catalogue) => Ok(Some(SubhaloChoice { catalogue, offsets, which })),
         None => Err(s.missing("group_catalogue", "the folder of fof_subhalo_tab files")),

@@ -21,7 +21,8 @@ pub fn surroundings(snapshot: &Snapshot, model: &HiModel, watch: &Watch) -> Resu
     }
     let mut notes = Vec::new();
     if gas.metallicity.is_empty() {
-        notes.push(format!("no field GFM_Metallicity: metallicity {SOLAR_METALLICITY} assumed for the H2 model"));
+        let field = header.format.metallicity_field();
+        notes.push(format!("no field {field}: metallicity {SOLAR_METALLICITY} assumed for the H2 model"));
     }
     let units = CodeUnits::of(header);
     let origin = gas.position[0];

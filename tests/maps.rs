@@ -158,6 +158,9 @@ fn one_command_writes_all_domains_in_many_orientations() {
     let out = folder.path().join("m");
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 12 * 8 + 2);
 
+    let (about, _) = ok(folder.path(), &["sky", "info", "m/maps.hdf5"]);
+    assert!(about.contains("hi ") && about.contains("8 orientation(s), 32 x 32 pixels, cm-2"), "{about}");
+
     let file = File::open(out.join("maps.hdf5")).unwrap();
     let names: Vec<String> = file
         .dataset("orientation_name")

@@ -127,6 +127,37 @@ impl Drop for MapWriter {
     }
 }
 
+/// What a file of maps holds, in words; None for a file of another kind.
+///
+/// # Errors
+/// A file of maps that cannot be read.
+pub fn maps_summary(path: &Path) -> Result<Option<String>> {
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    if !file.link_exists("orientation_euler_deg") {
+        return Ok(None);
+    }
+    summary(&file).map(|lines| Some(format!("{}: maps\n{lines}", path.display()))).map_err(|e| {
+        Error::input("a file of maps cannot be read")
+            .found(format!("HDF5: {e}"))
+            .place(path.display())
+            .hint("copy it again")
+    })
+}
+
+fn summary(file: &File) -> hdf5::Result<String> {
+    let text = |place: &Location, name: &str| {
+        Ok::<_, hdf5::Error>(place.attr(name)?.read_scalar::<VarLenUnicode>()?.to_string())
+    };
+    let mut lines = format!("  {:<14} {}\n", "object", text(file, "object")?);
+    for name in file.member_names()? {
+        let data = file.dataset(&name)?;
+        if let (Ok(units), &[views, ny, nx]) = (text(&data, "units"), data.shape().as_slice()) {
+            lines.push_str(&format!("  {name:<14} {views} orientation(s), {nx} x {ny} pixels, {units}\n"));
+        }
+    }
+    Ok(lines)
+}
+
 /// Everything that is known before the maps; the data sets for them.
 fn begin(file: &File, header: &MapFile) -> hdf5::Result<Vec<ManuallyDrop<Dataset>>> {
     write_attributes(file, &header.attributes)?;

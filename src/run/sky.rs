@@ -7,6 +7,7 @@ use crate::error::{Error, Result, Watch};
 use crate::formats::Staged;
 use crate::formats::fits::header_summary;
 use crate::formats::hdf_cube::hdf_cube_summary;
+use crate::formats::maps::maps_summary;
 use crate::formats::oskar::read_oskar_sky;
 use crate::formats::snapshot::{Format, resembles_catalogue, resembles_snapshot};
 use crate::formats::visibilities::read_visibility_frame;
@@ -148,8 +149,10 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
         return Ok(snapshot::info(path, request.format, &silent)?.to_string());
     }
     if start == b"\x89HDF\r\n\x1a\n" {
-        if let Some(text) = hdf_cube_summary(path)? {
-            return Ok(text);
+        for summary in [hdf_cube_summary, maps_summary] {
+            if let Some(text) = summary(path)? {
+                return Ok(text);
+            }
         }
         // a snapshot has a header where visibilities have uvw; a file that is neither is reported as the latter
         return match snapshot::info(path, request.format, &silent) {

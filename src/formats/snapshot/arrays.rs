@@ -79,9 +79,16 @@ impl Layout for Arrays {
         let stated = [number("h")?, number("omega_m")?, number("omega_lambda")?];
         let [h, omega0, omega_lambda] = match stated {
             [Some(h), Some(m), Some(l)] => [h, m, l],
-            _ => {
+            [None, None, None] => {
                 assumptions.push(assumed_cosmology("attributes h, omega_m, omega_lambda"));
                 ASSUMED_COSMOLOGY
+            }
+            _ => {
+                let there = ["h", "omega_m", "omega_lambda"].into_iter().zip(stated).filter(|(_, v)| v.is_some());
+                return Err(Error::input("a cosmology of which a part is missing")
+                    .found(there.map(|(name, _)| name).collect::<Vec<_>>().join(", "))
+                    .expected("h, omega_m and omega_lambda, or none of them")
+                    .place(path.display()));
             }
         };
         let time = match (number("scale_factor")?, number("redshift")?) {

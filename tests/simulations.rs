@@ -369,10 +369,13 @@ fn what_is_missing_has_its_fallback_and_a_note() {
             [0, 1, 2].map(|i| (MASSES_MSUN[i] / DENSITIES_MSUN_KPC3[i] * 3.0 / (4.0 * std::f64::consts::PI)).cbrt());
         column(file, "smoothing_length", &lengths, 1.0);
         same(file, "hi_fraction", 0.5);
-        for name in ["redshift", "h"] {
-            file.delete_attr(name).unwrap();
-        }
+        file.delete_attr("h").unwrap();
     });
+    let error = ask(&path, None, HiModel::default()).unwrap_err().to_string();
+    assert!(error.contains("a part is missing") && error.contains("omega_m, omega_lambda"), "{error}");
+    let file = hdf5::File::open_rw(&path).unwrap();
+    ["redshift", "omega_m", "omega_lambda"].iter().for_each(|name| file.delete_attr(name).unwrap());
+    file.close().unwrap();
     let galaxy = ask(&path, None, HiModel::default()).unwrap();
     for note in ["no density", "hydrogen fraction: 0.76", "no star formation rate", "h = 0.6774", "redshift: 0"] {
         assert!(galaxy.notes.iter().any(|n| n.contains(note)), "{note} in {:?}", galaxy.notes);

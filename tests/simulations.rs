@@ -373,7 +373,7 @@ fn what_is_missing_has_its_fallback_and_a_note() {
     });
     let error = ask(&path, None, HiModel::default()).unwrap_err().to_string();
     assert!(error.contains("a part is missing") && error.contains("omega_m, omega_lambda"), "{error}");
-    let file = hdf5::File::open_rw(&path).unwrap();
+    let file = File::open_rw(&path).unwrap();
     ["redshift", "omega_m", "omega_lambda"].iter().for_each(|name| file.delete_attr(name).unwrap());
     file.close().unwrap();
     let galaxy = ask(&path, None, HiModel::default()).unwrap();

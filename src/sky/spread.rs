@@ -441,16 +441,18 @@ fn fill_with<P: Placed, S: Sink, const FMA: bool>(
     let [columns, rows] = bounds.map(|range| range.map(|v| v as i64));
     let within = |a: [i64; 2], b: [i64; 2]| [a[0].max(b[0]), a[1].min(b[1])];
     let (mut stencil, mut large) = (Stencil::new(), Vec::new());
-    let mut fetched: Vec<(Footprint, f64)> = Vec::with_capacity(FETCHED_CELLS);
+    let mut fetched: Vec<(Option<Footprint>, f64)> = Vec::with_capacity(FETCHED_CELLS);
     for (i, cells) in cells.chunks(FETCHED_CELLS).enumerate() {
         if i % CHECKED == 0 {
             watch.check()?;
         }
         // the cells of a tile lie anywhere in memory: waiting for all at once takes as long as for one
         fetched.clear();
-        fetched.extend(cells.iter().filter_map(|&c| Some((places[c as usize].footprint()?, inverse[c as usize]))));
+        fetched.extend(cells.iter().map(|&c| (places[c as usize].footprint(), inverse[c as usize])));
         sink.fetch(cells);
         for (k, (footprint, inverse)) in fetched.iter().enumerate() {
+            // number k is that of the sink's fetched cells, too
+            let Some(footprint) = footprint else { continue };
             if *inverse == 0.0 {
                 stencil.set::<FMA>(footprint);
                 sink.cell(k, stencil.scale);

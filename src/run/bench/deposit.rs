@@ -48,8 +48,14 @@ const SUPPORT_PER_FWHM: f64 = 1.384_354;
 /// Times the deposit; the text is one JSON object.
 ///
 /// # Errors
-/// No particle or pixel; not enough memory; a file that cannot be written; interrupted.
+/// A radius that is not above 0; no particle or pixel; not enough memory; a file that cannot be written; interrupted.
 pub fn deposition(request: &DepositRequest, progress: &dyn Progress) -> Result<String> {
+    if let Some(radius) = request.radius_px.filter(|r| !(*r > 0.0 && r.is_finite())) {
+        return Err(Error::input("a kernel has a radius above 0")
+            .found(radius)
+            .expected("pixels")
+            .place("--radius-px"));
+    }
     let disc = Disc::new(request.particles);
     if let Some(path) = &request.save {
         let staged = Staged::new(path)?;

@@ -1,1 +1,12 @@
-//! Training pairs (empty until its release).
+//! Training pairs: what a data set consists of, whatever makes it (docs/datasets.md).
+//!
+//! | file | holds |
+//! |---|---|
+//! | layout | galaxies x orientations x instruments x noise realisations as numbered samples in numbered shards |
+//! | field | what a sample holds: maps of the sky and what an instrument makes of it |
+
+mod field;
+mod layout;
+
+pub use field::{Field, Observed};
+pub use layout::{Layout, Part, SampleKey};

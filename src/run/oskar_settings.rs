@@ -156,6 +156,7 @@ pub fn load(path: &Path) -> Result<Settings> {
         },
         precision: Precision::Double,
         kinematic_cube: false,
+        dataset: None,
         canonical: std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?,
     })
 }

@@ -1,3 +1,4 @@
+use super::RouteChoice;
 use super::{positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
@@ -11,17 +12,6 @@ pub enum PixelChoice<T> {
     Auto,
     /// As given.
     Given(T),
-}
-
-/// How a run makes its dirty cube.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RouteChoice {
-    /// Predicts visibilities and images them.
-    Visibilities,
-    /// Convolves the sky with PSFs ([`crate::imaging::fast`]), or not at all.
-    Psf,
-    /// PSFs where their error bound holds, else visibilities.
-    Auto,
 }
 
 /// `[image]`: the pixel grid of sky and images, and how visibilities are imaged.

@@ -6,8 +6,9 @@ mod observation;
 mod sky;
 mod telescope;
 
+pub use crate::imaging::fast::RouteChoice;
 pub(super) use image::check_epsilon;
-pub use image::{ImageSettings, PixelChoice, RouteChoice};
+pub use image::{ImageSettings, PixelChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
 pub use sky::{
     EorSettings, Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings, SubhaloChoice, WhichSubhalo,

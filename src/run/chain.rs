@@ -44,7 +44,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     let _folder = make_folder(out)?;
     // an unwritable folder or a product that is no file shows now, not after the computing
     for name in [SKY, SKY_TB, SKY_KINEMATIC, VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
-        if name != VISIBILITIES || settings.image.route != RouteChoice::Psf {
+        if name != VISIBILITIES || settings.image.route() != RouteChoice::Psf {
             drop(Staged::new(&out.join(name))?);
         }
     }

@@ -151,7 +151,7 @@ pub fn load(path: &Path) -> Result<Settings> {
             max_size: 4096,
             weighting: Weighting::Natural,
             epsilon: 1e-6,
-            route: RouteChoice::Visibilities,
+            route: Some(RouteChoice::Visibilities),
             psf_epsilon: 1e-3,
         },
         precision: Precision::Double,

@@ -118,7 +118,12 @@ impl Row {
                 ("bpa_deg", "deg", "position angle of the beam, north through east", angle),
                 ("noise_jy", "Jy/beam", "rms of the thermal noise", seen.noise_jy),
                 ("peak_jy", "Jy/beam", "largest value without noise", seen.peak_jy),
-                ("bound", "", "bound of the signal's error over its peak; NaN by visibilities", seen.bound.unwrap_or(f64::NAN)),
+                (
+                    "bound",
+                    "",
+                    "bound of the signal's error over its peak; NaN by visibilities",
+                    seen.bound.unwrap_or(f64::NAN),
+                ),
             ];
             reals.into_iter().for_each(|(name, unit, words, value)| add(name, unit, words, Value::Real(value)));
             add("route", "", "psf or visibilities", text(&seen.route));

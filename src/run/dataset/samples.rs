@@ -3,7 +3,8 @@
 use super::row::{Identity, Row, Seen};
 use super::scene::{Instrument, stored};
 use super::sources::Subject;
-use crate::datasets::{Field, Layout, Observation, Observed, Observer, SampleKey, Signal};
+use crate::datasets::observer::{Observation, Observer, Signal};
+use crate::datasets::{Field, Layout, Observed, SampleKey};
 use crate::error::{Error, Result, Watch};
 use crate::math::random::philox;
 use crate::run::params::DatasetSettings;
@@ -262,7 +263,9 @@ impl Maker<'_> {
             let share = band.share(&subject.object.cells, &view.rotation, &scene.placement)?;
             (hi_mass_msun, hi_mass_field_msun) = (mass.total, mass.total - mass.outside);
             if hi_mass_field_msun <= 0.0 {
-                return Err(Error::input("there is no HI in the image").found(format!("{:.3e} Msun outside", mass.outside)));
+                return Err(
+                    Error::input("there is no HI in the image").found(format!("{:.3e} Msun outside", mass.outside))
+                );
             }
             pair = Some(LineMock::of_mass(&mass.values, share, mass.total, mass.outside, &request, &band)?);
         }
@@ -281,7 +284,9 @@ impl Maker<'_> {
     fn signals(&self, sky: &Sky, instrument: &Instrument, watch: &Watch) -> Result<[Option<Signal>; 2]> {
         let watch = watch.quiet();
         let band = match (&instrument.band, &sky.pair, instrument.scene.band_hz) {
-            (Some(observer), Some(pair), Some(band_hz)) => Some(observer.signal(&plane(pair, band_hz, instrument), &watch)?),
+            (Some(observer), Some(pair), Some(band_hz)) => {
+                Some(observer.signal(&plane(pair, band_hz, instrument), &watch)?)
+            }
             _ => None,
         };
         let cube = match (&instrument.cube, &sky.cube) {
@@ -306,8 +311,9 @@ impl Maker<'_> {
                 Field::TbCube => sky.cube.as_ref().map(|p| cube32(p.kinematic_cube_k(TbFrame::Rest).view())),
                 Field::Band(Observed::Flux) => sky.pair.as_ref().map(|p| p.flux_jy.mapv(|v| v as f32).into_dyn()),
                 Field::Cube(Observed::Flux) => sky.cube.as_ref().map(|p| cube32(p.cube.flux_jy.view())),
-                Field::Band(of) => part(&seen[0], of)
-                    .map(|cube| cube.index_axis(Axis(0), 0).mapv(|v| v as f32).into_dyn()),
+                Field::Band(of) => {
+                    part(&seen[0], of).map(|cube| cube.index_axis(Axis(0), 0).mapv(|v| v as f32).into_dyn())
+                }
                 Field::Cube(of) => part(&seen[1], of).map(|cube| cube32(cube.view())),
             };
             let name = field.word();

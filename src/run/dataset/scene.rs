@@ -1,10 +1,11 @@
 //! Where the galaxies of a data set stand, and the instruments that look at them: the same for all of them.
 
-use crate::datasets::{Field, Layout, Observed, Observer, Setup, Wanted};
+use crate::datasets::observer::{Observer, Setup, Wanted};
+use crate::datasets::{Field, Layout, Observed};
 use crate::error::{Error, Result, Watch};
 use crate::formats::fits::SpectralKind;
 use crate::gridding::ImageGeometry;
-use crate::imaging::RouteChoice;
+use crate::imaging::fast::RouteChoice;
 use crate::run::params::{DatasetSettings, PixelChoice, Settings};
 use crate::run::pixels::PixelGrid;
 use crate::run::skies::{DEFAULT_CHANNELS, band, cube_request, frame_ratio, placed};
@@ -45,10 +46,7 @@ pub(super) struct Instrument {
 /// # Errors
 /// Those of configurations; no `[dataset]`; pixels or channels that would depend on the galaxy; instruments that differ in
 /// what must be common.
-pub(super) fn read(
-    config: &Path,
-    changes: &[String],
-) -> Result<(Settings, DatasetSettings, Vec<(String, Settings)>)> {
+pub(super) fn read(config: &Path, changes: &[String]) -> Result<(Settings, DatasetSettings, Vec<(String, Settings)>)> {
     let settings = load_settings(config, changes)?;
     let dataset = settings.dataset.clone().ok_or_else(|| {
         Error::input("the configuration describes no data set")
@@ -227,7 +225,10 @@ fn channels(settings: &Settings, line_hz: f64) -> Result<(Vec<f64>, f64)> {
         }
         _ => {
             return Err(Error::input("all cubes of a data set have the same channels")
-                .found(format!("sky.channel_width is \"auto\", or not there ({} channels)", spectral.channels.unwrap_or(DEFAULT_CHANNELS)))
+                .found(format!(
+                    "sky.channel_width is \"auto\", or not there ({} channels)",
+                    spectral.channels.unwrap_or(DEFAULT_CHANNELS)
+                ))
                 .expected("a width, as in channel_width = \"60 kHz\"")
                 .place("table [sky] of the configuration"));
         }
@@ -238,9 +239,8 @@ fn channels(settings: &Settings, line_hz: f64) -> Result<(Vec<f64>, f64)> {
 
 /// What else an observer shall make.
 pub(super) fn wanted(dataset: &DatasetSettings, cube: bool) -> Wanted {
-    let has = |observed: Observed| {
-        dataset.fields.contains(&if cube { Field::Cube(observed) } else { Field::Band(observed) })
-    };
+    let has =
+        |observed: Observed| dataset.fields.contains(&if cube { Field::Cube(observed) } else { Field::Band(observed) });
     Wanted {
         noise_free: has(Observed::NoiseFree),
         corrected: has(Observed::Corrected),

@@ -220,18 +220,8 @@ fn of_subhalos(settings: &Settings, choice: &GalaxyChoice, watch: &Watch) -> Res
 }
 
 /// Columns that a list may have; the first is needed.
-const COLUMNS: [&str; 10] = [
-    "id",
-    "group",
-    "file",
-    "catalogue",
-    "offsets",
-    "subhalo",
-    "x_ckpc_h",
-    "y_ckpc_h",
-    "z_ckpc_h",
-    "radius_ckpc_h",
-];
+const COLUMNS: [&str; 10] =
+    ["id", "group", "file", "catalogue", "offsets", "subhalo", "x_ckpc_h", "y_ckpc_h", "z_ckpc_h", "radius_ckpc_h"];
 
 fn of_list(settings: &Settings, path: &Path) -> Result<Vec<Entry>> {
     let bad = |what: &str, line: Option<u64>| {
@@ -242,7 +232,8 @@ fn of_list(settings: &Settings, path: &Path) -> Result<Vec<Entry>> {
         let line = e.position().map(csv::Position::line);
         bad("the list of galaxies cannot be read", line).found(e).expected("a table of comma-separated values")
     };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).comment(Some(b'#')).from_path(path).map_err(unreadable)?;
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).comment(Some(b'#')).from_path(path).map_err(unreadable)?;
     let header = reader.headers().map_err(unreadable)?.clone();
     if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name)) {
         return Err(bad("the list of galaxies has an unknown column", Some(1))
@@ -250,7 +241,8 @@ fn of_list(settings: &Settings, path: &Path) -> Result<Vec<Entry>> {
             .expected(COLUMNS.join(", ")));
     }
     if !header.iter().any(|name| name == "id") {
-        return Err(bad("the list of galaxies lacks the column id", Some(1)).found(header.iter().collect::<Vec<_>>().join(", ")));
+        return Err(bad("the list of galaxies lacks the column id", Some(1))
+            .found(header.iter().collect::<Vec<_>>().join(", ")));
     }
     let base = Base::of(settings);
     let mut list = Vec::new();
@@ -285,9 +277,9 @@ fn of_list(settings: &Settings, path: &Path) -> Result<Vec<Entry>> {
             }
             (Some(index), [None, None, None, None]) => {
                 let catalogue = cell("catalogue").ok_or_else(|| bad("a subhalo of the list has no catalogue", line))?;
-                let index = index.parse().map_err(|_| {
-                    bad("the list of galaxies holds what is no number of a subhalo", line).found(index)
-                })?;
+                let index = index
+                    .parse()
+                    .map_err(|_| bad("the list of galaxies holds what is no number of a subhalo", line).found(index))?;
                 Selection::Subhalo { catalogue: catalogue.into(), offsets: cell("offsets").map(PathBuf::from), index }
             }
             _ => {

@@ -68,11 +68,12 @@ mod tests {
     fn all_work_is_done_once() {
         for workers in [1, 3] {
             let done: Vec<AtomicUsize> = (0..20).map(|_| AtomicUsize::new(0)).collect();
-            Workers { workers, threads: 3 }.each(20, |i| {
-                done[i].fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            })
-            .unwrap();
+            Workers { workers, threads: 3 }
+                .each(20, |i| {
+                    done[i].fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                })
+                .unwrap();
             assert!(done.iter().all(|n| n.load(Ordering::Relaxed) == 1));
         }
     }

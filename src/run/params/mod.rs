@@ -7,9 +7,10 @@ mod observation;
 mod sky;
 mod telescope;
 
+pub use crate::imaging::fast::RouteChoice;
 pub use dataset::{DatasetSettings, FieldScaling, GalaxyChoice, SplitSettings};
 pub(super) use image::check_epsilon;
-pub use image::{ImageSettings, PixelChoice, RouteChoice};
+pub use image::{ImageSettings, PixelChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
 pub use sky::{
     EorSettings, Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings, SubhaloChoice, WhichSubhalo,
@@ -69,7 +70,7 @@ impl Settings {
             let section = document.section("prediction")?;
             return Err(section.refuse("method", "\"auto\" or \"direct\": a list of components has no grid"));
         }
-        if image.route == RouteChoice::Psf
+        if image.route() == RouteChoice::Psf
             && let Some(reason) = needs_visibilities(&sky, &prediction)
         {
             let section = document.section("image")?;

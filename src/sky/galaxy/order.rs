@@ -7,8 +7,8 @@ use super::merger::Merger;
 use super::params::GalaxyParams;
 use super::relations::hi_mass_msun;
 use super::satellites::SatelliteSystem;
-use super::{SET, derived_seed};
 use super::stars::{Halo, HaloParticle, StarParticle, age_gyr, stars};
+use super::{SET, derived_seed};
 use crate::error::{Error, Result};
 use crate::math::random::Stream;
 

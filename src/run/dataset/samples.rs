@@ -281,6 +281,22 @@ impl Maker<'_> {
         Ok(Sky { maps, pair, cube, hi_mass_msun, hi_mass_field_msun })
     }
 
+    /// The skies that the observers of the band and of cubes would look at.
+    pub(super) fn flux(
+        &self,
+        subject: &Subject,
+        galaxy: usize,
+        view: usize,
+        instrument: usize,
+        watch: &Watch,
+    ) -> Result<[Option<SkyCube>; 2]> {
+        let views = self.views(subject, galaxy)?;
+        let sky = self.sky(subject, &views[view], instrument, watch)?;
+        let planned = &self.instruments[instrument];
+        let band = sky.pair.as_ref().zip(planned.scene.band_hz).map(|(pair, band_hz)| plane(pair, band_hz, planned));
+        Ok([band, sky.cube.map(|products| products.cube)])
+    }
+
     fn signals(&self, sky: &Sky, instrument: &Instrument, watch: &Watch) -> Result<[Option<Signal>; 2]> {
         let watch = watch.quiet();
         let band = match (&instrument.band, &sky.pair, instrument.scene.band_hz) {

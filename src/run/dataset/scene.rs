@@ -204,7 +204,8 @@ impl Scene {
             flux_over_peak: dataset.flux_over_peak.unwrap_or(DEFAULT_FLUX_OVER_PEAK),
             prediction_epsilon: settings.prediction.epsilon,
             clean: Setup::usual_clean(CLEAN_COMPONENTS),
-            most_bytes: crate::math::machine_memory().map(|bytes| bytes as u64),
+            // the way of a sample must not depend on the machine: what does not fit is an error of the build
+            most_bytes: None,
         })
     }
 }
@@ -249,6 +250,11 @@ pub(super) fn wanted(dataset: &DatasetSettings, cube: bool) -> Wanted {
 }
 
 impl Instrument {
+    /// An instrument that observes nothing: for its sky alone.
+    pub(super) fn unplanned(scene: &Scene) -> Instrument {
+        Instrument { scene: scene.clone(), band: None, cube: None }
+    }
+
     /// Plans an instrument; `watch` advances by one a channel.
     ///
     /// # Errors

@@ -17,4 +17,4 @@ mod text;
 pub mod visibilities;
 
 pub use attribute::Attribute;
-pub use staged::{Staged, remove_unfinished};
+pub use staged::{Staged, remove_dead, remove_unfinished};

@@ -48,7 +48,7 @@ impl Staged {
             if name.len() < 200 {
                 partial.push(name);
             }
-            partial.push(format!(".{}-{number}.partial", std::process::id()));
+            partial.push(format!(".{}-{number}.partial", us()));
             let partial = folder.join(partial);
             // another thread, or a process of the same number that was killed, may have one of this name
             match fs::OpenOptions::new().write(true).create_new(true).open(&partial) {
@@ -109,9 +109,44 @@ fn sync_folder(folder: &Path) -> Result<()> {
     }
 }
 
+/// What tells this process from others that write into the same folder, on this machine or another: of fixed length but
+/// for the number of the process.
+fn us() -> String {
+    format!("{:08x}.{}", machine(), std::process::id())
+}
+
+/// A number for this machine's name.
+fn machine() -> u32 {
+    let mut name = [0u8; 256];
+    // SAFETY: the buffer is as long as is said, and what is not written stays 0
+    let known = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) } == 0;
+    let name: &[u8] = if known { &name } else { &[] };
+    // FNV-1a: names differ, numbers differ; a chance of 1 in 4e9 does not matter here
+    name.iter().take_while(|b| **b != 0).fold(0x811c_9dc5, |hash, b| (hash ^ u32::from(*b)).wrapping_mul(0x0100_0193))
+}
+
+/// Removes the unfinished products in `folder` of processes of this machine that are no more: they were killed.
+pub fn remove_dead(folder: &Path) {
+    let ours = format!("{:08x}", machine());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix('.').and_then(|n| n.strip_suffix(".partial")) else { continue };
+        // NAME.MACHINE.PROCESS-NUMBER
+        let mut parts = rest.rsplit('.');
+        let (process, machine) = (parts.next().and_then(|p| p.split_once('-')), parts.next());
+        let Some(pid) = process.and_then(|(pid, _)| pid.parse::<libc::pid_t>().ok()) else { continue };
+        // SAFETY: signal 0 is sent to nobody; it only asks whether there is such a process
+        let gone = unsafe { libc::kill(pid, 0) } != 0
+            && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+        if machine == Some(ours.as_str()) && pid > 0 && gone {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Removes the unfinished products of this process in `folder`: for an end that unwinds nothing.
 pub fn remove_unfinished(folder: &Path) {
-    let ours = format!(".{}-", std::process::id());
+    let ours = format!(".{}-", us());
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with('.') && name.ends_with(".partial") && name.contains(&ours) {
@@ -150,6 +185,25 @@ mod tests {
         fs::remove_file(folder.path().join(".x.fits.1-0.partial")).unwrap();
         Staged::write_bytes(&folder.path().join("y".repeat(255)), b"z").unwrap();
         assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x.h5");
+        let alive = Staged::new(&target).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let names_left = [format!(".x.h5.{:08x}.{dead}-0.partial", machine()), format!("..{:08x}.{dead}-3.partial", machine())];
+        let others = [".x.h5.00000000.1-0.partial", ".partial", "a.partial"];
+        for name in names_left.iter().map(String::as_str).chain(others) {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        remove_dead(folder.path());
+        let left = names(folder.path());
+        assert!(alive.path().exists() && others.iter().all(|n| left.contains(&n.to_string())), "{left:?}");
+        assert!(names_left.iter().all(|n| !left.contains(n)), "{left:?}");
     }
 
     #[test]

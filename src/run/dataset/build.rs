@@ -8,13 +8,14 @@ use super::samples::{Maker, Sample, own_failure};
 use super::scene::Instrument;
 use super::shards::{header, values};
 use super::workers::Workers;
-use crate::datasets::{FailedSample, Layout, Part, Plan, ShardRecord};
+use crate::datasets::{FailedSample, Layout, Part, Plan, Scaling, ScalingKind, ShardRecord};
 use crate::error::{Error, Result, Watch};
-use crate::formats::Staged;
+use crate::formats::{Staged, remove_dead};
 use crate::formats::shard::{Compression, PackedSample, ShardWriter};
 use crate::run::Progress;
 use crate::run::image::memory;
 use crate::run::sky::make_folder;
+use ndarray::ArrayD;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -59,7 +60,7 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<String> 
     };
     let out = request.out.as_path();
     let _folder = make_folder(out)?;
-    Staged::remove_dead(out);
+    remove_dead(out);
     let threads = rayon::current_num_threads();
     let log = Log::open(out, format!("part {}/{}", part.index, part.of), progress)?;
     let mut prepared = prepare(&request.config, &request.changes, out, threads, &log, progress)?;
@@ -199,8 +200,8 @@ impl Builder<'_> {
     fn packed(&self, sample: Sample) -> std::result::Result<(Row, Vec<PackedSample>), Box<Row>> {
         let Sample { row, fields } = sample;
         let mut packed = Vec::with_capacity(fields.len());
-        for (mut field, planned) in fields.into_iter().zip(&self.prepared.plan.fields) {
-            let done = planned.scaling.apply_in_place(&mut field).and_then(|()| PackedSample::new(field.view(), self.compression));
+        for (field, planned) in fields.into_iter().zip(&self.prepared.plan.fields) {
+            let done = scaled(field, &planned.scaling).and_then(|field| PackedSample::new(field.view(), self.compression));
             match done {
                 Ok(done) => packed.push(done),
                 Err(error) => {
@@ -211,6 +212,19 @@ impl Builder<'_> {
         }
         Ok((row, packed))
     }
+}
+
+/// What is stored of physical values.
+fn scaled(field: ArrayD<f32>, scaling: &Scaling) -> Result<ArrayD<f32>> {
+    if scaling.kind == ScalingKind::None {
+        return Ok(field);
+    }
+    let mut stored = ArrayD::zeros(field.raw_dim());
+    match (field.as_slice(), stored.as_slice_mut()) {
+        (Some(values), Some(scaled)) => scaling.apply_to(values, scaled)?,
+        _ => return Err(Error::input("the pixels of a field are not in order")),
+    }
+    Ok(stored)
 }
 
 /// The runs of samples that belong to one galaxy.

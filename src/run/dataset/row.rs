@@ -54,6 +54,8 @@ pub(super) struct Row {
     pub snapshot_redshift: f64,
     pub hi_mass_msun: f64,
     pub hi_mass_field_msun: f64,
+    /// Of the image, the mean over the band.
+    pub flux_jy: f64,
     pub redshift: f64,
     pub distance_mpc: f64,
     pub ra_deg: f64,
@@ -92,6 +94,7 @@ impl Row {
             ("snapshot_redshift", "", "redshift of the simulation's snapshot", self.snapshot_redshift),
             ("hi_mass_msun", "solMass", "HI mass of the galaxy", self.hi_mass_msun),
             ("hi_mass_field_msun", "solMass", "HI mass within the image", self.hi_mass_field_msun),
+            ("flux_jy", "Jy", "flux density of the image, averaged over the band", self.flux_jy),
             ("redshift", "", "redshift that it is observed at", self.redshift),
             ("distance_mpc", "Mpc", "luminosity distance", self.distance_mpc),
             ("ra_deg", "deg", "right ascension of the reference pixel (nx/2, ny/2), counted from 0", self.ra_deg),

@@ -60,6 +60,7 @@ struct Sky {
     cube: Option<Box<HiProducts>>,
     hi_mass_msun: f64,
     hi_mass_field_msun: f64,
+    flux_jy: f64,
 }
 
 /// What was made last, so that it is not made again for the next sample; errors that belong to a sample are kept as well.
@@ -176,6 +177,7 @@ impl Maker<'_> {
             snapshot_redshift: subject.map_or(nothing, |s| s.redshift),
             hi_mass_msun: subject.map_or(nothing, |s| s.object.hi_msun()),
             hi_mass_field_msun: nothing,
+            flux_jy: nothing,
             redshift: scene.placement.redshift,
             distance_mpc: scene.placement.luminosity_distance_mpc,
             ra_deg: centre.ra_rad / DEG_RAD,
@@ -224,6 +226,7 @@ impl Maker<'_> {
         };
         row.hi_mass_msun = sky.hi_mass_msun;
         row.hi_mass_field_msun = sky.hi_mass_field_msun;
+        row.flux_jy = sky.flux_jy;
         row.pair = sky.pair.as_ref().map(|pair| [pair.share_in_band, pair.jy_per_mk]);
         row.seen = instrument
             .observers()
@@ -250,7 +253,7 @@ impl Maker<'_> {
         };
         let mass = drawn.iter().find(|map| map.domain == Domain::HiMass);
         let mut hi_mass_msun = subject.object.hi_msun();
-        let mut hi_mass_field_msun = f64::NAN;
+        let (mut hi_mass_field_msun, mut flux_jy) = (f64::NAN, f64::NAN);
         let mut pair = None;
         if let (Some([freq_hz, width_hz]), Some(mass)) = (scene.band_hz, mass) {
             let sky = &scene.settings.sky;
@@ -267,18 +270,23 @@ impl Maker<'_> {
                     Error::input("there is no HI in the image").found(format!("{:.3e} Msun outside", mass.outside))
                 );
             }
-            pair = Some(LineMock::of_mass(&mass.values, share, mass.total, mass.outside, &request, &band)?);
+            let mock = LineMock::of_mass(&mass.values, share, mass.total, mass.outside, &request, &band)?;
+            flux_jy = mock.flux_jy.sum();
+            pair = Some(mock);
         }
         let mut cube = None;
         if let Some(mut request) = scene.cube_request() {
             let [alpha_deg, beta_deg, gamma_deg] = view.rotation.euler_deg();
             request.orientation = Orientation::Euler { alpha_deg, beta_deg, gamma_deg };
             let products = build_cube(&subject.object.cells, &request, &watch)?;
-            hi_mass_field_msun = products.cube_hi_msun;
+            if pair.is_none() {
+                hi_mass_field_msun = products.cube_hi_msun;
+                flux_jy = products.cube.flux_jy.sum() / products.cube.freq_hz.len() as f64;
+            }
             cube = Some(Box::new(products));
         }
         let maps = drawn.into_iter().take(wanted).map(|map| map.values).collect();
-        Ok(Sky { maps, pair, cube, hi_mass_msun, hi_mass_field_msun })
+        Ok(Sky { maps, pair, cube, hi_mass_msun, hi_mass_field_msun, flux_jy })
     }
 
     /// The skies that the observers of the band and of cubes would look at.

@@ -294,6 +294,14 @@ fn of_list(settings: &Settings, path: &Path) -> Result<Vec<Entry>> {
 }
 
 impl Entry {
+    /// Gas cells, where that is known without reading them.
+    pub(super) fn cells(&self) -> Option<u64> {
+        match &self.source {
+            Source::Made(order, _) => order.plan().ok().map(|plan| plan.cells() as u64),
+            Source::Read(_) => None,
+        }
+    }
+
     /// The gas, with what maps of `domains` need beside it.
     ///
     /// # Errors

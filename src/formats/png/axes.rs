@@ -26,6 +26,8 @@ pub(super) struct Axes<'a> {
     pub(super) x: Axis<'a>,
     pub(super) y: Axis<'a>,
     pub(super) title: &'a str,
+    /// Whether there are ticks; without them a frame is bare.
+    pub(super) ticked: bool,
 }
 
 const TICK: f32 = 0.34;
@@ -70,6 +72,9 @@ impl Axes<'_> {
     /// Ticks of both axes: as many as have room for their labels, the same where both axes have
     /// one unit of one length.
     fn ticks(&self, style: &Style, frame: [f32; 2]) -> (Ticks, Ticks) {
+        if !self.ticked {
+            return Default::default();
+        }
         let mut along_y = ((frame[1] / (2.4 * style.small())) as usize).clamp(1, 9);
         let mut along_x = 1;
         for most in (1..=9).rev() {
@@ -109,6 +114,14 @@ impl Axes<'_> {
         let title = if self.title.is_empty() { 0.0 } else { (TITLE_GAP + 1.05 * CAP_HEIGHT + DESCENT) * em };
         let factor = |e: i32| if e == 0 { 0.0 } else { style.fonts.width(&exponent_text(e), small) + FACTOR_GAP * em };
         let below = label(if x.exponent == 0 { self.x.label } else { "factor" });
+        if !self.ticked {
+            return Insets {
+                top: title.max(above),
+                bottom: above + label(self.x.label),
+                left: label(self.y.label),
+                right: 0.0,
+            };
+        }
         Insets {
             left: ((TICK + TICK_GAP) * em + widest + label(self.y.label)).max(factor(y.exponent)),
             right,
@@ -201,7 +214,8 @@ mod tests {
         let style = Style { theme: Theme::Light, fonts: Fonts::load().unwrap(), em: 16.0 };
         for (range, width) in [([1e4, -1e4], 120.0), ([0.0, 1e-7], 300.0), ([1419.9991, 1420.0013], 250.0)] {
             let x = Axis { range, scale: AxisScale::Linear, label: "x" };
-            let axes = Axes { x, y: Axis { range: [0.0, 1.0], scale: AxisScale::Linear, label: "" }, title: "" };
+            let axes =
+                Axes { x, y: Axis { range: [0.0, 1.0], scale: AxisScale::Linear, label: "" }, title: "", ticked: true };
             let (ticks, _) = axes.ticks(&style, [width, 200.0]);
             let boxes: Vec<(f32, f32)> = ticks
                 .values

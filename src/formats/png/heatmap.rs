@@ -48,6 +48,8 @@ pub struct Heatmap {
     pub x_range: [f64; 2],
     /// World y of the lower edge of the first row and of the upper edge of the last.
     pub y_range: [f64; 2],
+    /// Whether the axes have ticks; without them the frame is bare.
+    pub ticks: bool,
     /// Label of the x axis.
     pub x_label: String,
     /// Label of the y axis.
@@ -85,6 +87,7 @@ impl Heatmap {
             data,
             x_range,
             y_range,
+            ticks: true,
             x_label: String::new(),
             y_label: String::new(),
             title: String::new(),
@@ -126,7 +129,12 @@ impl Heatmap {
 
     fn axes(&self) -> Axes<'_> {
         let axis = |range: [f64; 2], label| Axis { range: usable(range), scale: AxisScale::Linear, label };
-        Axes { x: axis(self.x_range, &self.x_label), y: axis(self.y_range, &self.y_label), title: &self.title }
+        Axes {
+            x: axis(self.x_range, &self.x_label),
+            y: axis(self.y_range, &self.y_label),
+            title: &self.title,
+            ticked: self.ticks,
+        }
     }
 
     /// Ink that stands out from the dark or light end of the colour map.

@@ -120,6 +120,7 @@ impl LinePlot {
             x: Axis { range: carrying(x_range, self.x_scale), scale: self.x_scale, label: &self.x_label },
             y: Axis { range: carrying(y_range, self.y_scale), scale: self.y_scale, label: &self.y_label },
             title: &self.title,
+            ticked: true,
         }
     }
 }

@@ -37,6 +37,6 @@ pub use facts::Facts;
 pub use figure::{Figure, Panel};
 pub use heatmap::{BeamEllipse, Circle, Heatmap};
 pub use line::{LinePlot, LineStyle, Series, VerticalLine};
-pub use scale::{AxisScale, Stretch, Ticks, ValueRange, nice_ticks};
+pub use scale::{AxisScale, Stretch, Ticks, ValueRange, log_ticks, nice_ticks};
 pub use scatter::{PointGroup, ScatterPlot};
 pub use theme::Theme;

@@ -147,8 +147,9 @@ fn nice_step(atleast: f64) -> (f64, u32) {
     (10.0 * unit, 5)
 }
 
-/// Ticks of a logarithmic axis: powers of ten, and 2 and 5 times them where there are few.
-pub(super) fn log_ticks(range: [f64; 2], most: usize) -> Ticks {
+/// Ticks of a logarithmic axis: powers of ten, and 2 and 5 times them where there are few. A range that is not positive
+/// and rising has none.
+pub fn log_ticks(range: [f64; 2], most: usize) -> Ticks {
     let (lo, hi) = (range[0].min(range[1]), range[0].max(range[1]));
     if !(lo > 0.0 && hi > lo && hi.is_finite()) {
         return Ticks::default();

@@ -116,6 +116,7 @@ impl ScatterPlot {
             x: axis(self.x_range.unwrap_or(x), &self.x_label),
             y: axis(self.y_range.unwrap_or(y), &self.y_label),
             title: &self.title,
+            ticked: true,
         }
     }
 }

@@ -8,10 +8,17 @@
 //! | samples, row | the samples of one galaxy, and what the table says of each |
 //! | build, shards, workers, log | shards, made by several workers |
 //! | finish | the manifest and what people look at, once all shards are there |
+//! | contact, overview, histogram, html | contact.png and overview.html |
+//! | check | verify, and the shards of other machines |
 
 mod build;
+mod check;
+mod contact;
 mod finish;
+mod histogram;
+mod html;
 mod log;
+mod overview;
 mod prepare;
 mod row;
 mod samples;
@@ -21,4 +28,5 @@ mod sources;
 mod workers;
 
 pub use build::{BuildRequest, build, plan};
-pub use finish::info;
+pub use check::verify;
+pub use finish::{info, merge};

@@ -2,7 +2,7 @@
 
 mod compat;
 mod files;
-mod picture;
+pub(in crate::run) mod picture;
 
 use super::Progress;
 use super::compare_h2::settings;

@@ -34,9 +34,7 @@ pub(super) fn figure(sheet: &Sheet, maps: &[Map]) -> Figure {
 }
 
 fn panel(map: &Map, cell_kpc: f64) -> Heatmap {
-    // a mean without weight is no value
-    let blank = |v: f64| if map.domain.weight().is_some() && v == 0.0 { f64::NAN } else { v };
-    let data = map.values.mapv(blank);
+    let data = map.values.mapv(blank(map.domain));
     let edges = |n: usize| {
         let first = -((n / 2) as f64) - 0.5;
         [first * cell_kpc, (first + n as f64) * cell_kpc]
@@ -59,7 +57,7 @@ fn panel(map: &Map, cell_kpc: f64) -> Heatmap {
 }
 
 /// Sums along the line of sight over some decades, means of positive things over what there is, signed ones about 0.
-fn colours(domain: Domain, data: &Array2<f64>) -> (ColourMap, Stretch, ValueRange) {
+pub(in crate::run) fn colours(domain: Domain, data: &Array2<f64>) -> (ColourMap, Stretch, ValueRange) {
     if domain.is_signed() {
         return (ColourMap::Diverging, Stretch::Asinh(0.1), ValueRange::Symmetric(99.5));
     }
@@ -74,12 +72,17 @@ fn colours(domain: Domain, data: &Array2<f64>) -> (ColourMap, Stretch, ValueRang
     }
 }
 
-fn capital(text: &str) -> String {
+pub(in crate::run) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// No value where a mean has no weight.
+pub(in crate::run) fn blank(domain: Domain) -> impl Fn(f64) -> f64 {
+    move |v| if domain.weight().is_some() && v == 0.0 { f64::NAN } else { v }
+}
+
 /// A FITS unit as one reads it.
-fn words(unit: &str) -> String {
+pub(in crate::run) fn words(unit: &str) -> String {
     unit.replace("solMass", "M☉").replace("uG", "µG").replace("-1", "⁻¹").replace("-2", "⁻²")
 }

@@ -1,6 +1,7 @@
 //! Files to plain structures and back. One format, one folder, with read.rs and write.rs; nothing
 //! here knows what the numbers are used for.
 
+mod checksum;
 pub mod config;
 pub mod eor;
 pub mod fits;
@@ -14,4 +15,5 @@ pub mod telescope;
 mod text;
 pub mod visibilities;
 
+pub use checksum::{copy_with_sha256, sha256_bytes, sha256_file};
 pub use staged::{Staged, remove_unfinished};

@@ -136,8 +136,7 @@ pub fn remove_dead(folder: &Path) {
         let (process, machine) = (parts.next().and_then(|p| p.split_once('-')), parts.next());
         let Some(pid) = process.and_then(|(pid, _)| pid.parse::<libc::pid_t>().ok()) else { continue };
         // SAFETY: signal 0 is sent to nobody; it only asks whether there is such a process
-        let gone = unsafe { libc::kill(pid, 0) } != 0
-            && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+        let gone = unsafe { libc::kill(pid, 0) } != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
         if machine == Some(ours.as_str()) && pid > 0 && gone {
             let _ = fs::remove_file(entry.path());
         }
@@ -195,7 +194,8 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let dead = child.id();
         child.wait().unwrap();
-        let names_left = [format!(".x.h5.{:08x}.{dead}-0.partial", machine()), format!("..{:08x}.{dead}-3.partial", machine())];
+        let names_left =
+            [format!(".x.h5.{:08x}.{dead}-0.partial", machine()), format!("..{:08x}.{dead}-3.partial", machine())];
         let others = [".x.h5.00000000.1-0.partial", ".partial", "a.partial"];
         for name in names_left.iter().map(String::as_str).chain(others) {
             fs::write(folder.path().join(name), "half").unwrap();

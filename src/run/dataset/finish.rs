@@ -37,10 +37,15 @@ pub(super) fn after_build(
     let shards = plan.layout.shards();
     let sha256 = plan.sha256();
     let there = (0..shards)
-        .filter(|shard| ShardRecord::read(folder, *shard).is_ok_and(|r| r.is_some_and(|r| r.fits(plan, &sha256, *shard).is_ok())))
+        .filter(|shard| {
+            ShardRecord::read(folder, *shard).is_ok_and(|r| r.is_some_and(|r| r.fits(plan, &sha256, *shard).is_ok()))
+        })
         .count();
     if there < shards {
-        log.line(&format!("part {}/{} is done; {there} of {shards} shards of all parts are there", part.index, part.of))?;
+        log.line(&format!(
+            "part {}/{} is done; {there} of {shards} shards of all parts are there",
+            part.index, part.of
+        ))?;
         return Ok(format!(
             "{}: part {}/{} is done; {there} of {shards} shards are there. The part that ends last writes manifest.json; \
              `skyfringe dataset merge {}` does, too.\n",
@@ -52,7 +57,10 @@ pub(super) fn after_build(
     }
     let clock = Instant::now();
     let text = complete(folder, plan, progress)?;
-    log.line(&format!("all {shards} shards are there; manifest and overview in {}", duration_words(clock.elapsed().as_secs_f64())))?;
+    log.line(&format!(
+        "all {shards} shards are there; manifest and overview in {}",
+        duration_words(clock.elapsed().as_secs_f64())
+    ))?;
     Ok(text)
 }
 
@@ -175,17 +183,8 @@ struct Samples {
 }
 
 const TEXTS: [&str; 5] = ["galaxy", "split", "instrument", "route", "reason"];
-const NUMBERS: [&str; 9] = [
-    "hi_mass_msun",
-    "flux_jy",
-    "noise_jy",
-    "peak_jy",
-    "bound",
-    "cell_deg",
-    "bmaj_deg",
-    "bmin_deg",
-    "bpa_deg",
-];
+const NUMBERS: [&str; 9] =
+    ["hi_mass_msun", "flux_jy", "noise_jy", "peak_jy", "bound", "cell_deg", "bmaj_deg", "bmin_deg", "bpa_deg"];
 
 impl Samples {
     fn read(folder: &Path, plan: &Plan, progress: &dyn Progress) -> Result<Samples> {
@@ -271,7 +270,7 @@ impl Samples {
             }
             tiles.push(Tile { title: format!("sample {sample}"), caption, images: images.collect::<Result<_>>()? });
         }
-        contact_sheet(&tiles, &title(plan), "drawn at random").to_png()
+        contact_sheet(&tiles, &title(plan), "drawn at random").render()
     }
 }
 

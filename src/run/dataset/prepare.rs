@@ -91,9 +91,10 @@ fn same(plan: &Plan, settings: &Settings, layout: &Layout, entries: &[Entry], fo
             .hint("choose another --out, or empty the folder"));
     }
     if plan.program != program() {
-        return Err(other("version of the program").found(&plan.program).expected(program()).hint(
-            "go on with that version: shards of two versions may differ; or choose another --out",
-        ));
+        return Err(other("version of the program")
+            .found(&plan.program)
+            .expected(program())
+            .hint("go on with that version: shards of two versions may differ; or choose another --out"));
     }
     let ids = plan.galaxies.iter().map(|g| &g.id).eq(entries.iter().map(|e| &e.id));
     if plan.layout != *layout || !ids {
@@ -125,8 +126,7 @@ fn unfitted(
             hi_mass_msun: found.as_ref().map_or(0.0, |(mass, _)| *mass),
         })
         .collect();
-    let request =
-        SplitRequest { fractions: dataset.split.fractions, seed: dataset.seed, strata: dataset.split.strata };
+    let request = SplitRequest { fractions: dataset.split.fractions, seed: dataset.seed, strata: dataset.split.strata };
     let splits = split(&groups, &request).map_err(|e| e.place("table [dataset.split] of the configuration"))?;
     let galaxies = entries.iter().zip(&found).zip(splits).map(|((entry, found), split)| PlanGalaxy {
         id: entry.id.clone(),
@@ -297,7 +297,8 @@ impl Prepared {
             let key = self.plan.layout.key(number);
             if let Ok(subject) = own_failure(self.entries[key.galaxy].load(&domains, &watch.quiet()))? {
                 for (instrument, skies) in skies.iter_mut().enumerate() {
-                    let Ok(seen) = own_failure(maker.flux(&subject, key.galaxy, key.view, instrument, &watch.quiet()))? else {
+                    let Ok(seen) = own_failure(maker.flux(&subject, key.galaxy, key.view, instrument, &watch.quiet()))?
+                    else {
                         continue;
                     };
                     for ((kept, sky), most) in skies.iter_mut().zip(seen).zip(PROBED) {

@@ -6,7 +6,9 @@ use super::scene::Instrument;
 use crate::datasets::observer::Observer;
 use crate::datasets::{Field, Layout, Observed};
 use crate::formats::Attribute;
-use crate::formats::shard::{ArrayValues, ColumnKind, ColumnValues, ShardArray, ShardColumn, ShardField, ShardGroup, ShardHeader};
+use crate::formats::shard::{
+    ArrayValues, ColumnKind, ColumnValues, ShardArray, ShardColumn, ShardField, ShardGroup, ShardHeader,
+};
 use crate::units::DEG_RAD;
 use ndarray::{Array1, Array2};
 
@@ -16,19 +18,15 @@ pub(super) fn header(prepared: &Prepared, instruments: &[Instrument], shard: usi
     let samples = plan.layout.samples_of(shard);
     let sky = &prepared.settings.sky;
     let fields = plan.fields.iter().zip(super::scene::stored(&prepared.dataset)).map(|(planned, field)| {
-        let mut attributes = planned.scaling.attributes().into_iter().map(|(k, v)| (k.to_string(), v)).collect::<Vec<_>>();
+        let mut attributes =
+            planned.scaling.attributes().into_iter().map(|(k, v)| (k.to_string(), v)).collect::<Vec<_>>();
         attributes.push(("description".into(), Attribute::Text(title(field))));
         if field == Field::Map(crate::sky::maps::Domain::Tb) {
             attributes.push(("tb_depth_mpc".into(), Attribute::Number(sky.tb_depth_mpc)));
             let coefficient = instruments[0].scene.map_request().tb_scale().coefficient_mk;
             attributes.push(("tb_coefficient_mk".into(), Attribute::Number(coefficient)));
         }
-        ShardField {
-            name: planned.name.clone(),
-            shape: planned.shape.clone(),
-            unit: planned.unit.clone(),
-            attributes,
-        }
+        ShardField { name: planned.name.clone(), shape: planned.shape.clone(), unit: planned.unit.clone(), attributes }
     });
     ShardHeader {
         samples: samples.len(),
@@ -90,7 +88,10 @@ fn group(prepared: &Prepared, instrument: &Instrument) -> ShardGroup {
         number("ra_deg", settings.observation.phase_centre.ra_rad / DEG_RAD),
         number("dec_deg", settings.observation.phase_centre.dec_rad / DEG_RAD),
         number("cell_deg", scene.pixels.cell_rad / DEG_RAD),
-        text("projection", "SIN; pixel (nx/2, ny/2), counted from 0, is the phase centre; x falls with right ascension".into()),
+        text(
+            "projection",
+            "SIN; pixel (nx/2, ny/2), counted from 0, is the phase centre; x falls with right ascension".into(),
+        ),
         text("weighting", settings.image.weighting.to_string()),
         text("specsys", settings.sky.spectral.specsys().into()),
         number("redshift", scene.placement.redshift),
@@ -113,10 +114,9 @@ fn group(prepared: &Prepared, instrument: &Instrument) -> ShardGroup {
             values: ArrayValues::Double(Array1::from(freq_hz.clone()).into_dyn()),
         });
     }
-    for (observer, suffix, psf) in [
-        (&instrument.band, "", Field::Band(Observed::Psf)),
-        (&instrument.cube, "_cube", Field::Cube(Observed::Psf)),
-    ] {
+    for (observer, suffix, psf) in
+        [(&instrument.band, "", Field::Band(Observed::Psf)), (&instrument.cube, "_cube", Field::Cube(Observed::Psf))]
+    {
         let Some(observer) = observer else { continue };
         arrays.extend(shared(observer, suffix));
         if dataset.fields.contains(&psf) {
@@ -136,8 +136,16 @@ fn shared(observer: &Observer, suffix: &str) -> [ShardArray; 2] {
     });
     let noise = Array1::from(observer.noise_jy().to_vec());
     [
-        ShardArray { name: format!("beam{suffix}_deg"), unit: "deg".into(), values: ArrayValues::Double(beam.into_dyn()) },
-        ShardArray { name: format!("noise{suffix}_jy"), unit: "Jy/beam".into(), values: ArrayValues::Double(noise.into_dyn()) },
+        ShardArray {
+            name: format!("beam{suffix}_deg"),
+            unit: "deg".into(),
+            values: ArrayValues::Double(beam.into_dyn()),
+        },
+        ShardArray {
+            name: format!("noise{suffix}_jy"),
+            unit: "Jy/beam".into(),
+            values: ArrayValues::Double(noise.into_dyn()),
+        },
     ]
 }
 
@@ -148,9 +156,15 @@ pub(super) fn values(rows: &[Vec<Column>]) -> Vec<ColumnValues> {
         .map(|c| {
             let cells = rows.iter().map(|row| &row[c].value);
             match &rows[0][c].value {
-                Value::Text(_) => ColumnValues::Text(cells.map(|v| if let Value::Text(t) = v { t.clone() } else { String::new() }).collect()),
-                Value::Integer(_) => ColumnValues::Integer(cells.map(|v| if let Value::Integer(n) = v { *n } else { 0 }).collect()),
-                Value::Real(_) => ColumnValues::Number(cells.map(|v| if let Value::Real(x) = v { *x } else { f64::NAN }).collect()),
+                Value::Text(_) => ColumnValues::Text(
+                    cells.map(|v| if let Value::Text(t) = v { t.clone() } else { String::new() }).collect(),
+                ),
+                Value::Integer(_) => {
+                    ColumnValues::Integer(cells.map(|v| if let Value::Integer(n) = v { *n } else { 0 }).collect())
+                }
+                Value::Real(_) => {
+                    ColumnValues::Number(cells.map(|v| if let Value::Real(x) = v { *x } else { f64::NAN }).collect())
+                }
                 Value::Flag(_) => ColumnValues::Flag(cells.map(|v| *v == Value::Flag(true)).collect()),
             }
         })

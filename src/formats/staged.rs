@@ -22,10 +22,7 @@ impl Staged {
         let name = target.file_name().ok_or_else(|| {
             Error::input("the output path names no file").found(target.display()).hint("give a file name")
         })?;
-        let folder = match target.parent() {
-            Some(p) if !p.as_os_str().is_empty() => p,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(target);
         match fs::metadata(folder) {
             Ok(m) if m.is_dir() => {}
             Ok(_) => {
@@ -70,13 +67,14 @@ impl Staged {
         &self.partial
     }
 
-    /// Makes the finished file visible under its final name, after its bytes are on the disk.
+    /// Makes the finished file visible under its final name, after its bytes are on the disk; the name is too when it
+    /// returns, so that a power cut takes neither.
     pub fn commit(mut self) -> Result<()> {
         let file = fs::File::open(&self.partial).map_err(|e| Error::io("open", &self.partial, e))?;
         file.sync_all().map_err(|e| Error::io("write", &self.target, e))?;
         fs::rename(&self.partial, &self.target).map_err(|e| Error::io("write", &self.target, e))?;
         self.committed = true;
-        Ok(())
+        sync_folder(folder_of(&self.target))
     }
 
     /// Writes `bytes` as the whole of `target`.
@@ -92,6 +90,22 @@ impl Drop for Staged {
         if !self.committed {
             let _ = fs::remove_file(&self.partial);
         }
+    }
+}
+
+/// The folder that `target` stands in.
+fn folder_of(target: &Path) -> &Path {
+    target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Puts the names in `folder` on the disk.
+fn sync_folder(folder: &Path) -> Result<()> {
+    match fs::File::open(folder).and_then(|f| f.sync_all()) {
+        Ok(()) => Ok(()),
+        // a folder that may be written and not read, and file systems that know no such thing: nothing can be done
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(e) => Err(Error::io("write the names in", folder, e)),
     }
 }
 

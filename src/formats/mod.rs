@@ -2,6 +2,7 @@
 //! here knows what the numbers are used for.
 
 mod attribute;
+mod checksum;
 pub mod config;
 pub mod eor;
 pub mod fits;
@@ -17,4 +18,5 @@ mod text;
 pub mod visibilities;
 
 pub use attribute::Attribute;
+pub use checksum::{copy_with_sha256, sha256_bytes, sha256_file};
 pub use staged::{Staged, remove_unfinished};

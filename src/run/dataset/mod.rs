@@ -1,0 +1,3 @@
+//! `dataset`: training pairs by the thousand.
+
+pub mod check;

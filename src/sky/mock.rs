@@ -78,7 +78,8 @@ impl LineBand {
         let (slow, fast) = (placement.velocity_km_s(self.high_hz), placement.velocity_km_s(self.low_hz));
         let share = inside(cells, rotation, &motion, &profile, [slow, fast])? / total;
         if share >= BAND_SHARE {
-            return Ok(share);
+            // sums round
+            return Ok(share.min(1.0));
         }
         let mut error = Error::input("the band does not hold enough of the line")
             .found(format!("{:.3} % of its flux in {}", 100.0 * share, format_range([self.low_hz, self.high_hz])))

@@ -164,9 +164,10 @@ pub struct HiProducts {
 impl HiProducts {
     /// (b) The kinematic brightness temperature, K, [channel, y, x].
     pub fn kinematic_cube_k(&self, frame: TbFrame) -> Array3<f64> {
+        let scale = kelvin_kpc2_per_jy(&self.placement, frame);
         let mut kelvin = self.cube.flux_jy.clone();
-        for (channel, mut plane) in kelvin.outer_iter_mut().enumerate() {
-            plane.assign(&self.kinematic_plane_k(frame, channel));
+        for mut plane in kelvin.outer_iter_mut() {
+            plane.zip_mut_with(&self.pixel_kpc2, |value, area| *value *= scale / area);
         }
         kelvin
     }

@@ -215,7 +215,7 @@ mod tests {
     fn what_is_wrong_is_named_with_its_place() {
         let value = json!({"list": [{"n": "x"}], "long": "y".repeat(200)});
         let object = Object::whole(&value, Path::new("D/plan.json")).unwrap();
-        let error = object.objects("list").unwrap()[0].number("n").unwrap_err().to_string();
+        let error = object.objects("list").unwrap()[0].whole_number("n").unwrap_err().to_string();
         assert!(error.contains("file D/plan.json, key list[0].n") && error.contains("\"x\""), "{error}");
         assert!(object.text("none").unwrap_err().to_string().contains("no such key"));
         assert!(object.count("long").unwrap_err().to_string().contains("yyy ..."));

@@ -399,7 +399,9 @@ impl Observer {
                 .found(sky.flux_jy.dim().0)
                 .expected(channels));
         }
-        if let Some(((channel, y, x), value)) = sky.flux_jy.indexed_iter().find(|(_, f)| !f.is_finite()) {
+        if !sky.flux_jy.iter().all(|f| f.is_finite())
+            && let Some(((channel, y, x), value)) = sky.flux_jy.indexed_iter().find(|(_, f)| !f.is_finite())
+        {
             return Err(Error::input("the sky holds a value that is not finite")
                 .found(value)
                 .place(format!("channel {channel}, row {y}, column {x}")));

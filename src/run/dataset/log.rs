@@ -20,13 +20,14 @@ pub(super) struct Log<'p> {
     progress: &'p dyn Progress,
     /// Who writes, of several processes.
     who: String,
-    started: Instant,
     state: Mutex<State>,
 }
 
 struct State {
     done: u64,
     of: u64,
+    /// When that was said.
+    begun: Instant,
     noted: Instant,
 }
 
@@ -40,8 +41,8 @@ impl<'p> Log<'p> {
         let file =
             OpenOptions::new().create(true).append(true).open(&path).map_err(|e| Error::io("write", &path, e))?;
         let now = Instant::now();
-        let state = Mutex::new(State { done: 0, of: 0, noted: now });
-        Ok(Log { path, file: Mutex::new(file), progress, who, started: now, state })
+        let state = Mutex::new(State { done: 0, of: 0, begun: now, noted: now });
+        Ok(Log { path, file: Mutex::new(file), progress, who, state })
     }
 
     /// A line.
@@ -60,7 +61,7 @@ impl<'p> Log<'p> {
     /// From now on `of` samples are to be made.
     pub(super) fn begin(&self, of: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        (state.done, state.of) = (0, of);
+        (state.done, state.of, state.begun) = (0, of, Instant::now());
     }
 
     /// A shard of `samples` is finished.
@@ -68,16 +69,16 @@ impl<'p> Log<'p> {
     /// # Errors
     /// A disk that is full.
     pub(super) fn shard(&self, shard: usize, samples: usize, failed: usize, took: Duration) -> Result<()> {
-        let (done, of, note) = {
+        let (done, of, begun, note) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.done += samples as u64;
             let note = state.noted.elapsed() >= BETWEEN_NOTES;
             if note {
                 state.noted = Instant::now();
             }
-            (state.done, state.of, note)
+            (state.done, state.of, state.begun, note)
         };
-        let elapsed = self.started.elapsed().as_secs_f64();
+        let elapsed = begun.elapsed().as_secs_f64();
         let rate = done as f64 / elapsed.max(1e-9);
         let left = (of.saturating_sub(done)) as f64 / rate.max(1e-9);
         let failures = if failed > 0 { format!(", {failed} FAILED") } else { String::new() };

@@ -180,7 +180,7 @@ impl Builder<'_> {
                     Err(row) => {
                         let reason = row.failure.clone().unwrap_or_default();
                         self.log.line(&format!("sample {number} ({}) FAILED: {reason}", row.identity.id))?;
-                        failed.push(FailedSample { sample: number, id: row.identity.id.clone(), reason });
+                        failed.push(FailedSample { sample: number, id: row.identity.galaxy.clone(), reason });
                         *row
                     }
                 };

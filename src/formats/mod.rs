@@ -7,6 +7,7 @@ pub mod eor;
 pub mod fits;
 pub mod hdf_cube;
 pub mod maps;
+pub mod npy;
 pub mod oskar;
 pub mod png;
 pub mod shard;
@@ -15,6 +16,7 @@ mod staged;
 pub mod telescope;
 mod text;
 pub mod visibilities;
+pub mod webdataset;
 
 pub use attribute::Attribute;
 pub use staged::{Staged, remove_unfinished};

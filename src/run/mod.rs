@@ -7,6 +7,7 @@ pub mod bench;
 pub mod chain;
 mod check;
 pub mod compare_h2;
+pub mod dataset;
 mod estimate;
 mod headers;
 pub mod hi;

@@ -1,0 +1,3 @@
+//! The data set commands.
+
+pub mod export;

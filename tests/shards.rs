@@ -312,7 +312,7 @@ fn exports_that_cannot_be_are_refused() {
     assert!(told.contains("no such scaling"), "{told}");
     std::fs::remove_dir_all(folder.path().join("out")).ok();
 
-    // a place on the sky that is not known
+    // a shard that was cut off
     let bytes = std::fs::read(set.join("shard-00001.h5")).unwrap();
     std::fs::write(set.join("shard-00001.h5"), &bytes[..bytes.len() - 9]).unwrap();
     refused(&request, &["truncated or damaged", "shard-00001.h5"]);

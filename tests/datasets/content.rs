@@ -25,7 +25,7 @@ fn a_pair_is_what_its_table_says() {
     for shard in 0..3 {
         let reader = place.shard("d", shard);
         let (factor, mass) = (numbers(&reader, "jy_per_pixel_per_mk"), numbers(&reader, "hi_mass_field_msun"));
-        let (distance, width) = (numbers(&reader, "distance_mpc"), numbers(&reader, "channel_width_hz"));
+        let (distance, width) = (numbers(&reader, "distance_mpc"), numbers(&reader, "bandwidth_hz"));
         for sample in 0..reader.header().samples {
             let [tb, flux, dirty, clean] =
                 ["tb", "flux", "dirty", "noise-free"].map(|field| physical(&reader, field, sample));

@@ -198,7 +198,7 @@ impl Builder<'_> {
 
     /// What observers of every instrument say without a sky: the columns are those of the first.
     fn blank(&self) -> Vec<Seen> {
-        self.instruments[0].observers().map(|_| Seen::default()).collect()
+        self.instruments[0].observers().map(|(band, _)| Seen { band, ..Seen::default() }).collect()
     }
 
     /// Scaled and compressed; a value that has no scaled one is the sample's failure.

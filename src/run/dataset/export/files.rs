@@ -140,8 +140,13 @@ fn image(
     physical: bool,
 ) -> Result<FitsCube> {
     let place = pick.place;
+    // a set of maps and cubes says of both what differs
+    let number = |name: &str| {
+        let of_cube = (values.ndim() == 3).then(|| number(reader, &format!("{name}_cube"), place)).flatten();
+        of_cube.or_else(|| number(reader, name, place))
+    };
     let told = |name: &str| {
-        number(reader, name, place).ok_or_else(|| {
+        number(name).ok_or_else(|| {
             Error::input("a sample without its place on the sky or its frequency cannot become a FITS file")
                 .found(format!("no number in column {name}"))
                 .place(format!("sample {}", sample_number(reader, place)))
@@ -162,12 +167,12 @@ fn image(
         let freq_hz: Vec<f64> = (0..planes).map(|k| middle + (k as f64 - 0.5 * (planes - 1) as f64) * step).collect();
         spectral_axis(&freq_hz, step.abs(), specsys)
     } else {
-        match (number(reader, "freq_hz", place), number(reader, "bandwidth_hz", place)) {
+        match (number("freq_hz"), number("bandwidth_hz")) {
             (Some(freq), Some(width)) if field.unit.starts_with("Jy") => spectral_axis(&[freq], width, specsys),
             _ => SpectralAxis::default(),
         }
     };
-    let beam = ["bmaj_deg", "bmin_deg", "bpa_deg"].map(|name| number(reader, name, place));
+    let beam = ["bmaj_deg", "bmin_deg", "bpa_deg"].map(number);
     let beams = match beam {
         [Some(major), Some(minor), Some(angle)] if field.unit.contains("beam") => {
             let [major_rad, minor_rad, angle_rad] = [major, minor, angle].map(|v| v * DEG_RAD);

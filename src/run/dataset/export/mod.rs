@@ -3,6 +3,7 @@
 mod files;
 mod table;
 
+use crate::datasets::Scaling;
 use crate::error::{Error, Result};
 use crate::formats::Attribute;
 use crate::formats::shard::{ColumnValues, ShardField, ShardHeader, ShardReader};
@@ -86,7 +87,7 @@ pub fn export(request: &ExportRequest, progress: &dyn Progress) -> Result<String
             let read = |field: &usize| {
                 let of = &reader.header().fields[*field];
                 let values = reader.read(*field, pick.place)?;
-                if request.physical && is_scaled(of) { invert(of, values) } else { Ok(values) }
+                if request.physical && is_scaled(of) { physical(of, values) } else { Ok(values) }
             };
             let values = survey.fields.iter().map(read).collect::<Result<Vec<_>>>()?;
             sink.add(&reader, pick, &values)?;
@@ -112,9 +113,21 @@ fn told(request: &ExportRequest, survey: &Survey) -> String {
     )
 }
 
+/// Physical values of stored ones.
+fn physical(field: &ShardField, stored: ArrayD<f32>) -> Result<ArrayD<f32>> {
+    let of = |name: &str| field.attributes.iter().find(|a| a.0 == name).map(|a| a.1.clone());
+    let scaling = Scaling::from_attributes(of).map_err(|e| e.place(format!("field {}", field.name)))?;
+    let mut values = ArrayD::zeros(stored.raw_dim());
+    let stored = stored.as_standard_layout();
+    if let (Some(stored), Some(values)) = (stored.as_slice(), values.as_slice_mut()) {
+        scaling.invert_to(stored, values);
+    }
+    Ok(values)
+}
+
 /// Whether a field has another than physical values.
 fn is_scaled(field: &ShardField) -> bool {
-    field.attributes.iter().any(|(name, _)| name == "scaling")
+    field.attributes.iter().any(|(name, value)| name == "scaling" && *value != Attribute::Text("none".into()))
 }
 
 /// The shards of a folder by their numbers.

@@ -65,6 +65,36 @@ pub(super) enum BenchWords {
         #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
         reps: u16,
     },
+    /// Samples of a data set per CPU second: 2-D pairs and cube pairs, stage by stage.
+    Dataset {
+        /// Array of `telescope list`.
+        #[arg(long, value_name = "NAME", default_value = "ska-mid-aa4")]
+        telescope: String,
+        /// Pixels along each side.
+        #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(8..=4096))]
+        npix: u16,
+        /// Pixel size with its unit.
+        #[arg(long, value_name = "ANGLE", default_value = "2asec", allow_hyphen_values = true)]
+        cell: String,
+        /// Channels of the cube.
+        #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+        channels: u16,
+        /// Gas cells of a galaxy.
+        #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+        cells: u32,
+        /// Length of the observation with its unit.
+        #[arg(long, value_name = "TIME", default_value = "4h", allow_hyphen_values = true)]
+        length: String,
+        /// Time steps.
+        #[arg(long, value_name = "N", default_value_t = 240, value_parser = clap::value_parser!(u16).range(1..))]
+        steps: u16,
+        /// Channels on which the visibility route is timed and multiplied to all; 0 for none.
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        visibility_channels: u16,
+        /// Samples of each kind; the medians are printed.
+        #[arg(long, value_name = "R", default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
+        reps: u16,
+    },
     /// Gas cells to a spectral cube or a map: the toy disc of MARTINI's demo.
     Deposit {
         /// Gas cells.
@@ -115,6 +145,30 @@ impl BenchWords {
                     reps: usize::from(reps),
                 };
                 run::bench::gridder(&request, console)
+            }
+            BenchWords::Dataset {
+                telescope,
+                npix,
+                cell,
+                channels,
+                cells,
+                length,
+                steps,
+                visibility_channels,
+                reps,
+            } => {
+                let request = run::bench::DatasetRequest {
+                    telescope,
+                    npix: usize::from(npix),
+                    cell,
+                    channels: usize::from(channels),
+                    cells: cells as usize,
+                    length,
+                    steps: usize::from(steps),
+                    visibility_channels: usize::from(visibility_channels),
+                    reps: usize::from(reps),
+                };
+                run::bench::dataset(&request, console)
             }
             BenchWords::Deposit { particles, npix, channels, radius_px, reps, save } => {
                 let request = run::bench::DepositRequest {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod console;
+mod dataset;
 mod image;
 mod sky;
 
@@ -10,6 +11,7 @@ use crate::formats::remove_unfinished;
 use crate::run;
 use bench::BenchWords;
 use clap::{Args, Parser, Subcommand};
+use dataset::DatasetWords;
 use image::ImageWords;
 use sky::SkyWords;
 use std::io::{ErrorKind, Write};
@@ -93,6 +95,9 @@ enum Command {
     /// HI skies of galaxies; make galaxies; compare models of molecular hydrogen; look into files.
     #[command(subcommand)]
     Sky(SkyWords),
+    /// Training pairs by the thousand: build, check, merge and export data sets (docs/datasets.md).
+    #[command(subcommand)]
+    Dataset(DatasetWords),
     /// Time and check the inner stages; standard output is one JSON object.
     #[command(subcommand)]
     Bench(BenchWords),
@@ -191,6 +196,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Image(words) => Some(folder_of(&words.out)),
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(folder_of),
         Command::Sky(words) => words.product_folder(),
+        Command::Dataset(words) => words.product_folder(),
         Command::Telescope(TelescopeWords::List) | Command::Bench(_) => None,
     }
 }
@@ -230,6 +236,7 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())
         }
         Command::Sky(words) => words.run(console),
+        Command::Dataset(words) => words.run(console),
         Command::Bench(words) => words.run(console),
     }
 }

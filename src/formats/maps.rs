@@ -1,5 +1,6 @@
 //! Maps of one object in many orientations: one HDF5 file, one data set a domain (docs/formats.md).
 
+use super::attribute::{Attribute, text, write_attributes, write_whole};
 use super::visibilities::library::write_failed;
 use crate::error::{Error, Result};
 use hdf5::file::LibraryVersion;
@@ -8,17 +9,6 @@ use hdf5::{Dataset, File, Location};
 use ndarray::{ArrayView2, s};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-
-/// An attribute of the file or of a data set.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Attribute {
-    /// float64.
-    Number(f64),
-    /// int64.
-    Integer(i64),
-    /// Text.
-    Text(String),
-}
 
 /// One data set of maps.
 #[derive(Debug, Clone, PartialEq)]
@@ -167,17 +157,13 @@ fn begin(file: &File, header: &MapFile) -> hdf5::Result<Vec<ManuallyDrop<Dataset
     let euler: Vec<f64> = header.views.iter().flat_map(|v| v.euler_deg).collect();
     let rotation: Vec<f64> = header.views.iter().flat_map(|v| v.rotation.into_iter().flatten()).collect();
     let names = header.views.iter().map(|v| text(&v.name)).collect::<hdf5::Result<Vec<_>>>()?;
-    let whole = |name: &str, values: &[f64], shape: &[usize]| -> hdf5::Result<()> {
-        let data = ManuallyDrop::new(file.new_dataset::<f64>().shape(shape).create(name)?);
-        data.write_raw(values)?;
+    for data in [
+        write_whole(file, "orientation_euler_deg", &euler, &[views, 3])?,
+        write_whole(file, "orientation_rotation", &rotation, &[views, 3, 3])?,
+        write_whole(file, "orientation_name", &names, &[views])?,
+    ] {
         drop(ManuallyDrop::into_inner(data));
-        Ok(())
-    };
-    whole("orientation_euler_deg", &euler, &[views, 3])?;
-    whole("orientation_rotation", &rotation, &[views, 3, 3])?;
-    let data = ManuallyDrop::new(file.new_dataset::<VarLenUnicode>().shape([views]).create("orientation_name")?);
-    data.write_raw(&names)?;
-    drop(ManuallyDrop::into_inner(data));
+    }
     for field in &header.fields {
         let data = file.new_dataset::<f32>().shape([views, ny, nx]).chunk([1, ny, nx]);
         let data = ManuallyDrop::new(data.create(field.name.as_str())?);
@@ -185,21 +171,4 @@ fn begin(file: &File, header: &MapFile) -> hdf5::Result<Vec<ManuallyDrop<Dataset
         fields.push(data);
     }
     Ok(fields)
-}
-
-fn write_attributes(place: &Location, attributes: &[(String, Attribute)]) -> hdf5::Result<()> {
-    for (name, value) in attributes {
-        let name = name.as_str();
-        match value {
-            Attribute::Number(v) => place.new_attr::<f64>().create(name)?.write_scalar(v)?,
-            Attribute::Integer(v) => place.new_attr::<i64>().create(name)?.write_scalar(v)?,
-            Attribute::Text(v) => place.new_attr::<VarLenUnicode>().create(name)?.write_scalar(&text(v)?)?,
-        }
-    }
-    Ok(())
-}
-
-/// HDF5 text ends at the first NUL.
-fn text(value: &str) -> hdf5::Result<VarLenUnicode> {
-    value.replace('\0', "").parse().map_err(|e| hdf5::Error::from(format!("{e:?}")))
 }

@@ -1,6 +1,8 @@
 //! Files to plain structures and back. One format, one folder, with read.rs and write.rs; nothing
 //! here knows what the numbers are used for.
 
+mod attribute;
+mod checksum;
 pub mod config;
 pub mod eor;
 pub mod fits;
@@ -8,10 +10,13 @@ pub mod hdf_cube;
 pub mod maps;
 pub mod oskar;
 pub mod png;
+pub mod shard;
 pub mod snapshot;
 mod staged;
 pub mod telescope;
 mod text;
 pub mod visibilities;
 
-pub use staged::{Staged, remove_unfinished};
+pub use attribute::Attribute;
+pub use checksum::{copy_with_sha256, sha256_bytes, sha256_file};
+pub use staged::{Staged, remove_dead, remove_unfinished};

@@ -22,10 +22,7 @@ impl Staged {
         let name = target.file_name().ok_or_else(|| {
             Error::input("the output path names no file").found(target.display()).hint("give a file name")
         })?;
-        let folder = match target.parent() {
-            Some(p) if !p.as_os_str().is_empty() => p,
-            _ => Path::new("."),
-        };
+        let folder = folder_of(target);
         match fs::metadata(folder) {
             Ok(m) if m.is_dir() => {}
             Ok(_) => {
@@ -51,7 +48,7 @@ impl Staged {
             if name.len() < 200 {
                 partial.push(name);
             }
-            partial.push(format!(".{}-{number}.partial", std::process::id()));
+            partial.push(format!(".{}-{number}.partial", us()));
             let partial = folder.join(partial);
             // another thread, or a process of the same number that was killed, may have one of this name
             match fs::OpenOptions::new().write(true).create_new(true).open(&partial) {
@@ -70,13 +67,14 @@ impl Staged {
         &self.partial
     }
 
-    /// Makes the finished file visible under its final name, after its bytes are on the disk.
+    /// Makes the finished file visible under its final name, after its bytes are on the disk; the name is too when it
+    /// returns, so that a power cut takes neither.
     pub fn commit(mut self) -> Result<()> {
         let file = fs::File::open(&self.partial).map_err(|e| Error::io("open", &self.partial, e))?;
         file.sync_all().map_err(|e| Error::io("write", &self.target, e))?;
         fs::rename(&self.partial, &self.target).map_err(|e| Error::io("write", &self.target, e))?;
         self.committed = true;
-        Ok(())
+        sync_folder(folder_of(&self.target))
     }
 
     /// Writes `bytes` as the whole of `target`.
@@ -95,9 +93,59 @@ impl Drop for Staged {
     }
 }
 
+/// The folder that `target` stands in.
+fn folder_of(target: &Path) -> &Path {
+    target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Puts the names in `folder` on the disk.
+fn sync_folder(folder: &Path) -> Result<()> {
+    match fs::File::open(folder).and_then(|f| f.sync_all()) {
+        Ok(()) => Ok(()),
+        // a folder that may be written and not read, and file systems that know no such thing: nothing can be done
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => Ok(()),
+        Err(e) => Err(Error::io("write the names in", folder, e)),
+    }
+}
+
+/// What tells this process from others that write into the same folder, on this machine or another: of fixed length but
+/// for the number of the process.
+fn us() -> String {
+    format!("{:08x}.{}", machine(), std::process::id())
+}
+
+/// A number for this machine's name.
+fn machine() -> u32 {
+    let mut name = [0u8; 256];
+    // SAFETY: the buffer is as long as is said, and what is not written stays 0
+    let known = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) } == 0;
+    let name: &[u8] = if known { &name } else { &[] };
+    // FNV-1a: names differ, numbers differ; a chance of 1 in 4e9 does not matter here
+    name.iter().take_while(|b| **b != 0).fold(0x811c_9dc5, |hash, b| (hash ^ u32::from(*b)).wrapping_mul(0x0100_0193))
+}
+
+/// Removes the unfinished products in `folder` of processes of this machine that are no more: they were killed.
+pub fn remove_dead(folder: &Path) {
+    let ours = format!("{:08x}", machine());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix('.').and_then(|n| n.strip_suffix(".partial")) else { continue };
+        // NAME.MACHINE.PROCESS-NUMBER
+        let mut parts = rest.rsplit('.');
+        let (process, machine) = (parts.next().and_then(|p| p.split_once('-')), parts.next());
+        let Some(pid) = process.and_then(|(pid, _)| pid.parse::<libc::pid_t>().ok()) else { continue };
+        // SAFETY: signal 0 is sent to nobody; it only asks whether there is such a process
+        let gone = unsafe { libc::kill(pid, 0) } != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+        if machine == Some(ours.as_str()) && pid > 0 && gone {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Removes the unfinished products of this process in `folder`: for an end that unwinds nothing.
 pub fn remove_unfinished(folder: &Path) {
-    let ours = format!(".{}-", std::process::id());
+    let ours = format!(".{}-", us());
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with('.') && name.ends_with(".partial") && name.contains(&ours) {
@@ -136,6 +184,26 @@ mod tests {
         fs::remove_file(folder.path().join(".x.fits.1-0.partial")).unwrap();
         Staged::write_bytes(&folder.path().join("y".repeat(255)), b"z").unwrap();
         assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("x.h5");
+        let alive = Staged::new(&target).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let names_left =
+            [format!(".x.h5.{:08x}.{dead}-0.partial", machine()), format!("..{:08x}.{dead}-3.partial", machine())];
+        let others = [".x.h5.00000000.1-0.partial", ".partial", "a.partial"];
+        for name in names_left.iter().map(String::as_str).chain(others) {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        remove_dead(folder.path());
+        let left = names(folder.path());
+        assert!(alive.path().exists() && others.iter().all(|n| left.contains(&n.to_string())), "{left:?}");
+        assert!(names_left.iter().all(|n| !left.contains(n)), "{left:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::gridding::ImageGeometry;
 use crate::telescope::beam::VoltageBeam;
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -59,8 +59,12 @@ pub fn effective_power(
 }
 
 /// `image` over `power`, 0 where the power is below `limit`.
-pub fn correct(image: &Array2<f64>, power: &Array2<f64>, limit: f64) -> Array2<f64> {
-    let mut corrected = image.clone();
+pub fn correct<A, B>(image: &ArrayBase<A, Ix2>, power: &ArrayBase<B, Ix2>, limit: f64) -> Array2<f64>
+where
+    A: Data<Elem = f64>,
+    B: Data<Elem = f64>,
+{
+    let mut corrected = image.to_owned();
     corrected.zip_mut_with(power, |value, p| *value = if *p >= limit { *value / p } else { 0.0 });
     corrected
 }

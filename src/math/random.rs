@@ -17,6 +17,29 @@ pub fn philox(counter: [u32; 4], key: u64) -> [u32; 4] {
     c
 }
 
+/// [`philox`] of the counters `first + k` and `rest` for k from 0 to N - 1, as `[word][k]`: for loops over k that are
+/// compiled for vectors.
+#[inline(always)]
+pub fn philox_lanes<const N: usize>(first: u32, rest: [u32; 3], key: u64) -> [[u32; N]; 4] {
+    let (mut k0, mut k1) = (key as u32, (key >> 32) as u32);
+    let mut c = [std::array::from_fn(|k| first.wrapping_add(k as u32)), [rest[0]; N], [rest[1]; N], [rest[2]; N]];
+    for round in 0..10 {
+        if round > 0 {
+            k0 = k0.wrapping_add(0x9E37_79B9);
+            k1 = k1.wrapping_add(0xBB67_AE85);
+        }
+        for k in 0..N {
+            let p0 = u64::from(c[0][k]) * 0xD251_1F53;
+            let p1 = u64::from(c[2][k]) * 0xCD9E_8D57;
+            c[0][k] = (p1 >> 32) as u32 ^ c[1][k] ^ k0;
+            c[1][k] = p1 as u32;
+            c[2][k] = (p0 >> 32) as u32 ^ c[3][k] ^ k1;
+            c[3][k] = p0 as u32;
+        }
+    }
+    c
+}
+
 /// Two uniform numbers in (0, 1), each of 53 random bits, from one counter.
 pub fn uniform_pair(counter: [u32; 4], key: u64) -> [f64; 2] {
     let w = philox(counter, key);
@@ -77,6 +100,16 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lanes_are_the_blocks_of_their_counters() {
+        let (first, rest, key) = (u32::MAX - 3, [7, 8, 9], 0x1234_5678_9abc_def0);
+        let lanes = philox_lanes::<16>(first, rest, key);
+        for k in 0..16 {
+            let block = philox([first.wrapping_add(k as u32), rest[0], rest[1], rest[2]], key);
+            assert_eq!([0, 1, 2, 3].map(|w| lanes[w][k]), block);
+        }
+    }
 
     #[test]
     fn equals_the_known_answers_of_random123() {

@@ -7,7 +7,7 @@ use super::image::{CubeAxes, StageProduct, image_table, params_of, square, total
 use super::observe::{observe, write};
 use super::params::{RouteChoice, Settings, SkySource};
 use super::picture;
-use super::record::{Record, sha256_file};
+use super::record::Record;
 use super::route::{self, Route};
 use super::sampling::{Sampling, TOO_LOW};
 use super::skies::{PreparedSky, SkyContent, prepare};
@@ -15,9 +15,9 @@ use super::sky::make_folder;
 use super::sky_files::{SKY, SKY_KINEMATIC, SKY_TB, write_sky};
 use super::{Progress, plan};
 use crate::error::{Error, Result};
-use crate::formats::Staged;
 use crate::formats::fits::Card;
 use crate::formats::visibilities::{Precision, VisibilityTable, read_visibilities};
+use crate::formats::{Staged, sha256_file};
 use crate::imaging::Images;
 use crate::telescope::beam::StationBeams;
 use crate::units::{Dimension, format_quantity};
@@ -44,7 +44,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     let _folder = make_folder(out)?;
     // an unwritable folder or a product that is no file shows now, not after the computing
     for name in [SKY, SKY_TB, SKY_KINEMATIC, VISIBILITIES, "dirty.fits", "psf.fits", "preview.png", "run.json"] {
-        if name != VISIBILITIES || settings.image.route != RouteChoice::Psf {
+        if name != VISIBILITIES || settings.image.route() != RouteChoice::Psf {
             drop(Staged::new(&out.join(name))?);
         }
     }

@@ -151,11 +151,12 @@ pub fn load(path: &Path) -> Result<Settings> {
             max_size: 4096,
             weighting: Weighting::Natural,
             epsilon: 1e-6,
-            route: RouteChoice::Visibilities,
+            route: Some(RouteChoice::Visibilities),
             psf_epsilon: 1e-3,
         },
         precision: Precision::Double,
         kinematic_cube: false,
+        dataset: None,
         canonical: std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?,
     })
 }

@@ -56,7 +56,6 @@ pub(super) fn round_up(cell_rad: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::imaging::Weighting;
-    use crate::run::params::RouteChoice;
 
     fn settings(size: PixelChoice<usize>, cell_rad: PixelChoice<f64>) -> ImageSettings {
         ImageSettings {
@@ -65,7 +64,7 @@ mod tests {
             max_size: 1024,
             weighting: Weighting::Natural,
             epsilon: 1e-5,
-            route: RouteChoice::Visibilities,
+            route: None,
             psf_epsilon: 1e-3,
         }
     }

@@ -2,34 +2,9 @@
 
 use super::headers::program;
 use crate::error::{Error, Result};
-use crate::formats::Staged;
+use crate::formats::{Staged, sha256_bytes, sha256_file};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
-
-/// SHA-256 of a file, hexadecimal.
-pub(super) fn sha256_file(path: &Path) -> Result<String> {
-    let mut file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        let n = file.read(&mut buffer).map_err(|e| Error::io("read", path, e))?;
-        if n == 0 {
-            return Ok(hex(&digest.finalize()));
-        }
-        digest.update(&buffer[..n]);
-    }
-}
-
-/// SHA-256 of a text, hexadecimal.
-pub(super) fn sha256_text(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
 
 /// The record of a run in progress: products are added as they are finished.
 #[derive(Debug)]
@@ -43,7 +18,7 @@ impl Record {
         let value = json!({
             "program": program(),
             "configuration": configuration,
-            "configuration_sha256": sha256_text(configuration),
+            "configuration_sha256": sha256_bytes(configuration.as_bytes()),
             "inputs": inputs,
             "complete": false,
             "facts": {},

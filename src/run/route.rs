@@ -5,14 +5,14 @@ use super::params::{RouteChoice, Settings};
 use super::sampling::Sampling;
 use super::skies::{PreparedSky, SkyContent};
 use super::{Progress, image};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Watch};
 use crate::formats::fits::Card;
 use crate::formats::visibilities::VisibilityTable;
 use crate::gridding::ImageGeometry;
 use crate::imaging::fast::{self, ErrorBound, FastPlan, FastRequest, Foresight};
 use crate::sky::cube::SkyCube;
 use crate::telescope::beam::StationBeams;
-use crate::visibilities::{Track, add_thermal_noise, flag_beyond_nyquist};
+use crate::visibilities::{Track, weigh};
 use ndarray::Array3;
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ pub(super) enum Foreseen {
 /// # Errors
 /// A bound that cannot be met with "psf"; what [`FastPlan`] refuses; an interrupt.
 pub(super) fn choose(settings: &Settings, track: &Track, sky: &PreparedSky, progress: &dyn Progress) -> Result<Route> {
-    let made = match (settings.image.route, settings.needs_visibilities(), &sky.content) {
+    let made = match (settings.image.route(), settings.needs_visibilities(), &sky.content) {
         (RouteChoice::Visibilities, ..) => return Ok(Route::Visibilities(None)),
         (_, None, SkyContent::Cube { cube, .. }) => by_psf(settings, track, sky, cube, progress)?,
         (_, reason, _) => Err(reason.unwrap_or("the sky has no pixels").to_string()),
@@ -90,7 +90,7 @@ pub(super) fn foresee(
     image: ImageGeometry,
     freq_hz: f64,
 ) -> Result<Foreseen> {
-    if settings.image.route == RouteChoice::Visibilities {
+    if settings.image.route() == RouteChoice::Visibilities {
         return Ok(Foreseen::Visibilities(None));
     }
     if let Some(reason) = settings.needs_visibilities() {
@@ -98,7 +98,7 @@ pub(super) fn foresee(
     }
     // the width changes all weights alike
     let (mut table, instants) = empty_table(settings, track, &[freq_hz], 1.0)?;
-    weigh(settings, &mut table, sky.dm, &crate::error::Watch::silent())?;
+    weighed(settings, &mut table, sky.dm, &Watch::silent())?;
     let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
     let params = image::params_of(settings, image);
     match FastPlan::foresee(&table, Some((&instants, &beams)), &params, sky, &request(settings))? {
@@ -109,7 +109,7 @@ pub(super) fn foresee(
 
 /// The reason again where visibilities may be predicted in place of PSFs, else an error.
 fn fall_back(settings: &Settings, reason: String) -> Result<String> {
-    if settings.image.route == RouteChoice::Auto {
+    if settings.image.route() == RouteChoice::Auto {
         return Ok(reason);
     }
     Err(Error::input("the dirty image cannot be made without visibilities to the accuracy asked for")
@@ -128,17 +128,10 @@ fn request(settings: &Settings) -> FastRequest {
 }
 
 /// Flags and weights as prediction and noise leave them; the number of samples flagged does not matter here.
-fn weigh(
-    settings: &Settings,
-    table: &mut VisibilityTable,
-    sky_cell_rad: f64,
-    watch: &crate::error::Watch,
-) -> Result<()> {
-    flag_beyond_nyquist(table, (!settings.prediction.keep_beyond_nyquist).then_some(sky_cell_rad));
-    match &settings.noise {
-        Some(noise) => add_thermal_noise(table, &noise.sefd_jy, None, watch),
-        None => Ok(()),
-    }
+fn weighed(settings: &Settings, table: &mut VisibilityTable, sky_cell_rad: f64, watch: &Watch) -> Result<()> {
+    let sefd_jy = settings.noise.as_ref().map(|noise| noise.sefd_jy.as_slice());
+    let limit = (!settings.prediction.keep_beyond_nyquist).then_some(sky_cell_rad);
+    weigh(table, sefd_jy, limit, watch)
 }
 
 /// The dirty cube of `cube`, or why its error cannot be bounded as asked.
@@ -151,7 +144,7 @@ fn by_psf(
 ) -> Result<std::result::Result<ByPsf, String>> {
     let (mut table, instants) = empty_table(settings, track, &sky.freq_hz, sky.channel_width_hz)?;
     let low = Sampling::flagged_rows(&table);
-    weigh(settings, &mut table, cube.cell_rad, &progress.stage("weights", 1))?;
+    weighed(settings, &mut table, cube.cell_rad, &progress.stage("weights", 1))?;
     let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
     let params = image::params_of(settings, image::square(sky.pixels.size, sky.pixels.cell_rad));
     let channels = sky.freq_hz.len() as u64;

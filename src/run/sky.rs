@@ -9,6 +9,7 @@ use crate::formats::fits::header_summary;
 use crate::formats::hdf_cube::hdf_cube_summary;
 use crate::formats::maps::maps_summary;
 use crate::formats::oskar::read_oskar_sky;
+use crate::formats::shard::shard_summary;
 use crate::formats::snapshot::{Format, resembles_catalogue, resembles_snapshot};
 use crate::formats::visibilities::read_visibility_frame;
 use crate::sky::galaxy::{Order, SetMember, write_galaxies};
@@ -149,7 +150,7 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
         return Ok(snapshot::info(path, request.format, &silent)?.to_string());
     }
     if start == b"\x89HDF\r\n\x1a\n" {
-        for summary in [hdf_cube_summary, maps_summary] {
+        for summary in [hdf_cube_summary, maps_summary, shard_summary] {
             if let Some(text) = summary(path)? {
                 return Ok(text);
             }

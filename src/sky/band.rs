@@ -175,7 +175,7 @@ pub fn line_range_hz(cells: &[PlacedCell], placement: &Placement, share: f64) ->
         return [placement.line_freq_hz(); 2];
     }
     // sums in fixed blocks: the same whatever the number of threads
-    let below = |edge: f64| -> f64 {
+    let below = |cells: &[&PlacedCell], edge: f64| -> f64 {
         let sums: Vec<f64> = cells
             .par_chunks(4096)
             .map(|block| {
@@ -187,10 +187,23 @@ pub fn line_range_hz(cells: &[PlacedCell], placement: &Placement, share: f64) ->
     let total: f64 = cells.iter().map(|cell| cell.mass_msun).sum();
     // the edge whose lower part is `wanted`: [too low, enough]
     let bracket = |wanted: f64| {
-        let (mut low, mut high) = (extent[0], extent[1] + 1e-9);
+        let (mut low, mut high, mut settled) = (extent[0], extent[1] + 1e-9, 0.0);
+        let mut open: Vec<&PlacedCell> = cells.iter().filter(|cell| cell.mass_msun > 0.0).collect();
         for _ in 0..17 {
             let middle = 0.5 * (low + high);
-            if below(middle) < wanted { low = middle } else { high = middle }
+            if settled + below(&open, middle) < wanted {
+                low = middle
+            } else {
+                high = middle
+            }
+            // lines that lie on one side of what is left need no other look
+            open.retain(|cell| {
+                let (v, r) = (cell.velocity_km_s, reach * cell.sigma_km_s);
+                if v + r <= low {
+                    settled += cell.mass_msun;
+                }
+                v + r > low && v - r < high
+            });
         }
         [low, high]
     };

@@ -16,22 +16,16 @@ use super::cells::GasCells;
 use super::cube::SkyCube;
 use super::deposit::{PlacedCell, deposit};
 use super::kernel::KERNEL_FACTOR;
+use super::motion::Motion;
 use super::orient::{BoxAxis, Orientation, Rotation};
 use super::placing::{PixelFrame, Placement};
 use super::temperature::{TbFrame, TbScale, areas_kpc2, column_cm2_per_msun_kpc2, kelvin_kpc2_per_jy};
 use crate::error::{Error, Result, Watch};
+use crate::units::RaDec;
 use crate::units::hi::{NU0_HZ, column_per_k_km_s, mass_per_mpc2_jy_hz, tb_coefficient_mk};
-use crate::units::{C_KM_S, RaDec, doppler_velocity_km_s};
 use ndarray::{Array2, Array3, Axis, Zip};
 
-/// What happens to the object's mean velocity along the line of sight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Systemic {
-    /// The HI-mass-weighted mean is removed: the line stands at the placement's redshift.
-    Zero,
-    /// It stays and adds to the redshift.
-    Keep,
-}
+pub use super::motion::Systemic;
 
 /// Whether the gas absorbs its own light.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -170,9 +164,10 @@ pub struct HiProducts {
 impl HiProducts {
     /// (b) The kinematic brightness temperature, K, [channel, y, x].
     pub fn kinematic_cube_k(&self, frame: TbFrame) -> Array3<f64> {
+        let scale = kelvin_kpc2_per_jy(&self.placement, frame);
         let mut kelvin = self.cube.flux_jy.clone();
-        for (channel, mut plane) in kelvin.outer_iter_mut().enumerate() {
-            plane.assign(&self.kinematic_plane_k(frame, channel));
+        for mut plane in kelvin.outer_iter_mut() {
+            plane.zip_mut_with(&self.pixel_kpc2, |value, area| *value *= scale / area);
         }
         kelvin
     }
@@ -339,45 +334,19 @@ struct Placed {
 }
 
 /// Cells with HI in pixels and line-of-sight velocity.
-///
-/// The velocity is the radial one with the Doppler shift of the cell ([`Placement::freq_hz`]); about the object's mean
-/// velocity it differs from the line of sight's component by v^2/2c at most, 0.15 km/s at 300 km/s.
 fn place(cells: &GasCells, request: &CubeRequest, rotation: &Rotation) -> Result<Placed> {
     let placement = &request.placement;
     let frame = PixelFrame::new(placement, request.object, request.centre, request.cell_rad, request.nx, request.ny)
         .at(request.reference());
     let pixel_kpc = placement.pixel_kpc(request.cell_rad);
     let with_hi = || (0..cells.len()).filter(|i| cells.hi_mass_msun[*i] > 0.0);
-    let hubble_km_s_kpc = if request.hubble_flow { placement.hubble_km_s_mpc * 1e-3 } else { 0.0 };
-    let (mut mean_km_s, mut mean_flow_km_s, mut mass) = ([0.0; 3], 0.0, 0.0);
-    if request.systemic == Systemic::Zero {
-        for i in with_hi() {
-            let velocity = rotation.apply(cells.velocity_km_s[i]);
-            let away = rotation.apply(cells.position_kpc[i])[2];
-            (0..3).for_each(|k| mean_km_s[k] += cells.hi_mass_msun[i] * velocity[k]);
-            mean_flow_km_s += cells.hi_mass_msun[i] * hubble_km_s_kpc * away;
-            mass += cells.hi_mass_msun[i];
-        }
-        mean_km_s = mean_km_s.map(|v| v / mass);
-        mean_flow_km_s /= mass;
-    }
+    let motion = Motion::new(cells, rotation, request.systemic, request.hubble_flow, placement);
     let mut placed = Vec::with_capacity(cells.len());
     let (mut depth_kpc, mut spin_k) = (Vec::new(), Vec::new());
     let absorbing = request.optical_depth == OpticalDepth::SelfAbsorbed;
     for i in with_hi() {
         let [east, north, away] = rotation.apply(cells.position_kpc[i]);
-        let velocity = rotation.apply(cells.velocity_km_s[i]);
-        let beta = [0, 1, 2].map(|k| (velocity[k] - mean_km_s[k]) / C_KM_S);
-        let flow = (hubble_km_s_kpc * away - mean_flow_km_s) / C_KM_S;
-        let beta_squared = beta.iter().map(|b| b * b).sum::<f64>();
-        if beta_squared >= 1.0 || flow <= -1.0 {
-            let speed = C_KM_S * beta_squared.sqrt();
-            return Err(Error::input("gas moves faster than light")
-                .found(format!("{speed:.4e} km/s, and {:.4e} km/s of Hubble flow", C_KM_S * flow))
-                .expected("velocities in km/s and a selection of one object")
-                .hint("a very deep selection needs hubble_flow = false"));
-        }
-        let ratio = (1.0 + flow) * (1.0 + beta[2]) / (1.0 - beta_squared).sqrt();
+        let velocity_km_s = motion.velocity_km_s(rotation.apply(cells.velocity_km_s[i]), away)?;
         // off the hemisphere is off the map; the mass still counts
         let [x_px, y_px] = frame.pixel(east, north).unwrap_or([-1e18, -1e18]);
         let radius_kpc = (0.75 * cells.volume_kpc3[i] / std::f64::consts::PI).cbrt();
@@ -390,11 +359,11 @@ fn place(cells: &GasCells, request: &CubeRequest, rotation: &Rotation) -> Result
             y_px,
             support_px: request.kernel_factor * radius_kpc / pixel_kpc,
             mass_msun: cells.hi_mass_msun[i],
-            velocity_km_s: doppler_velocity_km_s(ratio),
+            velocity_km_s,
             sigma_km_s: cells.sigma_km_s[i],
         });
     }
-    Ok(Placed { cells: placed, depth_kpc, spin_k, systemic_removed_km_s: mean_km_s[2] + mean_flow_km_s })
+    Ok(Placed { cells: placed, depth_kpc, spin_k, systemic_removed_km_s: motion.systemic_km_s() })
 }
 
 fn check_cells(cells: &GasCells) -> Result<()> {

@@ -94,6 +94,19 @@ impl Sink for Tile<'_> {
     }
 
     #[inline(always)]
+    fn cloud<const FMA: bool>(&mut self, [x, y]: [i64; 2], [low, high]: &[[f64; 2]; 2], _: [[i64; 2]; 2]) {
+        let at = (y - self.origin[1]) as usize * self.width + (x - self.origin[0]) as usize;
+        let planes = self.sums.chunks_exact_mut(self.width * self.height);
+        for (plane, value) in planes.zip(&self.values) {
+            for (at, weights) in [(at, low), (at + self.width, high)] {
+                let pair = &mut plane[at..at + 2];
+                pair[0] = mul_add::<FMA>(*value, weights[0], pair[0]);
+                pair[1] = mul_add::<FMA>(*value, weights[1], pair[1]);
+            }
+        }
+    }
+
+    #[inline(always)]
     fn row<const FMA: bool>(&mut self, y: usize, x: usize, weights: &[f64]) {
         let planes = self.sums.chunks_exact_mut(self.width * self.height);
         for (plane, value) in planes.zip(&self.values) {

@@ -93,6 +93,21 @@ pub(super) struct Tiling {
     shift: u32,
 }
 
+/// First and last column and row of the tiles that a cell may touch.
+#[derive(Clone, Copy)]
+struct Touched {
+    x: [u32; 2],
+    y: [u32; 2],
+}
+
+impl Touched {
+    /// Columns and rows of tiles, [first, end).
+    #[inline(always)]
+    fn ranges(&self) -> [[usize; 2]; 2] {
+        [self.x, self.y].map(|[first, last]| [first as usize, last as usize + 1])
+    }
+}
+
 /// Which cells each tile takes up.
 struct Shared {
     /// Cells of tile t are `cells[starts[t]..starts[t + 1]]`, in their order.
@@ -134,27 +149,19 @@ impl Tiling {
 
     /// Columns and rows of tiles that a footprint may touch; None where it misses the image.
     #[inline(always)]
-    fn tiles_of(&self, footprint: &Footprint) -> Option<[[usize; 2]; 2]> {
-        let [x, y] = footprint.reach();
+    fn tiles_of(&self, [x, y]: [[i64; 2]; 2]) -> Option<Touched> {
         let range = |[first, end]: [i64; 2], n: usize| {
             let (first, end) = (first.max(0) as usize, end.clamp(0, n as i64) as usize);
-            (first < end).then(|| [first >> self.shift, ((end - 1) >> self.shift) + 1])
+            (first < end).then(|| [(first >> self.shift) as u32, ((end - 1) >> self.shift) as u32])
         };
-        Some([range(x, self.nx)?, range(y, self.ny)?])
+        Some(Touched { x: range(x, self.nx)?, y: range(y, self.ny)? })
     }
 
-    /// Shares out the cells; those without a footprint go nowhere.
-    fn share<P: Placed>(&self, places: &[P]) -> Result<Shared> {
-        let count = places.len();
-        if count > u32::MAX as usize {
-            return Err(Error::input("too many cells for one image")
-                .found(count)
-                .expected(format!("at most {}", u32::MAX)));
-        }
+    /// Shares out the cells, given the tiles that each may touch; those that touch none go nowhere.
+    fn share(&self, touched: &[Option<Touched>]) -> Shared {
         let (across, tiles) = (self.across(), self.across() * self.down());
         let (mut starts, mut counted) = (vec![0; tiles + 1], vec![0; tiles]);
-        let ranges = |place: &P| place.footprint().and_then(|f| self.tiles_of(&f));
-        for [x, y] in places.iter().filter_map(ranges) {
+        for [x, y] in touched.iter().flatten().map(Touched::ranges) {
             counted[y[0] * across + x[0]] += 1;
             for row in y[0]..y[1] {
                 starts[row * across + x[0] + 1..row * across + x[1] + 1].iter_mut().for_each(|n| *n += 1);
@@ -165,8 +172,8 @@ impl Tiling {
         }
         let mut next = starts.clone();
         let mut cells = vec![0; starts[tiles]];
-        for (i, place) in places.iter().enumerate() {
-            let Some([x, y]) = ranges(place) else { continue };
+        for (i, touched) in touched.iter().enumerate() {
+            let Some([x, y]) = touched.as_ref().map(Touched::ranges) else { continue };
             for row in y[0]..y[1] {
                 for next in &mut next[row * across + x[0]..row * across + x[1]] {
                     cells[*next] = i as u32;
@@ -174,7 +181,7 @@ impl Tiling {
                 }
             }
         }
-        Ok(Shared { starts, cells, counted })
+        Shared { starts, cells, counted }
     }
 
     /// The tiles of planes [plane, y, x], in order.
@@ -218,6 +225,18 @@ pub(super) trait Sink {
     /// All weights of a small cell, which may reach beyond the tile by [`HALO_PX`] at most.
     fn small<const FMA: bool>(&mut self, stencil: &Stencil);
 
+    /// The four weights of a cell too small to be sampled: `weights[j][i]` in column `x` + i and row `y` + j of the image,
+    /// of which the tile has these `columns` and `rows`, [first, end).
+    #[inline(always)]
+    fn cloud<const FMA: bool>(&mut self, [x, y]: [i64; 2], weights: &[[f64; 2]; 2], [columns, rows]: [[i64; 2]; 2]) {
+        let on = |i: &i64, [first, end]: [i64; 2]| (first..end).contains(i);
+        for (y, weights) in (y..).zip(weights).filter(|(y, _)| on(y, rows)) {
+            for (x, weight) in (x..).zip(weights).filter(|(x, _)| on(x, columns)) {
+                self.row::<FMA>((y - rows[0]) as usize, (x - columns[0]) as usize, std::slice::from_ref(weight));
+            }
+        }
+    }
+
     /// Weights of a large cell in row `y` of the tile, from its column `x` on.
     fn row<const FMA: bool>(&mut self, y: usize, x: usize, weights: &[f64]);
 
@@ -236,9 +255,15 @@ pub(super) fn spread<P: Placed, T: Send, S: Sink>(
     sink: impl Fn([[usize; 2]; 2], T) -> S + Sync,
     watch: &Watch,
 ) -> Result<Vec<(u32, f64)>> {
-    let Shared { starts, cells, counted } = tiling.share(places)?;
+    if places.len() > u32::MAX as usize {
+        return Err(Error::input("too many cells for one image")
+            .found(places.len())
+            .expected(format!("at most {}", u32::MAX)));
+    }
+    let Looked { inverse, touched, outside } = look(places, tiling, watch)?;
+    let Shared { starts, cells, counted } = tiling.share(&touched);
+    drop(touched);
     watch.advance(places.len() as u64 - counted.iter().sum::<u64>())?;
-    let (inverse, outside) = norms(places, tiling, watch)?;
     let mut tiles: Vec<(usize, T)> = targets.into_iter().enumerate().collect();
     // the longest first, lest one thread ends with it alone
     tiles.sort_by_key(|(t, _)| starts[*t] - starts[t + 1]);
@@ -251,32 +276,44 @@ pub(super) fn spread<P: Placed, T: Send, S: Sink>(
     Ok(outside)
 }
 
-/// 1 over the sum of the kernel over all pixels for cells above [`SMALL_PX`], 0 for others; and what falls outside.
-fn norms<P: Placed>(places: &[P], tiling: &Tiling, watch: &Watch) -> Result<(Vec<f64>, Vec<(u32, f64)>)> {
-    let mut inverse = vec![0.0; places.len()];
-    let outside = places.par_chunks(CHUNK_CELLS).zip(inverse.par_chunks_mut(CHUNK_CELLS)).enumerate().map(
-        |(chunk, (places, inverse))| {
-            watch.check()?;
-            let mut outside = Vec::new();
-            for (i, (place, inverse)) in places.iter().zip(inverse).enumerate() {
-                let Some(footprint) = place.footprint() else { continue };
-                let (sum, share) = sum_and_share_outside(&footprint, tiling.nx, tiling.ny);
-                *inverse = sum.map_or(0.0, |s| 1.0 / s);
-                if share > 0.0 {
-                    outside.push(((chunk * CHUNK_CELLS + i) as u32, share));
-                }
+/// What one look at each cell tells.
+struct Looked {
+    /// 1 over the sum of the kernel over all pixels for cells above [`SMALL_PX`], 0 for others.
+    inverse: Vec<f64>,
+    /// The tiles that a cell may touch; None where it misses the image or brings nothing.
+    touched: Vec<Option<Touched>>,
+    /// Shares of cells outside the image, where not 0.
+    outside: Vec<(u32, f64)>,
+}
+
+fn look<P: Placed>(places: &[P], tiling: &Tiling, watch: &Watch) -> Result<Looked> {
+    let (mut inverse, mut touched) = (vec![0.0; places.len()], vec![None; places.len()]);
+    let cells = places.par_chunks(CHUNK_CELLS);
+    let out = inverse.par_chunks_mut(CHUNK_CELLS).zip(touched.par_chunks_mut(CHUNK_CELLS));
+    let outside = cells.zip(out).enumerate().map(|(chunk, (places, (inverse, touched)))| {
+        watch.check()?;
+        let mut outside = Vec::new();
+        for (i, ((place, inverse), touched)) in places.iter().zip(inverse).zip(touched).enumerate() {
+            let Some(footprint) = place.footprint() else { continue };
+            let reach = footprint.reach();
+            *touched = tiling.tiles_of(reach);
+            let (sum, share) = sum_and_share_outside(&footprint, reach, tiling.nx, tiling.ny);
+            *inverse = sum.map_or(0.0, |s| 1.0 / s);
+            if share > 0.0 {
+                outside.push(((chunk * CHUNK_CELLS + i) as u32, share));
             }
-            Ok(outside)
-        },
-    );
+        }
+        Ok(outside)
+    });
     let outside: Vec<Vec<(u32, f64)>> = outside.collect::<Result<_>>()?;
-    Ok((inverse, outside.concat()))
+    let outside = outside.concat();
+    Ok(Looked { inverse, touched, outside })
 }
 
 /// The sum of the kernel over all pixels, where a cell is above [`SMALL_PX`], and which share lies outside the image.
-fn sum_and_share_outside(footprint: &Footprint, nx: usize, ny: usize) -> (Option<f64>, f64) {
+#[inline(always)]
+fn sum_and_share_outside(footprint: &Footprint, [x, y]: [[i64; 2]; 2], nx: usize, ny: usize) -> (Option<f64>, f64) {
     let support = footprint.support_px;
-    let [x, y] = footprint.reach();
     let clip = |[first, end]: [i64; 2], n: usize| [first.clamp(0, n as i64), end.clamp(0, n as i64)];
     let (columns, rows) = (clip(x, nx), clip(y, ny));
     let whole = columns == x && rows == y;
@@ -386,15 +423,6 @@ impl Stencil {
         let (left, below) = (self.x[0] as f64 - footprint.x_px, self.y[0] as f64 - footprint.y_px);
         let (rows, columns) = ((self.y[1] - self.y[0]) as usize, (self.x[1] - self.x[0]) as usize);
         self.stride = columns.next_multiple_of(LANES).min(SMALL_COLUMNS);
-        if footprint.is_cloud() {
-            for (j, row) in self.weights.chunks_exact_mut(LANES).take(2).enumerate() {
-                let up = 1.0 - (below + j as f64).abs();
-                row.fill(0.0);
-                row[..2].iter_mut().enumerate().for_each(|(i, w)| *w = up * (1.0 - (left + i as f64).abs()));
-            }
-            self.scale = 1.0;
-            return;
-        }
         let per_square = 1.0 / (footprint.support_px * footprint.support_px);
         let mut dx2 = [0.0; SMALL_COLUMNS];
         for (i, dx2) in dx2[..self.stride].iter_mut().enumerate() {
@@ -453,6 +481,18 @@ fn fill_with<P: Placed, S: Sink, const FMA: bool>(
         for (k, (footprint, inverse)) in fetched.iter().enumerate() {
             // number k is that of the sink's fetched cells, too
             let Some(footprint) = footprint else { continue };
+            if footprint.is_cloud() {
+                let (x, y) = (floor(footprint.x_px), floor(footprint.y_px));
+                let share = |first: i64, centre: f64| {
+                    let left = first as f64 - centre;
+                    [1.0 - left.abs(), 1.0 - (left + 1.0).abs()]
+                };
+                let (across, up) = (share(x, footprint.x_px), share(y, footprint.y_px));
+                sink.cell(k, 1.0);
+                let weights = up.map(|up| across.map(|across| up * across));
+                sink.cloud::<FMA>([x, y], &weights, [columns, rows]);
+                continue;
+            }
             if *inverse == 0.0 {
                 stencil.set::<FMA>(footprint);
                 sink.cell(k, stencil.scale);

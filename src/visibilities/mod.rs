@@ -26,4 +26,4 @@ pub use frame::{FrameReport, beyond_nyquist, new_table};
 pub use geometry::{Instant, Track};
 pub use grid_route::predict_by_grid;
 pub use input::{SampleCount, flag_beyond_nyquist};
-pub use noise::{add_thermal_noise, noise_sigma_jy};
+pub use noise::{add_thermal_noise, noise_sigma_jy, weigh};

@@ -1,3 +1,4 @@
+use super::input::flag_beyond_nyquist;
 use crate::error::{Error, Result, Watch};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::math::random::normal_pair;
@@ -13,6 +14,19 @@ const NOISE_STREAM: u32 = 0x6e6f_6900;
 /// (Thompson, Moran & Swenson 2017, eq. 6.50; SEFDs of one polarisation).
 pub fn noise_sigma_jy(sefd_p_jy: f64, sefd_q_jy: f64, channel_width_hz: f64, integration_time_s: f64) -> f64 {
     (sefd_p_jy * sefd_q_jy / (2.0 * channel_width_hz * integration_time_s)).sqrt()
+}
+
+/// Flags and weights as prediction and noise leave them, without either: samples beyond the Nyquist limit of pixels of
+/// `cell_rad` are flagged, and weights are those of `sefd_jy` where they are known.
+///
+/// # Errors
+/// Those of [`add_thermal_noise`].
+pub fn weigh(table: &mut VisibilityTable, sefd_jy: Option<&[f64]>, cell_rad: Option<f64>, watch: &Watch) -> Result<()> {
+    flag_beyond_nyquist(table, cell_rad);
+    match sefd_jy {
+        Some(sefd_jy) => add_thermal_noise(table, sefd_jy, None, watch),
+        None => Ok(()),
+    }
 }
 
 /// Sets the weights of `table` to 1/sigma^2 and, when `seed` is given, adds the noise itself.

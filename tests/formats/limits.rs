@@ -3,9 +3,13 @@
 
 use crate::fits::cube;
 use crate::visibilities::table;
+use ndarray::{ArrayD, IxDyn};
 use skyfringe::error::Watch;
 use skyfringe::formats::Staged;
 use skyfringe::formats::fits::{Beam, write_cube};
+use skyfringe::formats::shard::{
+    ColumnKind, ColumnValues, Compression, ShardColumn, ShardField, ShardHeader, ShardWriter,
+};
 use skyfringe::formats::visibilities::{Polarisations, Precision, write_visibilities};
 use skyfringe::{Error, Result};
 use std::path::Path;
@@ -93,4 +97,51 @@ fn visibilities_on_a_full_disk_child() {
     fails_cleanly_under_every_limit(400_009, |path| {
         write_visibilities(path, &large, Precision::Double, &Watch::silent())
     });
+}
+
+#[test]
+fn shards_on_a_full_disk() {
+    in_a_child("limits::shards_on_a_full_disk_child");
+}
+
+#[test]
+#[ignore = "run by shards_on_a_full_disk"]
+fn shards_on_a_full_disk_child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let field = |name: &str, shape: &[usize]| ShardField {
+        name: name.into(),
+        shape: shape.into(),
+        unit: "K".into(),
+        attributes: Vec::new(),
+    };
+    let column = |name: &str, kind| ShardColumn {
+        name: name.into(),
+        unit: String::new(),
+        description: "what it is".into(),
+        kind,
+    };
+    let header = ShardHeader {
+        samples: 6,
+        first_sample: 0,
+        fields: vec![field("tb", &[40, 40]), field("dirty-cube", &[5, 40, 40])],
+        columns: vec![column("mass", ColumnKind::Number), column("id", ColumnKind::Text)],
+        groups: Vec::new(),
+        attributes: Vec::new(),
+    };
+    for (compression, step) in [(Compression::None, 3001), (Compression::Deflate(1), 911)] {
+        fails_cleanly_under_every_limit(step, |path| {
+            let mut writer = ShardWriter::create(path, &header, compression)?;
+            for sample in 0..6 {
+                for (number, field) in header.fields.iter().enumerate() {
+                    let values = ArrayD::from_shape_fn(IxDyn(&field.shape), |i| ((i[0] + i[1]) * sample) as f32 * 0.1);
+                    writer.put(number, sample, values.view())?;
+                }
+            }
+            let names = (0..6).map(|i| format!("galaxy {i}")).collect();
+            writer.put_columns(vec![ColumnValues::Number(vec![1e9; 6]), ColumnValues::Text(names)])?;
+            writer.finish()
+        });
+    }
 }

@@ -34,6 +34,11 @@ impl<'d> Section<'d> {
         self.entry(key).is_some()
     }
 
+    /// The keys that stand in the table, sorted: for tables whose keys are names of the user's.
+    pub fn keys(&self) -> Vec<String> {
+        self.table.map(Table::keys).unwrap_or_default()
+    }
+
     /// Where `key` is, in words: file, line, key. For errors of the caller about a value.
     pub fn place(&self, key: &str) -> String {
         self.document.place(&self.name, key, self.table.and_then(|table| table.get(key)))

@@ -94,6 +94,11 @@ impl fmt::Display for Value {
 }
 
 impl Table {
+    /// Keys of this table, sorted.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.entries.keys().cloned().collect()
+    }
+
     pub(super) fn from_toml(table: DeTable<'_>, origin: &dyn Fn(usize) -> Origin) -> Result<Table> {
         let entries = table
             .into_iter()

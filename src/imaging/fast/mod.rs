@@ -94,6 +94,17 @@ impl FastRequest {
     }
 }
 
+/// Which way to a dirty image is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteChoice {
+    /// Predicts visibilities and images them.
+    Visibilities,
+    /// Convolves the sky with PSFs, or not at all.
+    Psf,
+    /// PSFs where their error bound holds, else visibilities.
+    Auto,
+}
+
 /// Which way to a dirty image can be taken.
 #[derive(Debug)]
 pub enum Route {

@@ -11,7 +11,8 @@
 //! baselines of a sparse array.)
 
 use super::transform::{Axis, Real, Transform, Work};
-use crate::math::random::philox;
+use crate::math::random::philox_lanes;
+use crate::math::vectors::with_vectors;
 use ndarray::{Array2, ArrayView2};
 use rustfft::FftPlanner;
 use rustfft::num_complex::{Complex, Complex64};
@@ -88,13 +89,14 @@ impl<T: Real> ChannelNoise<T> {
     /// Adds noise keyed by `seed` and `channel` to `image`, [y][x].
     pub fn draw(&self, transform: &Transform<T>, seed: u64, channel: u32, work: &mut Work<T>, image: &mut [f64]) {
         let (mx, my) = (transform.x.cells, transform.y.cells);
+        let mut normal = [(0.0, 0.0); 2 * BLOCK];
         transform.to_image(work, image, |u, column| {
             let amplitude = &self.amplitude[u * my..][..my];
             for (pair, (column, amplitude)) in column.chunks_mut(2 * BLOCK).zip(amplitude.chunks(2 * BLOCK)).enumerate()
             {
-                let normal = normals(|k| philox([(pair * BLOCK + k) as u32, u as u32, channel, STREAM], seed));
-                for ((out, a), (re, im)) in column.iter_mut().zip(amplitude).zip(normal) {
-                    *out = Complex::new(*a * T::of(f64::from(re)), *a * T::of(f64::from(im)));
+                normals((pair * BLOCK) as u32, [u as u32, channel, STREAM], seed, &mut normal);
+                for ((out, a), (re, im)) in column.iter_mut().zip(amplitude).zip(&normal) {
+                    *out = Complex::new(*a * T::of(f64::from(*re)), *a * T::of(f64::from(*im)));
                 }
             }
             if u != 0 && 2 * u != mx {
@@ -133,26 +135,29 @@ fn transformed(field: ArrayView2<f64>) -> Array2<f64> {
 /// Philox blocks turned to normal numbers together; each block gives two pairs.
 const BLOCK: usize = 32;
 
+/// Pairs of normal numbers that are drawn together.
+type Normals = [(f32, f32); 2 * BLOCK];
+
+with_vectors!(fn normals[](first: u32, rest: [u32; 3], seed: u64, out: &mut Normals) = normals_with[]);
+
 /// Pairs of independent standard normal numbers (Box & Muller 1958), single precision (tails to 6.7 sigma), from the
-/// words that `philox` gives for 0..BLOCK. Written for vector code: no branches, no library calls.
-fn normals(philox: impl Fn(usize) -> [u32; 4]) -> [(f32, f32); 2 * BLOCK] {
-    let (mut first, mut second) = ([0u32; 2 * BLOCK], [0u32; 2 * BLOCK]);
-    for k in 0..BLOCK {
-        let w = philox(k);
-        (first[2 * k], second[2 * k], first[2 * k + 1], second[2 * k + 1]) = (w[0], w[1], w[2], w[3]);
+/// Philox blocks of counters `first`.. and `rest`. Written for vector code: no branches, no library calls, and no fused
+/// operations, so that every processor draws the same numbers.
+#[inline(always)]
+fn normals_with<const FMA: bool>(first: u32, rest: [u32; 3], seed: u64, out: &mut Normals) {
+    let words = philox_lanes::<BLOCK>(first, rest, seed);
+    for (half, words) in words.chunks_exact(2).enumerate() {
+        let mut radius = [0.0f32; BLOCK];
+        for (radius, w) in radius.iter_mut().zip(&words[0]) {
+            // the sign bit is kept out of the conversion, which vector units do for signed numbers only
+            let uniform = ((w >> 1) as i32 as f32 + 0.5) * 2f32.powi(-31);
+            *radius = (-2.0 * ln(uniform).min(0.0)).sqrt();
+        }
+        for (k, (w, radius)) in words[1].iter().zip(radius).enumerate() {
+            let (s, c) = sin_cos(*w);
+            out[2 * k + half] = (radius * c, radius * s);
+        }
     }
-    let mut radius = [0.0f32; 2 * BLOCK];
-    for (radius, w) in radius.iter_mut().zip(first) {
-        // the sign bit is kept out of the conversion, which vector units do for signed numbers only
-        let uniform = ((w >> 1) as i32 as f32 + 0.5) * 2f32.powi(-31);
-        *radius = (-2.0 * ln(uniform).min(0.0)).sqrt();
-    }
-    let mut out = [(0.0, 0.0); 2 * BLOCK];
-    for ((out, w), radius) in out.iter_mut().zip(second).zip(radius) {
-        let (s, c) = sin_cos(w);
-        *out = (radius * c, radius * s);
-    }
-    out
 }
 
 /// Natural logarithm of a positive normal number, to 3e-7 absolute: 2 atanh((m-1)/(m+1)) of the mantissa m between
@@ -204,7 +209,9 @@ mod tests {
     fn normal_numbers_have_the_moments_of_a_normal_distribution() {
         let (mut moments, mut count, mut cross, mut beyond) = ([0.0f64; 5], 0.0, 0.0, 0);
         for block in 0..8000u32 {
-            for (a, b) in normals(|k| philox([block * BLOCK as u32 + k as u32, 1, 2, STREAM], 9)) {
+            let mut drawn = [(0.0, 0.0); 2 * BLOCK];
+            normals(block * BLOCK as u32, [1, 2, STREAM], 9, &mut drawn);
+            for (a, b) in drawn {
                 for x in [f64::from(a), f64::from(b)] {
                     (0..5).for_each(|p| moments[p] += x.powi(p as i32));
                     beyond += usize::from(x.abs() > 3.0);

@@ -72,9 +72,11 @@ impl Axis {
         Axis { sky, image, reach, cells: good_size(2 * reach + 1) }
     }
 
-    /// Cell of image pixel `i`, where sky pixel i stands in cell i.
-    fn cell(&self, i: usize) -> usize {
-        (i + self.cells + self.sky / 2 - self.image / 2) % self.cells
+    /// The image's pixels of a line of cells, in which sky pixel i stands in cell i, in two parts.
+    fn pixels<'a, V>(&self, line: &'a [V]) -> [&'a [V]; 2] {
+        let first = (self.cells + self.sky / 2 - self.image / 2) % self.cells;
+        let end = (first + self.image).min(self.cells);
+        [&line[first..end], &line[..first + self.image - end]]
     }
 }
 
@@ -105,6 +107,8 @@ pub(super) struct Screens<T> {
 /// Work arrays of one thread.
 pub(super) struct Work<T> {
     lines: Vec<Complex<T>>,
+    /// Rows of the sky times a beam.
+    seen: Vec<T>,
     column: Vec<Complex<T>>,
     sum: Vec<Complex<T>>,
     scratch: Vec<Complex<T>>,
@@ -136,6 +140,7 @@ impl<T: Real> Transform<T> {
         let zero = Complex::new(T::zero(), T::zero());
         Work {
             lines: vec![zero; PANEL * self.x.cells],
+            seen: vec![T::zero(); PANEL * self.x.sky],
             column: vec![zero; self.y.cells],
             sum: vec![zero; self.y.cells],
             scratch: vec![zero; scratch],
@@ -231,9 +236,9 @@ impl<T: Real> Transform<T> {
 
     fn column_back(&self, work: &mut Work<T>, out: &mut [Complex<T>]) {
         self.inverse_y.process_with_scratch(&mut work.sum, &mut work.scratch);
-        for (y, out) in out.iter_mut().enumerate() {
-            *out = work.sum[self.y.cell(y)];
-        }
+        let [low, high] = self.y.pixels(&work.sum);
+        out[..low.len()].copy_from_slice(low);
+        out[low.len()..].copy_from_slice(high);
     }
 
     /// Rows `first..first + rows` of the sky to `plane`, [u][row].
@@ -252,17 +257,20 @@ impl<T: Real> Transform<T> {
         let half = T::of(0.5);
         for start in (0..rows).step_by(PANEL) {
             let count = PANEL.min(rows - start);
-            let value = |row: usize, x: usize| {
+            for (row, seen) in work.seen.chunks_exact_mut(width).enumerate().take(count) {
                 let y = first + start + row;
-                let flux = T::of(sky[[y, x]]);
-                beam.map_or(flux, |b| flux * b[y * width + x])
-            };
+                seen.iter_mut().zip(sky.row(y)).for_each(|(seen, flux)| *seen = T::of(*flux));
+                if let Some(beam) = beam {
+                    seen.iter_mut().zip(&beam[y * width..]).for_each(|(seen, beam)| *seen *= *beam);
+                }
+            }
             match screens {
                 Some(screens) => {
                     for (row, line) in work.lines.chunks_exact_mut(nx).enumerate().take(count) {
                         let screen = &screens.sky[(first + start + row) * width..][..width];
-                        for (x, cell) in line[..width].iter_mut().enumerate() {
-                            *cell = screen[x].scale(value(row, x));
+                        let seen = &work.seen[row * width..][..width];
+                        for ((cell, screen), seen) in line.iter_mut().zip(screen).zip(seen) {
+                            *cell = screen.scale(*seen);
                         }
                         line[width..].fill(zero);
                         self.forward_x.process_with_scratch(line, &mut work.scratch);
@@ -276,10 +284,12 @@ impl<T: Real> Transform<T> {
                 }
                 None => {
                     for (pair, line) in work.lines.chunks_exact_mut(nx).enumerate().take(count.div_ceil(2)) {
-                        let second = 2 * pair + 1 < count;
-                        for (x, cell) in line[..width].iter_mut().enumerate() {
-                            let im = if second { value(2 * pair + 1, x) } else { T::zero() };
-                            *cell = Complex::new(value(2 * pair, x), im);
+                        if 2 * pair + 1 == count {
+                            work.seen[count * width..][..width].fill(T::zero());
+                        }
+                        let (re, im) = work.seen[2 * pair * width..][..2 * width].split_at(width);
+                        for ((cell, re), im) in line.iter_mut().zip(re).zip(im) {
+                            *cell = Complex::new(*re, *im);
                         }
                         line[width..].fill(zero);
                         self.forward_x.process_with_scratch(line, &mut work.scratch);
@@ -314,11 +324,13 @@ impl<T: Real> Transform<T> {
                     }
                     for (row, line) in work.lines.chunks_exact_mut(nx).enumerate().take(count) {
                         self.inverse_x.process_with_scratch(line, &mut work.scratch);
-                        let at = (start + row) * width;
-                        let screen = &screens.image[at..][..width];
-                        for (x, pixel) in image[at..][..width].iter_mut().enumerate() {
-                            let (value, screen) = (line[self.x.cell(x)], screen[x]);
-                            *pixel += (value.re * screen.re + value.im * screen.im).f64();
+                        let mut at = (start + row) * width;
+                        for line in self.x.pixels(line) {
+                            let (pixels, screen) = (&mut image[at..][..line.len()], &screens.image[at..][..line.len()]);
+                            for ((pixel, value), screen) in pixels.iter_mut().zip(line).zip(screen) {
+                                *pixel += (value.re * screen.re + value.im * screen.im).f64();
+                            }
+                            at += line.len();
                         }
                     }
                 }
@@ -337,14 +349,15 @@ impl<T: Real> Transform<T> {
                     }
                     for (pair, line) in work.lines.chunks_exact_mut(nx).enumerate().take(count.div_ceil(2)) {
                         self.inverse_x.process_with_scratch(line, &mut work.scratch);
-                        let at = (start + 2 * pair) * width;
-                        for (x, pixel) in image[at..][..width].iter_mut().enumerate() {
-                            *pixel += line[self.x.cell(x)].re.f64();
-                        }
-                        if 2 * pair + 1 < count {
-                            for (x, pixel) in image[at + width..][..width].iter_mut().enumerate() {
-                                *pixel += line[self.x.cell(x)].im.f64();
+                        let mut at = (start + 2 * pair) * width;
+                        for line in self.x.pixels(line) {
+                            let pixels = image[at..][..line.len()].iter_mut();
+                            pixels.zip(line).for_each(|(pixel, value)| *pixel += value.re.f64());
+                            if 2 * pair + 1 < count {
+                                let pixels = image[at + width..][..line.len()].iter_mut();
+                                pixels.zip(line).for_each(|(pixel, value)| *pixel += value.im.f64());
                             }
+                            at += line.len();
                         }
                     }
                 }

@@ -1,19 +1,12 @@
 //! A galaxy by the image-domain fast path and by the visibility route: CPU time, memory, difference.
 
-use super::measure::{Cost, load, measured, median};
-use crate::error::{Error, Result, Watch};
-use crate::formats::visibilities::{Polarisations, VisibilityTable};
-use crate::gridding::ImageGeometry;
+use super::measure::{load, measured, median};
+use super::scene::{Scene, SceneWords, slice};
+use crate::error::{Error, Result};
 use crate::imaging::fast::{self, FastPlan};
-use crate::imaging::{ImageParams, Method, PlaneGridder, PlaneSamples, Stokes, WeightedSamples, Weighting};
 use crate::run::Progress;
 use crate::sky::cube::SkyCube;
-use crate::telescope::Telescope;
-use crate::telescope::beam::{BeamChoice, StationBeams};
-use crate::time::{EarthOrientation, Frame};
-use crate::units::{DEG_RAD, Dimension, RaDec, parse_quantity};
-use crate::visibilities::{Instant, Track, add_thermal_noise, new_table, predict_by_grid};
-use ndarray::{Array2, Array3, Axis, s};
+use ndarray::{Array3, Axis};
 use serde_json::json;
 
 /// One benchmark.
@@ -44,24 +37,8 @@ pub struct FastRequest {
 /// HI of a galaxy at some 50 Mpc.
 const FREQ_HZ: f64 = 1.4e9;
 const WIDTH_HZ: f64 = 26e3;
-const START_MJD_UTC: f64 = 61_406.0;
-const DEC_RAD: f64 = -35.0 * DEG_RAD;
-const LOWEST_RAD: f64 = 15.0 * DEG_RAD;
-/// SEFDs of one polarisation in band 2, Jy: MeerKAT dishes and all others (docs/telescopes.md).
-const MEERKAT_JY: f64 = 406.0;
-const OTHER_JY: f64 = 272.0;
 /// The difference is taken from a visibility route that is more accurate than the fast path by this factor.
 const REFERENCE: f64 = 1e-3;
-
-/// What both routes see of the observation.
-struct Scene {
-    telescope: Telescope,
-    track: Track,
-    beams: StationBeams,
-    sefd_jy: Vec<f64>,
-    freq_hz: Vec<f64>,
-    params: ImageParams,
-}
 
 /// Runs the benchmark; the text is one JSON object.
 ///
@@ -72,10 +49,18 @@ struct Scene {
 /// # Errors
 /// Words that cannot be; an observation whose bound cannot be met; an interrupt.
 pub fn fast(request: &FastRequest, progress: &dyn Progress) -> Result<String> {
-    let scene = Scene::new(request)?;
+    let words = SceneWords {
+        telescope: &request.telescope,
+        npix: request.npix,
+        cell: &request.cell,
+        length: &request.length,
+        steps: request.steps,
+        weight: &request.weight,
+        epsilon: request.epsilon,
+    };
+    let scene = Scene::new(&words, FREQ_HZ, request.channels, WIDTH_HZ)?;
     let geometry = scene.params.geometry;
     let cube = galaxy(&scene, request.npix);
-    let cpu = |cost: &Cost| cost.cpu_s;
 
     let (plan, set_up) = {
         let (table, instants) = scene.table(&scene.freq_hz)?;
@@ -112,29 +97,9 @@ pub fn fast(request: &FastRequest, progress: &dyn Progress) -> Result<String> {
     drop(plan);
     let (signal, noise) = (median(&signals), median(&noises));
 
-    let timed = request.visibility_channels.min(request.channels);
-    let watch = progress.stage("visibility route", timed as u64 + 1);
-    let chosen: Vec<usize> = (0..timed).map(|k| (2 * k + 1) * request.channels / (2 * timed)).collect();
-    let mut stages = [Vec::new(), Vec::new(), Vec::new()];
-    for &channel in &chosen {
-        let (mut table, instants) = scene.table(&scene.freq_hz[channel..=channel])?;
-        let one = slice(&cube, channel);
-        let (predicted, predict) = measured(|| scene.predict(&mut table, &instants, &one, request.epsilon, &watch));
-        predicted?;
-        let quiet = watch.quiet();
-        let (added, add) = measured(|| add_thermal_noise(&mut table, &scene.sefd_jy, Some(1), &quiet));
-        added?;
-        let (imaged, image) = measured(|| scene.image(&table, request.epsilon, &watch));
-        imaged?;
-        stages.iter_mut().zip([predict, add, image]).for_each(|(stage, cost)| stage.push(cost));
-        watch.advance(1)?;
-    }
-    let [predict_s, add_s, image_s] =
-        [0, 1, 2].map(|k| stages[k].iter().map(cpu).sum::<f64>() * request.channels as f64 / timed as f64);
-    let visibility_s = predict_s + add_s + image_s;
-    let visibility_peak = stages.iter().flatten().map(|c| c.peak_mib).fold(0.0, f64::max);
-
-    let middle = chosen[timed / 2];
+    let watch = progress.stage("visibility route", request.visibility_channels.min(request.channels) as u64 + 1);
+    let by_visibilities = scene.by_visibilities(&cube, request.visibility_channels, &watch)?;
+    let middle = by_visibilities.middle;
     let (mut table, instants) = scene.table(&scene.freq_hz[middle..=middle])?;
     let accuracy = (REFERENCE * request.epsilon).max(1e-12);
     scene.predict(&mut table, &instants, &slice(&cube, middle), accuracy, &watch)?;
@@ -165,93 +130,18 @@ pub fn fast(request: &FastRequest, progress: &dyn Progress) -> Result<String> {
         "fast_noise_cpu_s": noise.cpu_s,
         "fast_wall_s": signal.wall_s + noise.wall_s,
         "fast_peak_mib": signal.peak_mib.max(noise.peak_mib),
-        "visibility_cpu_s": visibility_s,
-        "visibility_predict_cpu_s": predict_s,
-        "visibility_noise_cpu_s": add_s,
-        "visibility_image_cpu_s": image_s,
-        "visibility_channels_timed": timed,
-        "visibility_peak_mib": visibility_peak,
-        "ratio": visibility_s / fast_s,
+        "visibility_cpu_s": by_visibilities.cpu_s(),
+        "visibility_predict_cpu_s": by_visibilities.predict_s,
+        "visibility_noise_cpu_s": by_visibilities.noise_s,
+        "visibility_image_cpu_s": by_visibilities.image_s,
+        "visibility_channels_timed": by_visibilities.timed,
+        "visibility_peak_mib": by_visibilities.peak_mib,
+        "ratio": by_visibilities.cpu_s() / fast_s,
         "difference_over_peak": difference / peak,
         "bound": bound.total,
         "load": load(),
     });
     Ok(format!("{text:#}\n"))
-}
-
-impl Scene {
-    fn new(request: &FastRequest) -> Result<Scene> {
-        let quantity = |text: &str, dimension, word: &str| match parse_quantity(text, dimension) {
-            Ok(value) if value > 0.0 => Ok(value),
-            Ok(_) => Err(Error::input("this must be above 0").found(text).expected("a positive quantity").place(word)),
-            Err(e) => Err(e.place(word)),
-        };
-        let cell_rad = quantity(&request.cell, Dimension::Angle, "--cell")?;
-        let length_s = quantity(&request.length, Dimension::Time, "--length")?;
-        let epsilon = crate::run::params::check_epsilon(request.epsilon)?;
-        let n = request.npix;
-        let params = ImageParams {
-            geometry: ImageGeometry { nx: n, ny: n, dl: -cell_rad, dm: cell_rad },
-            weighting: Weighting::parse(&request.weight).map_err(|e| e.place("--weight"))?,
-            taper: Default::default(),
-            method: Method::Fft { epsilon },
-            keep_beyond_nyquist: false,
-        };
-        params.geometry.validate().map_err(|e| e.place("--npix and --cell"))?;
-        let telescope = Telescope::preset(&request.telescope).map_err(|e| e.place("--telescope"))?;
-        let earth = EarthOrientation::new(Frame::Icrs);
-        let phase_centre = RaDec { ra_rad: 30.0 * DEG_RAD, dec_rad: DEC_RAD };
-        let before_rad = -0.5 * length_s / 3600.0 * 15.0 * DEG_RAD;
-        let longitude = telescope.reference().lon_rad;
-        let start_mjd_utc =
-            earth.time_of_hour_angle(phase_centre.unit_vector(), longitude, before_rad, START_MJD_UTC)?;
-        let step_s = length_s / request.steps as f64;
-        let sefd_jy =
-            telescope.stations.iter().map(|s| if s.kind == "meerkat" { MEERKAT_JY } else { OTHER_JY }).collect();
-        Ok(Scene {
-            track: Track { phase_centre, earth, start_mjd_utc, step_s, steps: request.steps },
-            beams: StationBeams::new(&telescope, BeamChoice::Auto),
-            sefd_jy,
-            freq_hz: (0..request.channels).map(|c| FREQ_HZ + WIDTH_HZ * c as f64).collect(),
-            params,
-            telescope,
-        })
-    }
-
-    /// Geometry and weights of some channels.
-    fn table(&self, freq_hz: &[f64]) -> Result<(VisibilityTable, Vec<Instant>)> {
-        let (mut table, instants, _) =
-            new_table(&self.telescope, &self.track, freq_hz, WIDTH_HZ, Polarisations::I, LOWEST_RAD)?;
-        add_thermal_noise(&mut table, &self.sefd_jy, None, &Watch::silent())?;
-        Ok((table, instants))
-    }
-
-    fn predict(
-        &self,
-        table: &mut VisibilityTable,
-        instants: &[Instant],
-        cube: &SkyCube,
-        epsilon: f64,
-        watch: &Watch,
-    ) -> Result<()> {
-        predict_by_grid(table, cube, Some((instants, &self.beams)), epsilon, false, &watch.quiet())?;
-        Ok(())
-    }
-
-    /// The dirty image of a table of one channel.
-    fn image(&self, table: &VisibilityTable, epsilon: f64, watch: &Watch) -> Result<Array2<f64>> {
-        let params = ImageParams { method: Method::Fft { epsilon }, ..self.params };
-        let samples = PlaneSamples::of_table(table, 0..1, 0, Stokes::I, None, &params)?;
-        PlaneGridder::new(WeightedSamples::new(samples, None, &params), params, None)?.dirty(&watch.quiet())
-    }
-}
-
-fn slice(cube: &SkyCube, channel: usize) -> SkyCube {
-    SkyCube {
-        flux_jy: cube.flux_jy.slice(s![channel..=channel, .., ..]).to_owned(),
-        freq_hz: vec![cube.freq_hz[channel]],
-        ..cube.clone()
-    }
 }
 
 /// A turning disc that fills the middle of the field, channel by channel.

@@ -1,12 +1,15 @@
 //! `skyfringe bench`: one inner stage, timed and checked, as one JSON object.
 
+mod dataset;
 mod deposit;
 mod exact;
 mod fast;
 mod gridder;
 mod measure;
+mod scene;
 mod transform;
 
+pub use dataset::{DatasetRequest, dataset};
 pub use deposit::{DepositRequest, deposition};
 pub use fast::{FastRequest, fast};
 pub use gridder::{GridderRequest, gridder};

@@ -13,7 +13,7 @@ const SHARE: f64 = 0.75;
 ///
 /// # Errors
 /// Anything else, and sizes below 1 MB.
-pub(super) fn parse(text: &str) -> Result<u64> {
+pub(in crate::run) fn parse(text: &str) -> Result<u64> {
     const UNITS: [(&str, f64); 7] =
         [("KB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12), ("MIB", 1048576.0), ("GIB", 1073741824.0), ("B", 1.0)];
     let wrong = || {

@@ -2,9 +2,9 @@
 
 use super::{MapsRequest, Width, collisionless};
 use crate::error::{Error, Result};
-use crate::formats::Staged;
-use crate::formats::maps::{Attribute, MapField, MapFile, MapView, MapWriter};
+use crate::formats::maps::{MapField, MapFile, MapView, MapWriter};
 use crate::formats::snapshot::Particles;
+use crate::formats::{Attribute, Staged};
 use crate::run::Progress;
 use crate::run::headers::program;
 use crate::run::params::{Inclined, PixelChoice, Settings};

@@ -1,10 +1,10 @@
 //! The products of `sky maps`: FITS images, one HDF5 file, the preview.
 
 use crate::error::{Error, Result};
-use crate::formats::Staged;
 use crate::formats::fits::{Card, CardValue, FitsCube, SpectralAxis};
-use crate::formats::maps::{Attribute, MapField, MapFile, MapView, MapWriter};
+use crate::formats::maps::{MapField, MapFile, MapView, MapWriter};
 use crate::formats::png::Figure;
+use crate::formats::{Attribute, Staged};
 use crate::run::headers::{program, sky_axes};
 use crate::run::image::write_product;
 use crate::sky::h2::SOLAR_METALLICITY;

@@ -1,3 +1,4 @@
+use super::RouteChoice;
 use super::{positive, unless_auto};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
@@ -13,17 +14,6 @@ pub enum PixelChoice<T> {
     Given(T),
 }
 
-/// How a run makes its dirty cube.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RouteChoice {
-    /// Predicts visibilities and images them.
-    Visibilities,
-    /// Convolves the sky with PSFs ([`crate::imaging::fast`]), or not at all.
-    Psf,
-    /// PSFs where their error bound holds, else visibilities.
-    Auto,
-}
-
 /// `[image]`: the pixel grid of sky and images, and how visibilities are imaged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageSettings {
@@ -37,10 +27,17 @@ pub struct ImageSettings {
     pub weighting: Weighting,
     /// Relative accuracy of gridding.
     pub epsilon: f64,
-    /// With visibilities or without.
-    pub route: RouteChoice,
+    /// With visibilities or without; `None`: not said, which is with them for a run and "auto" for data sets.
+    pub route: Option<RouteChoice>,
     /// Largest difference from the visibility route that is allowed without visibilities, relative to the peak.
     pub psf_epsilon: f64,
+}
+
+impl ImageSettings {
+    /// The way of a run.
+    pub fn route(&self) -> RouteChoice {
+        self.route.unwrap_or(RouteChoice::Visibilities)
+    }
 }
 
 pub(super) fn read(document: &Document) -> Result<ImageSettings> {
@@ -60,9 +57,10 @@ pub(super) fn read(document: &Document) -> Result<ImageSettings> {
     };
     let epsilon = read_epsilon(&s)?;
     let route = match s.choice("method", &["visibilities", "psf", "auto"])? {
-        Some("psf") => RouteChoice::Psf,
-        Some("auto") => RouteChoice::Auto,
-        _ => RouteChoice::Visibilities,
+        Some("psf") => Some(RouteChoice::Psf),
+        Some("auto") => Some(RouteChoice::Auto),
+        Some(_) => Some(RouteChoice::Visibilities),
+        None => None,
     };
     let psf_epsilon = read_accuracy(&s, "psf_epsilon", 1e-3)?;
     s.finish()?;

@@ -1,13 +1,16 @@
 //! Configurations: keyed text in, typed and validated values out. Everything that can be wrong with a
 //! configuration is found here, before any computing starts. examples/all-keys.toml documents each key.
 
+mod dataset;
 mod image;
 mod observation;
 mod sky;
 mod telescope;
 
+pub use crate::imaging::fast::RouteChoice;
+pub use dataset::{DatasetSettings, FieldScaling, GalaxyChoice, SplitSettings};
 pub(super) use image::check_epsilon;
-pub use image::{ImageSettings, PixelChoice, RouteChoice};
+pub use image::{ImageSettings, PixelChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
 pub use sky::{
     EorSettings, Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings, SubhaloChoice, WhichSubhalo,
@@ -39,6 +42,8 @@ pub struct Settings {
     pub precision: Precision,
     /// Whether `run` also writes the kinematic cube of a galaxy.
     pub kinematic_cube: bool,
+    /// `[dataset]`; `None` without that table.
+    pub dataset: Option<DatasetSettings>,
     /// The configuration as it was used, for the record.
     pub canonical: String,
 }
@@ -59,12 +64,13 @@ impl Settings {
         };
         let kinematic_cube = output.boolean("kinematic_cube")?.unwrap_or(false);
         output.finish()?;
+        let dataset = dataset::read(document)?;
         document.finish()?;
         if prediction.method == Some(Method::Grid) && matches!(sky.source, SkySource::Components { .. }) {
             let section = document.section("prediction")?;
             return Err(section.refuse("method", "\"auto\" or \"direct\": a list of components has no grid"));
         }
-        if image.route == RouteChoice::Psf
+        if image.route() == RouteChoice::Psf
             && let Some(reason) = needs_visibilities(&sky, &prediction)
         {
             let section = document.section("image")?;
@@ -79,6 +85,7 @@ impl Settings {
             image,
             precision,
             kinematic_cube,
+            dataset,
             canonical: document.canonical(),
         })
     }

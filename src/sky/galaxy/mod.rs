@@ -65,7 +65,7 @@ pub fn write_galaxies(order: &Order, count: usize, folder: &Path, watch: &Watch)
     let mut members = Vec::with_capacity(count);
     for i in 0..count {
         let path = folder.join(format!("galaxy_{i:04}.hdf5"));
-        let plan = Order { seed: derived_seed(order.seed, i as u64, SET), ..order.clone() }.plan()?;
+        let plan = order.member(i as u64).plan()?;
         let kept = describe(&path, None).is_ok_and(|there| there.header.simulation_name == plan.name());
         if !kept {
             let staged = Staged::new(&path)?;

@@ -8,6 +8,7 @@ use super::params::GalaxyParams;
 use super::relations::hi_mass_msun;
 use super::satellites::SatelliteSystem;
 use super::stars::{Halo, HaloParticle, StarParticle, age_gyr, stars};
+use super::{SET, derived_seed};
 use crate::error::{Error, Result};
 use crate::math::random::Stream;
 
@@ -135,6 +136,11 @@ pub struct Facts {
 }
 
 impl Order {
+    /// The order of galaxy number `index` of a set: it depends on this order and the number alone.
+    pub fn member(&self, index: u64) -> Order {
+        Order { seed: derived_seed(self.seed, index, SET), ..self.clone() }
+    }
+
     /// Draws what shall be made.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 use super::{Domain, MapObject, ParticleCloud};
 use crate::error::{Error, Result, Watch};
+use crate::sky::cells::GasCells;
 use crate::sky::kernel::KERNEL_FACTOR;
 use crate::sky::orient::Rotation;
 use crate::sky::placing::{PixelFrame, Placement};
@@ -60,6 +61,22 @@ impl MapRequest {
             h: self.placement.h,
             hubble_km_s_mpc: self.placement.hubble_km_s_mpc,
         }
+    }
+
+    /// [`Domain::Tb`] of one Msun per physical kpc^2, mK.
+    pub fn tb_mk_per_msun_kpc2(&self) -> f64 {
+        let scale = self.tb_scale();
+        // one physical kpc is (1 + z) comoving ones
+        scale.tb_mk((1.0 + scale.redshift).powi(-2))
+    }
+
+    /// Physical area of the pixels at the object, kpc^2, [y, x].
+    ///
+    /// # Errors
+    /// An image beyond the hemisphere.
+    pub fn areas_kpc2(&self) -> Result<Array2<f64>> {
+        let middle = [self.nx, self.ny].map(|n| (n / 2) as f64);
+        areas_kpc2((self.ny, self.nx), middle, self.cell_rad, self.placement.angular_diameter_distance_mpc() * 1e3)
     }
 
     fn check(&self) -> Result<()> {
@@ -138,9 +155,7 @@ pub fn draw(
         return Err(Error::input(format!("the object has nothing for maps of the domain {}", domain.word()))
             .found(format!("no {}", domain.title())));
     }
-    let middle = [request.nx, request.ny].map(|n| (n / 2) as f64);
-    let distance_kpc = request.placement.angular_diameter_distance_mpc() * 1e3;
-    let areas = areas_kpc2((request.ny, request.nx), middle, request.cell_rad, distance_kpc)?;
+    let areas = request.areas_kpc2()?;
     let mut columns: Vec<Column> = Vec::new();
     for (above, below) in domains.iter().filter_map(|d| d.columns()) {
         for column in [Some(above), below].into_iter().flatten() {
@@ -152,14 +167,10 @@ pub fn draw(
     let gas = if columns.is_empty() {
         Vec::new()
     } else {
-        let radius = |v: &f64| request.kernel_factor * (0.75 * v / PI).cbrt();
-        let supports: Vec<f64> = object.cells.volume_kpc3.iter().map(radius).collect();
-        let data: Vec<Vec<f64>> = columns.iter().map(|c| values(object, *c, rotation)).collect();
-        projected(&object.cells.position_kpc, &supports, &data, rotation, request, watch)?
+        let data: Vec<Cow<[f64]>> = columns.iter().map(|c| values(object, *c, rotation)).collect();
+        let data: Vec<&[f64]> = data.iter().map(AsRef::as_ref).collect();
+        projected(&object.cells.position_kpc, &supports(&object.cells, request), &data, rotation, request, watch)?
     };
-    let scale = request.tb_scale();
-    // one physical kpc is (1 + z) comoving ones
-    let comoving = (1.0 + scale.redshift).powi(-2);
     domains
         .iter()
         .map(|&domain| {
@@ -190,7 +201,7 @@ pub fn draw(
             };
             let values = match domain {
                 Domain::Hi => surface(column_cm2_per_msun_kpc2()),
-                Domain::Tb => surface(scale.tb_mk(comoving)),
+                Domain::Tb => surface(request.tb_mk_per_msun_kpc2()),
                 Domain::TbKinematic => surface(column_cm2_per_msun_kpc2() / column_per_k_km_s()),
                 Domain::Gas | Domain::Stars | Domain::DarkMatter | Domain::Sfr => surface(1.0),
                 Domain::HiMass | Domain::Temperature | Domain::Metallicity | Domain::B | Domain::BLos => {
@@ -202,6 +213,23 @@ pub fn draw(
         .collect()
 }
 
+/// The map of [`Domain::HiMass`] of gas cells alone: [`draw`] of an object of these cells.
+///
+/// # Errors
+/// Those of [`draw`].
+pub fn draw_hi_mass(cells: &GasCells, rotation: &Rotation, request: &MapRequest, watch: &Watch) -> Result<Map> {
+    request.check()?;
+    let columns = [cells.hi_mass_msun.as_slice()];
+    let mut sums = projected(&cells.position_kpc, &supports(cells, request), &columns, rotation, request, watch)?;
+    let Sums { map, total, outside } = sums.swap_remove(0);
+    Ok(Map { domain: Domain::HiMass, values: map, total, outside })
+}
+
+/// Support radius of each cell's kernel, kpc.
+fn supports(cells: &GasCells, request: &MapRequest) -> Vec<f64> {
+    cells.volume_kpc3.iter().map(|v| request.kernel_factor * (0.75 * v / PI).cbrt()).collect()
+}
+
 /// What is added up in every pixel, and what lies outside.
 #[derive(Debug)]
 struct Sums {
@@ -210,12 +238,12 @@ struct Sums {
     outside: f64,
 }
 
-fn values(object: &MapObject, column: Column, rotation: &Rotation) -> Vec<f64> {
+fn values<'a>(object: &'a MapObject, column: Column, rotation: &Rotation) -> Cow<'a, [f64]> {
     let gas = &object.gas;
-    let times = |other: &[f64]| gas.mass_msun.iter().zip(other).map(|(m, v)| m * v).collect();
+    let times = |other: &[f64]| Cow::Owned(gas.mass_msun.iter().zip(other).map(|(m, v)| m * v).collect());
     match column {
-        Column::Hi => object.cells.hi_mass_msun.clone(),
-        Column::Mass => gas.mass_msun.clone(),
+        Column::Hi => Cow::Borrowed(&object.cells.hi_mass_msun),
+        Column::Mass => Cow::Borrowed(&gas.mass_msun),
         Column::Heat => times(&gas.temperature_k),
         Column::Metals => {
             times(&gas.metallicity.iter().map(|z| z / crate::sky::h2::SOLAR_METALLICITY).collect::<Vec<_>>())
@@ -224,20 +252,20 @@ fn values(object: &MapObject, column: Column, rotation: &Rotation) -> Vec<f64> {
             let strength = |b: &[f64; 3]| b.iter().map(|v| v * v).sum::<f64>().sqrt();
             times(&gas.magnetic_field_ug.iter().map(strength).collect::<Vec<_>>())
         }
-        Column::Electrons => gas.electrons.clone(),
+        Column::Electrons => Cow::Borrowed(&gas.electrons),
         Column::FieldTowards => {
             let towards = |(b, e): (&[f64; 3], &f64)| -rotation.apply(*b)[2] * e;
-            gas.magnetic_field_ug.iter().zip(&gas.electrons).map(towards).collect()
+            Cow::Owned(gas.magnetic_field_ug.iter().zip(&gas.electrons).map(towards).collect())
         }
-        Column::Sfr => gas.sfr_msun_yr.clone(),
+        Column::Sfr => Cow::Borrowed(&gas.sfr_msun_yr),
     }
 }
 
 fn cloud(cloud: Option<&ParticleCloud>, rotation: &Rotation, request: &MapRequest, watch: &Watch) -> Result<Sums> {
     let nothing = ParticleCloud::default();
     let cloud = cloud.unwrap_or(&nothing);
-    let columns = std::slice::from_ref(&cloud.mass_msun);
-    let mut sums = projected(&cloud.position_kpc, &cloud.support_kpc, columns, rotation, request, watch)?;
+    let columns = [cloud.mass_msun.as_slice()];
+    let mut sums = projected(&cloud.position_kpc, &cloud.support_kpc, &columns, rotation, request, watch)?;
     Ok(sums.swap_remove(0))
 }
 
@@ -245,7 +273,7 @@ fn cloud(cloud: Option<&ParticleCloud>, rotation: &Rotation, request: &MapReques
 fn projected(
     position_kpc: &[[f64; 3]],
     support_kpc: &[f64],
-    columns: &[Vec<f64>],
+    columns: &[&[f64]],
     rotation: &Rotation,
     request: &MapRequest,
     watch: &Watch,
@@ -263,8 +291,7 @@ fn projected(
             Footprint { x_px, y_px, support_px: support / pixel_kpc }
         })
         .collect();
-    let views: Vec<&[f64]> = columns.iter().map(Vec::as_slice).collect();
-    let Projected { maps, outside } = project(&places, &views, nx, ny, watch)?;
+    let Projected { maps, outside } = project(&places, columns, nx, ny, watch)?;
     let total = columns.iter().map(|c| c.iter().sum::<f64>());
     Ok(maps.into_iter().zip(outside).zip(total).map(|((map, outside), total)| Sums { map, total, outside }).collect())
 }

@@ -21,7 +21,7 @@ mod skais;
 mod views;
 
 pub use domain::Domain;
-pub use draw::{Map, MapRequest, draw};
+pub use draw::{Map, MapRequest, draw, draw_hi_mass};
 pub use neighbours::distances_to_neighbour;
 pub use object::{GasColumns, MapObject, ParticleCloud};
 pub use skais::{SkaisObject, skais_group, skais_map};

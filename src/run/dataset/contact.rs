@@ -18,6 +18,9 @@ const SIGNED_PERCENTILE: f64 = 99.8;
 /// Width of one place of the sheet, px.
 const PLACE_PX: u32 = 340;
 
+/// Size of labels, px.
+const FONT_PX: f32 = 12.0;
+
 /// One image of a sample.
 #[derive(Debug, Clone)]
 pub struct TileImage {
@@ -73,6 +76,7 @@ pub fn contact_sheet(tiles: &[Tile], title: &str, subtitle: &str) -> Figure {
     let rows = tiles.len().max(1);
     let mut figure = Figure::new(PLACE_PX * columns as u32, PLACE_PX * rows as u32 + 160, rows, columns);
     figure.shrink = true;
+    figure.font_px = Some(FONT_PX);
     figure.title = title.into();
     figure.subtitle = subtitle.into();
     figure.footer = format!("{} · east is left · each image has its own range of values", program());

@@ -113,7 +113,7 @@ pub(super) struct Histogram<'a> {
 
 /// Size of the drawing and of the frame in it, in SVG units.
 const SIZE: [f64; 2] = [560.0, 300.0];
-const FRAME: [f64; 4] = [52.0, 12.0, 548.0, 246.0];
+const FRAME: [f64; 4] = [66.0, 12.0, 528.0, 246.0];
 
 impl Histogram<'_> {
     /// An HTML figure: the picture with its axes, and a line with the number of values, their median and range.
@@ -123,6 +123,7 @@ impl Histogram<'_> {
         let mut out = format!("<figure>\n<figcaption>{}</figcaption>\n", escaped(self.title));
         let bins = Bins::of(&known);
         if let Some(bins) = bins {
+            out.push_str(&self.key());
             self.draw(&mut out, bins);
         }
         let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
@@ -149,6 +150,11 @@ impl Histogram<'_> {
         }
         let _ = write!(out, "<p class=\"note\">{line}.</p>\n</figure>\n");
         out
+    }
+
+    fn key(&self) -> String {
+        let entry = |(name, colour): &(String, usize)| format!("<span>{}{}</span>", swatch(*colour), escaped(name));
+        format!("<p class=\"key\">{}</p>\n", self.classes.iter().map(entry).collect::<String>())
     }
 
     fn counts(&self, bins: Bins) -> Vec<Vec<usize>> {
@@ -228,6 +234,11 @@ impl Histogram<'_> {
         );
         out.push_str("</svg>\n");
     }
+}
+
+/// A small square in the colour of a class.
+pub(super) fn swatch(colour: usize) -> String {
+    format!("<span class=\"swatch b{colour}\"></span>")
 }
 
 /// A label of a whole number without the decimals that its neighbours may need.

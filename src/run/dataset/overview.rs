@@ -1,6 +1,6 @@
 //! overview.html: what a data set holds, on one page without outside resources.
 
-use super::histogram::Histogram;
+use super::histogram::{Histogram, swatch};
 use super::html::{base64, escaped, number};
 use crate::formats::png::{Rgb, Theme};
 use crate::run::preview::{largest, prefixed};
@@ -152,16 +152,6 @@ fn counts(page: &mut String, rows: &[SampleRow], splits: &[(String, usize)]) {
     page.push_str("</section>\n");
 }
 
-fn swatch(colour: usize) -> String {
-    format!("<span class=\"swatch b{colour}\"></span>")
-}
-
-fn key(classes: &[(String, usize)]) -> String {
-    let entries: Vec<String> =
-        classes.iter().map(|(name, colour)| format!("<span>{}{}</span>", swatch(*colour), escaped(name))).collect();
-    format!("<p class=\"key\">{}</p>\n", entries.concat())
-}
-
 fn histogram(
     title: &str,
     counted: &str,
@@ -175,7 +165,7 @@ fn histogram(
 
 fn histograms(page: &mut String, rows: &[SampleRow], splits: &[(String, usize)]) {
     let there: Vec<&SampleRow> = rows.iter().filter(|r| r.failure.is_none()).collect();
-    let _ = write!(page, "<section>\n<h2>Distributions</h2>\n{}<div class=\"grid\">\n", key(splits));
+    page.push_str("<section>\n<h2>Distributions</h2>\n<div class=\"grid\">\n");
     // a galaxy has one mass, however many samples it has
     let masses: BTreeMap<&str, (f64, usize)> =
         rows.iter().map(|r| (r.galaxy, (r.hi_mass_msun, class_of(splits, r.split)))).collect();
@@ -194,11 +184,10 @@ fn histograms(page: &mut String, rows: &[SampleRow], splits: &[(String, usize)])
         page.push_str(&histogram(title, "samples", quantity, &unit, splits, values));
     }
     page.push_str(&histogram("Peak over noise", "samples", "Peak over noise", "", splits, by_split(|r| r.snr)));
-    page.push_str("</div>\n");
     let routes = classes(there.iter().map(|r| r.route));
     let bounds = there.iter().map(|r| (r.bound, class_of(&routes, r.route))).collect();
-    let figure = histogram("Bound of the error, by route", "samples", "Bound over peak", "", &routes, bounds);
-    let _ = write!(page, "{}<div class=\"grid\">\n{figure}</div>\n</section>\n", key(&routes));
+    page.push_str(&histogram("Bound of the error, by route", "samples", "Bound over peak", "", &routes, bounds));
+    page.push_str("</div>\n</section>\n");
 }
 
 fn failures(page: &mut String, rows: &[SampleRow], failed: usize) {
@@ -252,7 +241,7 @@ fn head(title: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
          content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}</title>\n<style>\n{}{STYLE}@media (prefers-color-scheme: dark) {{\n{}}}\n</style>\n</head>\n\
+         <title>{}</title>\n<style>\n{STYLE}{}@media (prefers-color-scheme: dark) {{\n{}}}\n</style>\n</head>\n\
          <body>\n<main>\n",
         escaped(title),
         colours(Theme::Light),
@@ -289,17 +278,17 @@ table { border-collapse: collapse; margin: 0 0 1rem; }
 td, th { border-bottom: 1px solid; padding: 0.25rem 0.9rem 0.25rem 0; text-align: right; vertical-align: top; }
 th { font-weight: 600; }
 th[scope=row], th:first-child, .facts td, .text { text-align: left; }
-.facts th { font-weight: 400; white-space: nowrap; }
+th[scope=row] { white-space: nowrap; }
+.facts th { font-weight: 400; }
 .facts td, .text { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 .sheet { display: block; min-width: 40rem; width: 100%; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1rem 2rem; }
-.grid > figure:only-child { max-width: 36rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2rem; }
 figure { margin: 0; }
 figcaption { font-weight: 600; }
 .note, .key { font-size: 0.9rem; margin: 0.2rem 0 0.6rem; }
 .key span { margin-right: 1.2rem; }
-.key .swatch, .swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; }
+.swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-size: 15px; }
 svg .grid, svg .axis { stroke-width: 1; fill: none; }

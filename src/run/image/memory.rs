@@ -20,7 +20,6 @@ pub(in crate::run) fn parse(text: &str) -> Result<u64> {
         Error::input("not an amount of memory")
             .found(format!("\"{text}\""))
             .expected("a number and MB, GB, TB, MiB or GiB, as in 8GB; at least 1 MB")
-            .place("--memory")
     };
     let upper = text.trim().to_uppercase();
     let (number, unit) =

@@ -201,7 +201,7 @@ impl ImageRequest {
             stokes: Stokes::parse_list(&options.stokes).map_err(|e| e.place("--stokes"))?,
             products: options.products.as_deref().map(Product::parse_list).transpose()?,
             memory_bytes: match &options.memory {
-                Some(text) => memory::parse(text)?,
+                Some(text) => memory::parse(text).map_err(|e| e.place("--memory"))?,
                 None => memory::default_bytes(),
             },
             options,

@@ -69,10 +69,6 @@ impl<'a> Object<'a> {
         self.get(key, "a number or null", |v| if v.is_null() { Some(None) } else { v.as_f64().map(Some) })
     }
 
-    pub(super) fn number(&self, key: &str) -> Result<f64> {
-        self.get(key, "a number", Value::as_f64)
-    }
-
     pub(super) fn count(&self, key: &str) -> Result<usize> {
         self.get(key, "a whole number from 0", |v| v.as_u64()?.try_into().ok())
     }
@@ -219,7 +215,7 @@ mod tests {
     fn what_is_wrong_is_named_with_its_place() {
         let value = json!({"list": [{"n": "x"}], "long": "y".repeat(200)});
         let object = Object::whole(&value, Path::new("D/plan.json")).unwrap();
-        let error = object.objects("list").unwrap()[0].number("n").unwrap_err().to_string();
+        let error = object.objects("list").unwrap()[0].count("n").unwrap_err().to_string();
         assert!(error.contains("file D/plan.json, key list[0].n") && error.contains("\"x\""), "{error}");
         assert!(object.text("none").unwrap_err().to_string().contains("no such key"));
         assert!(object.count("long").unwrap_err().to_string().contains("yyy ..."));

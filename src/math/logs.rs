@@ -59,11 +59,12 @@ const FACTORIALS: [f64; 13] = {
     c
 };
 
-/// exp(x) - 1 to a few 1e-16 of its value, for x from -1e15 to 709; 8e307 beyond, NaN for infinite x.
+/// exp(x) - 1 to a few 1e-16 of its value, for finite x up to 709; 8e307 beyond, NaN for infinite x.
 #[inline(always)]
+#[allow(clippy::manual_clamp)]
 pub(crate) fn exp_m1(x: f64) -> f64 {
     // the last term keeps NaN, which min and max lose; clamp keeps it, but no loop with it becomes vector code
-    let x = x.max(-709.0).min(709.0) + (x - x);
+    let x = x.max(-709.0).min(709.0) + x * 0.0;
     let shifted = x * std::f64::consts::LOG2_E + ROUNDER;
     let k = shifted - ROUNDER;
     let r = (x - k * LN2_HIGH) - k * LN2_LOW;

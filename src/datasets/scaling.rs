@@ -228,9 +228,10 @@ impl Scaling {
     }
 
     fn powers(&self) -> Powers {
-        let inverse = |p: f64| if p == 0.0 { 0.0 } else { 1.0 / p };
-        let (above, below) = (self.lambda, 2.0 - self.lambda);
-        Powers { above, below, inverse_above: inverse(above), inverse_below: inverse(below) }
+        // the limit ln(1 + |v|) of the exponent 0 is reached long before, without a branch in the loops
+        let off_zero = |p: f64| if p.abs() < 1e-100 { 1e-100 } else { p };
+        let (above, below) = (off_zero(self.lambda), off_zero(2.0 - self.lambda));
+        Powers { above, below, inverse_above: 1.0 / above, inverse_below: 1.0 / below }
     }
 }
 
@@ -246,7 +247,7 @@ fn no_attribute(name: &str, found: Option<&Attribute>, expected: &str) -> Error 
         .place(format!("attribute {name}"))
 }
 
-/// The exponents lambda for v >= 0 and 2 - lambda for v < 0, and one over each (0 for 0).
+/// The exponents lambda for v >= 0 and 2 - lambda for v < 0, and one over each; none is 0.
 #[derive(Clone, Copy)]
 struct Powers {
     above: f64,
@@ -261,8 +262,7 @@ fn yeo_johnson(v: f64, powers: &Powers) -> f64 {
     let log = ln_1p(v.abs());
     let (p, inverse) =
         if v < 0.0 { (powers.below, powers.inverse_below) } else { (powers.above, powers.inverse_above) };
-    let value = if p == 0.0 { log } else { exp_m1(p * log) * inverse };
-    value.copysign(v)
+    (exp_m1(p * log) * inverse).copysign(v)
 }
 
 fn inverse_yeo_johnson(z: f64, lambda: f64) -> f64 {

@@ -67,7 +67,7 @@ impl SplitRequest {
     /// Fractions that are negative or do not add up to 1, no stratum.
     pub fn validate(&self) -> Result<()> {
         let (sum, words) = (self.fractions.iter().sum::<f64>(), self.fractions.map(|f| f.to_string()).join(", "));
-        if self.fractions.iter().any(|f| !(*f >= 0.0)) {
+        if self.fractions.iter().any(|f| f.is_nan() || *f < 0.0) {
             return Err(Error::input("a fraction of the split is negative").found(words).expected("three from 0 to 1"));
         }
         if (sum - 1.0).abs() > 1e-6 {

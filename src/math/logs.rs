@@ -41,13 +41,12 @@ pub(crate) fn ln_1p(x: f64) -> f64 {
     }
 }
 
-/// asinh(x) to a few 1e-16 of its value.
+/// asinh(x) to a few 1e-16 of its value, for |x| <= 1e150; NaN beyond 1.3e154 (a choice between two formulas would keep
+/// loops from becoming vector code).
 #[inline(always)]
 pub(crate) fn asinh(x: f64) -> f64 {
     let a = x.abs();
-    // beyond 1e8 asinh(a) = ln(2 a) to 1e-17, and a a may overflow
-    let t = if a > 1e8 { 2.0 * a - 1.0 } else { a + a * a / (1.0 + (1.0 + a * a).sqrt()) };
-    ln_1p(t).copysign(x)
+    ln_1p(a + a * a / (1.0 + (1.0 + a * a).sqrt())).copysign(x)
 }
 
 const FACTORIALS: [f64; 13] = {
@@ -60,10 +59,12 @@ const FACTORIALS: [f64; 13] = {
     c
 };
 
-/// exp(x) - 1 to a few 1e-16 of its value, for x <= 709; 8e307 beyond.
+/// exp(x) - 1 to a few 1e-16 of its value, for finite x up to 709; 8e307 beyond, NaN for infinite x.
 #[inline(always)]
+#[allow(clippy::manual_clamp)]
 pub(crate) fn exp_m1(x: f64) -> f64 {
-    let x = x.clamp(-709.0, 709.0);
+    // the last term keeps NaN, which min and max lose; clamp keeps it, but no loop with it becomes vector code
+    let x = x.max(-709.0).min(709.0) + x * 0.0;
     let shifted = x * std::f64::consts::LOG2_E + ROUNDER;
     let k = shifted - ROUNDER;
     let r = (x - k * LN2_HIGH) - k * LN2_LOW;
@@ -109,9 +110,9 @@ mod tests {
         assert!(asinh(-0.0).is_sign_negative());
         assert!(ln_1p(-1.0).is_nan() && ln_1p(-3.0).is_nan() && ln_1p(f64::NAN).is_nan());
         assert!(asinh(f64::NAN).is_nan() && exp_m1(f64::NAN).is_nan());
-        assert_eq!((ln_1p(f64::INFINITY), asinh(f64::NEG_INFINITY)), (f64::INFINITY, f64::NEG_INFINITY));
+        assert!(ln_1p(f64::INFINITY) == f64::INFINITY && asinh(f64::INFINITY).is_nan());
         assert!((ln_1p(1e300) / 1e300f64.ln() - 1.0).abs() < 1e-15);
-        assert!((asinh(-1e300) / libm::asinh(-1e300) - 1.0).abs() < 1e-15);
+        assert!((asinh(-1e150) / libm::asinh(-1e150) - 1.0).abs() < 1e-15);
         assert!(exp_m1(1e9) > 1e307 && exp_m1(-1e9) == -1.0);
     }
 }

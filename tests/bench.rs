@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 use serde_json::Value;
 use skyfringe::run::Unseen;
-use skyfringe::run::bench::{GridderRequest, Precision, fft, gridder};
+use skyfringe::run::bench::{DatasetRequest, GridderRequest, Precision, dataset, fft, gridder};
 
 fn workload(path: &std::path::Path) {
     let file = hdf5::File::create(path).unwrap();
@@ -67,4 +67,32 @@ fn fft_is_right() {
         assert!(report["fft_error"].as_f64().unwrap() < 1e-6, "{report}");
         assert_eq!(report["precision"], precision.name());
     }
+}
+
+#[test]
+fn dataset_times_every_stage_of_both_kinds_of_pairs() {
+    let request = DatasetRequest {
+        telescope: "meerkat".into(),
+        npix: 48,
+        cell: "10asec".into(),
+        channels: 3,
+        cells: 2000,
+        length: "2h".into(),
+        steps: 3,
+        visibility_channels: 1,
+        reps: 2,
+    };
+    let report: Value = serde_json::from_str(&dataset(&request, &Unseen).unwrap()).unwrap();
+    for kind in ["pair_2d", "pair_cube"] {
+        let of = |path: &str| report[kind].pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let stages = ["deposit", "observe", "noise", "scaling", "write"].map(|s| of(&format!("/stages_cpu_s/{s}")));
+        let sum: f64 = stages.iter().sum();
+        assert!((sum - of("/sample_cpu_s")).abs() < 1e-12 + 1e-9 * sum, "{report:#}");
+        assert!(of("/bound") > 0.0 && of("/bound") < 1e-3, "{report:#}");
+        assert!(of("/sample_bytes") > 0.0 && of("/setup_cpu_s") > 0.0 && of("/instrument_mib") > 0.0, "{report:#}");
+        assert!(of("/visibility_route/sample_cpu_s") >= 0.0, "{report:#}");
+    }
+    assert_eq!(report["pair_cube"]["visibility_route"]["channels_timed"], 1);
+    let narrow = DatasetRequest { telescope: "no such array".into(), ..request };
+    assert!(dataset(&narrow, &Unseen).is_err());
 }

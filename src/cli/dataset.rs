@@ -48,6 +48,9 @@ pub(super) enum DatasetWords {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
+    /// Copy a finished data set into FITS files, .npy arrays or WebDataset archives.
+    #[command(after_help = "Example: skyfringe dataset export pairs --format webdataset --split train --out tars")]
+    Export(ExportWords),
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +74,28 @@ pub(super) struct BuildWords {
     limit_memory: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ExportWords {
+    /// Folder of the data set.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// fits, npy or webdataset.
+    #[arg(long, value_enum)]
+    format: run::dataset::ExportFormat,
+    /// Folder for the files; made where it is missing.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Values in the fields' units, in place of scaled ones.
+    #[arg(long)]
+    physical: bool,
+    /// train, validation or test alone.
+    #[arg(long, value_name = "NAME", value_parser = ["train", "validation", "test"])]
+    split: Option<String>,
+    /// Comma-separated fields [default: all].
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    fields: Option<Vec<String>>,
+}
+
 impl DatasetWords {
     /// Does what they say.
     pub(super) fn run(self, console: &Console) -> Result<String> {
@@ -90,6 +115,17 @@ impl DatasetWords {
             DatasetWords::Merge { folder, others } => run::dataset::merge(&folder, &others, console),
             DatasetWords::Verify { folder, discard } => run::dataset::verify(&folder, discard, console),
             DatasetWords::Info { folder } => run::dataset::info(&folder, console),
+            DatasetWords::Export(w) => {
+                let request = run::dataset::ExportRequest {
+                    folder: w.folder,
+                    format: w.format,
+                    out: w.out,
+                    physical: w.physical,
+                    split: w.split,
+                    fields: w.fields,
+                };
+                run::dataset::export(&request, console)
+            }
         }
     }
 
@@ -98,6 +134,7 @@ impl DatasetWords {
         match self {
             DatasetWords::Build(BuildWords { out, .. }) | DatasetWords::Plan { out, .. } => Some(out.clone()),
             DatasetWords::Merge { folder, .. } => Some(folder.clone()),
+            DatasetWords::Export(words) => Some(words.out.clone()),
             DatasetWords::Verify { .. } | DatasetWords::Info { .. } => None,
         }
     }

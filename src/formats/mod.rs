@@ -8,6 +8,7 @@ pub mod eor;
 pub mod fits;
 pub mod hdf_cube;
 pub mod maps;
+pub mod npy;
 pub mod oskar;
 pub mod png;
 pub mod shard;
@@ -16,6 +17,7 @@ mod staged;
 pub mod telescope;
 mod text;
 pub mod visibilities;
+pub mod webdataset;
 
 pub use attribute::Attribute;
 pub use checksum::{copy_with_sha256, sha256_bytes, sha256_file};

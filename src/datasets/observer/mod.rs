@@ -24,7 +24,7 @@ use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::gridding::ImageGeometry;
 use crate::imaging::clean::{CleanOptions, PsfConvolution, clean};
 use crate::imaging::fast::{FastPlan, FastRequest, Route, RouteChoice};
-use crate::imaging::{ImageParams, NO_BEAM, Samples, check_weights, correct, restore};
+use crate::imaging::{ImageParams, NO_BEAM, Samples, correct, restore};
 use crate::sky::cube::SkyCube;
 use crate::telescope::Telescope;
 use crate::telescope::beam::{BeamChoice, StationBeams};
@@ -245,9 +245,7 @@ impl Observer {
     pub fn new(setup: Setup, wanted: Wanted, watch: &Watch) -> Result<Observer> {
         setup.check(wanted)?;
         let beams = StationBeams::new(&setup.telescope, setup.beam);
-        let (table, instants) = setup.table(&setup.freq_hz, watch)?;
-        let planes = Planes::new(&setup, &table, &beams, wanted, watch)?;
-        check_weights(&planes.samples, table.uvw_m.nrows(), setup.freq_hz.len())?;
+        let planes = Planes::new(&setup, &beams, wanted, watch)?;
         if wanted.restored
             && let Some(note) = planes.beamless()
         {
@@ -256,6 +254,7 @@ impl Observer {
         let mut plan = None;
         let mut refused = None;
         if setup.route != RouteChoice::Visibilities {
+            let (table, instants) = setup.table(&setup.freq_hz, watch)?;
             match planned(&setup, &table, &instants, &beams, watch)? {
                 Ok(made) => plan = Some(made),
                 Err(reason) => refused = Some(fall_back(&setup, reason)?),

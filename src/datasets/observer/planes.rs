@@ -6,7 +6,8 @@ use crate::formats::fits::Beam;
 use crate::formats::visibilities::VisibilityTable;
 use crate::imaging::beam_fit::{BeamFit, fit_beam};
 use crate::imaging::{
-    AT_ONCE, ImageParams, NO_BEAM, PlaneGridder, PlaneSamples, Samples, Stokes, WeightedSamples, effective_power,
+    AT_ONCE, ImageParams, NO_BEAM, PlaneGridder, PlaneSamples, Samples, Stokes, WeightedSamples, check_weights,
+    effective_power,
 };
 use crate::telescope::beam::StationBeams;
 use ndarray::{Array2, Array3, Axis};
@@ -41,14 +42,8 @@ struct Plane {
 }
 
 impl Planes {
-    /// Grids the PSFs of `table`, a few channels at a time. `watch` advances by one a channel.
-    pub fn new(
-        setup: &Setup,
-        table: &VisibilityTable,
-        beams: &StationBeams,
-        wanted: Wanted,
-        watch: &Watch,
-    ) -> Result<Planes> {
+    /// Grids the PSFs of all channels, a few at a time. `watch` advances by one a channel.
+    pub fn new(setup: &Setup, beams: &StationBeams, wanted: Wanted, watch: &Watch) -> Result<Planes> {
         let channels = setup.freq_hz.len();
         let g = setup.image.geometry;
         let cube = || Array3::zeros((channels, g.ny, g.nx));
@@ -67,10 +62,15 @@ impl Planes {
             notes: Vec::new(),
         };
         let numbers: Vec<usize> = (0..channels).collect();
-        for group in numbers.chunks(rayon::current_num_threads().clamp(1, AT_ONCE)) {
+        // tables of one channel, one a thread: reading the visibilities of all channels would make memory of their zeros
+        let at_once = rayon::current_num_threads().clamp(1, AT_ONCE).min(channels);
+        let mut tables = vec![setup.table(&setup.freq_hz[..1], watch)?.0; at_once];
+        for group in numbers.chunks(at_once) {
             let made: Vec<Result<Plane>> = group
                 .par_iter()
-                .map(|&channel| {
+                .zip(&mut tables)
+                .map(|(&channel, table)| {
+                    table.freq_hz[0] = setup.freq_hz[channel];
                     let plane = Plane::new(setup, table, beams, wanted, channel, &watch.quiet())?;
                     watch.advance(1)?;
                     Ok(plane)
@@ -80,6 +80,7 @@ impl Planes {
                 planes.take(channel, plane?);
             }
         }
+        check_weights(&planes.samples, tables[0].uvw_m.nrows(), channels)?;
         Ok(planes)
     }
 
@@ -121,7 +122,7 @@ impl Plane {
         watch: &Watch,
     ) -> Result<Plane> {
         let (params, g) = (setup.image, setup.image.geometry);
-        let samples = PlaneSamples::of_table(table, channel..channel + 1, 0, Stokes::I, None, &params)?;
+        let samples = PlaneSamples::of_table(table, 0..1, channel, Stokes::I, None, &params)?;
         // weights are those of the images, whatever the size of the PSF
         let weighted = WeightedSamples::new(samples, None, &params);
         let (sums, name) = (*weighted.sums(), format!("channel {channel}"));

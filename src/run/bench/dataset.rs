@@ -3,7 +3,9 @@
 use super::measure::{Cost, load, measured};
 use super::scene::{ByVisibilities, LOWEST_RAD, Scene, SceneWords};
 use crate::datasets::observer::{Observer, Setup, Wanted, Way, probe_flux_over_peak};
+use crate::datasets::{Scaling, ScalingKind};
 use crate::error::{Error, Result, Watch};
+use crate::formats::shard::{Compression, ShardField, ShardHeader, ShardWriter};
 use crate::imaging::fast::RouteChoice;
 use crate::run::Progress;
 use crate::sky::band::Band;
@@ -19,8 +21,11 @@ use crate::sky::products::{CubeRequest, build_cube};
 use crate::sky::snapshot::from_snapshot;
 use crate::sky::temperature::TbFrame;
 use crate::telescope::beam::BeamChoice;
-use ndarray::{Array3, Axis};
+use ndarray::{Array3, ArrayD, Axis};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// One benchmark.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,11 +69,18 @@ struct Galaxies {
     cost: Cost,
 }
 
-/// Times of the samples of one kind.
-struct Stages {
-    names: Vec<&'static str>,
-    /// CPU seconds, [stage][sample].
-    cpu_s: Vec<Vec<f64>>,
+/// What is done for a sample, in this order.
+const STAGES: [&str; 5] = ["deposit", "observe", "noise", "scaling", "write"];
+
+/// CPU seconds of each stage, one number a sample.
+#[derive(Default)]
+struct Stages(BTreeMap<&'static str, Vec<f64>>);
+
+/// A shard of maps and dirty images in a file of its own, which goes away.
+struct Store {
+    path: PathBuf,
+    writer: Option<ShardWriter>,
+    scalings: [Scaling; 2],
 }
 
 /// Runs the benchmark; the text is one JSON object. A sample is another orientation of one of the galaxies, with noise
@@ -130,17 +142,25 @@ fn timed(
         (made?, cost)
     };
     let watch = progress.stage("samples", request.reps as u64);
-    let mut stages = Stages { names: vec!["deposit", "observe", "noise"], cpu_s: vec![Vec::new(); 3] };
+    let mut stages = Stages::default();
     let (mut bound, mut peak_mib, mut last) = (0.0f64, 0.0f64, None);
+    let mut store = {
+        let (map, observed) = sky(0)?;
+        let dirty = observer.observe(&observed, Some(0), &watch.quiet())?.dirty;
+        Store::new(request.reps, [map, dirty])?
+    };
     for number in 0..request.reps {
         let (made, deposit) = measured(|| sky(number));
-        let (_, observed) = made?;
+        let (map, observed) = made?;
         let (signal, observe) = measured(|| observer.signal(&observed, &watch.quiet()));
         let signal = signal?;
         let (made, noise) = measured(|| observer.with_noise(&signal, Some(number as u64), &watch.quiet()));
-        made?;
-        for (stage, cost) in stages.cpu_s.iter_mut().zip([deposit, observe, noise]) {
-            stage.push(cost.cpu_s);
+        let (scaled, scaling) = measured(|| store.scaled([&map, &made?.dirty]));
+        let scaled = scaled?;
+        let (written, write) = measured(|| store.write(number, &scaled));
+        written?;
+        for (name, cost) in STAGES.into_iter().zip([deposit, observe, noise, scaling, write]) {
+            stages.push(name, cost.cpu_s);
             peak_mib = peak_mib.max(cost.peak_mib);
         }
         if signal.route == Way::Visibilities {
@@ -152,11 +172,16 @@ fn timed(
         last = Some(observed);
         watch.advance(1)?;
     }
+    let (bytes, finish) = measured(|| store.finish());
+    let bytes = bytes? as f64 / request.reps as f64;
+    // all samples share it
+    stages.add("write", finish.cpu_s / request.reps as f64);
     let sample_s = stages.total_s();
     let mut report = Map::new();
     report.insert("samples_per_cpu_s".into(), json!(1.0 / sample_s));
     report.insert("sample_cpu_s".into(), json!(sample_s));
     report.insert("stages_cpu_s".into(), stages.medians());
+    report.insert("sample_bytes".into(), json!(bytes));
     report.insert("bound".into(), json!(bound));
     report.insert("setup_cpu_s".into(), json!(set_up.cpu_s));
     report.insert("setup_peak_mib".into(), json!(set_up.peak_mib));
@@ -186,21 +211,92 @@ fn timed(
 }
 
 impl Stages {
+    fn push(&mut self, name: &'static str, cpu_s: f64) {
+        self.0.entry(name).or_default().push(cpu_s);
+    }
+
+    /// Adds `cpu_s` to every sample.
+    fn add(&mut self, name: &'static str, cpu_s: f64) {
+        self.0.entry(name).or_default().iter_mut().for_each(|s| *s += cpu_s);
+    }
+
     fn median(&self, name: &str) -> f64 {
-        let at = self.names.iter().position(|n| *n == name);
-        at.map_or(f64::NAN, |at| {
-            let mut all = self.cpu_s[at].clone();
-            all.sort_by(f64::total_cmp);
-            all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
-        })
+        let mut all = self.0.get(name).cloned().unwrap_or_default();
+        all.sort_by(f64::total_cmp);
+        all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
     fn medians(&self) -> Value {
-        Value::Object(self.names.iter().map(|name| ((*name).to_string(), json!(self.median(name)))).collect())
+        Value::Object(STAGES.into_iter().map(|name| (name.to_string(), json!(self.median(name)))).collect())
     }
 
     fn total_s(&self) -> f64 {
-        self.names.iter().map(|name| self.median(name)).sum()
+        STAGES.into_iter().map(|name| self.median(name)).sum()
+    }
+}
+
+impl Store {
+    /// For so many samples of a map and a dirty image like `first`, on which the scalings are fitted.
+    fn new(samples: usize, first: [Array3<f64>; 2]) -> Result<Store> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("skyfringe-bench-{}-{number}.h5", std::process::id()));
+        let [map, dirty] = &first;
+        let fit = |kind, values: &Array3<f64>, signed| {
+            let values: Vec<f64> = values.iter().copied().collect();
+            Scaling::fit(kind, &values, signed, &Watch::silent())
+        };
+        let scalings = [fit(ScalingKind::Log, map, false)?, fit(ScalingKind::Asinh, dirty, true)?];
+        let field = |name: &str, values: &Array3<f64>| ShardField {
+            name: name.into(),
+            shape: values.shape().to_vec(),
+            unit: String::new(),
+            attributes: Vec::new(),
+        };
+        let header = ShardHeader {
+            samples,
+            first_sample: 0,
+            fields: vec![field("map", map), field("dirty", dirty)],
+            columns: Vec::new(),
+            groups: Vec::new(),
+            attributes: Vec::new(),
+        };
+        let writer = ShardWriter::create(&path, &header, Compression::default())?;
+        Ok(Store { path, writer: Some(writer), scalings })
+    }
+
+    fn scaled(&self, planes: [&Array3<f64>; 2]) -> Result<Vec<ArrayD<f32>>> {
+        let one = |(scaling, values): (&Scaling, &Array3<f64>)| {
+            let mut scaled = Array3::<f32>::zeros(values.dim());
+            // both are fresh arrays in standard layout
+            if let (Some(from), Some(to)) = (values.as_slice(), scaled.as_slice_mut()) {
+                scaling.apply_to(from, to)?;
+            }
+            Ok(scaled.into_dyn())
+        };
+        self.scalings.iter().zip(planes).map(one).collect()
+    }
+
+    fn write(&mut self, sample: usize, fields: &[ArrayD<f32>]) -> Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        fields.iter().enumerate().try_for_each(|(field, values)| writer.put(field, sample, values.view()))
+    }
+
+    /// Bytes of the whole file.
+    fn finish(&mut self) -> Result<u64> {
+        if let Some(writer) = self.writer.take() {
+            writer.finish()?;
+        }
+        let meta = std::fs::metadata(&self.path).map_err(|e| Error::io("look at the shard", &self.path, e))?;
+        Ok(meta.len())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        drop(self.writer.take());
+        // nothing is lost where it cannot be removed
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

@@ -180,7 +180,7 @@ impl Builder<'_> {
                     Err(row) => {
                         let reason = row.failure.clone().unwrap_or_default();
                         self.log.line(&format!("sample {number} ({}) FAILED: {reason}", row.identity.id))?;
-                        failed.push(FailedSample { sample: number, id: row.identity.id.clone(), reason });
+                        failed.push(FailedSample { sample: number, id: row.identity.galaxy.clone(), reason });
                         *row
                     }
                 };
@@ -198,7 +198,7 @@ impl Builder<'_> {
 
     /// What observers of every instrument say without a sky: the columns are those of the first.
     fn blank(&self) -> Vec<Seen> {
-        self.instruments[0].observers().map(|_| Seen::default()).collect()
+        self.instruments[0].observers().map(|(band, _)| Seen { band, ..Seen::default() }).collect()
     }
 
     /// Scaled and compressed; a value that has no scaled one is the sample's failure.

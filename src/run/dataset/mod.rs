@@ -9,11 +9,13 @@
 //! | build, shards, workers, log | shards, made by several workers |
 //! | finish | the manifest and what people look at, once all shards are there |
 //! | contact, overview, histogram, html | contact.png and overview.html |
+//! | export | FITS files, numpy arrays, WebDataset archives |
 //! | check | verify, and the shards of other machines |
 
 mod build;
 mod check;
 mod contact;
+mod export;
 mod finish;
 mod histogram;
 mod html;
@@ -29,4 +31,5 @@ mod workers;
 
 pub use build::{BuildRequest, build, plan};
 pub use check::verify;
+pub use export::{ExportFormat, ExportRequest, export};
 pub use finish::{info, merge};

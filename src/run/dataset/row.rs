@@ -34,8 +34,11 @@ pub(super) struct Identity {
 /// What an observer made of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
+    /// Whether it is the line averaged over the band.
+    pub band: bool,
     pub freq_hz: f64,
-    pub channel_width_hz: f64,
+    /// Of the band or of a channel.
+    pub width_hz: f64,
     pub beam_deg: [f64; 3],
     pub noise_jy: f64,
     pub peak_jy: f64,
@@ -113,9 +116,14 @@ impl Row {
                 add(&format!("{name}{suffix}"), unit, description, value);
             };
             let [major, minor, angle] = seen.beam_deg;
+            let (width, words) = if seen.band {
+                ("bandwidth_hz", "width of the band")
+            } else {
+                ("channel_width_hz", "width of a channel")
+            };
+            add(width, "Hz", words, Value::Real(seen.width_hz));
             let reals = [
-                ("freq_hz", "Hz", "centre of the band, or of the middle channel", seen.freq_hz),
-                ("channel_width_hz", "Hz", "width of the band, or of a channel", seen.channel_width_hz),
+                ("freq_hz", "Hz", "centre of the band, or of all channels", seen.freq_hz),
                 ("bmaj_deg", "deg", "major axis of the fitted beam (FWHM)", major),
                 ("bmin_deg", "deg", "minor axis of the fitted beam (FWHM)", minor),
                 ("bpa_deg", "deg", "position angle of the beam, north through east", angle),

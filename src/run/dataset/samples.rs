@@ -184,7 +184,7 @@ impl Maker<'_> {
             dec_deg: centre.dec_rad / DEG_RAD,
             cell_deg: scene.pixels.cell_rad / DEG_RAD,
             pair: scene.band_hz.map(|_| [nothing; 2]),
-            seen: instrument.observers().map(|observer| Seen::unseen(observer)).collect(),
+            seen: instrument.observers().map(|(band, observer)| Seen::unseen(band, observer)).collect(),
         }
     }
 
@@ -231,7 +231,7 @@ impl Maker<'_> {
         row.seen = instrument
             .observers()
             .zip(signals.iter().flatten())
-            .map(|(observer, signal)| Seen::of(observer, signal))
+            .map(|((band, observer), signal)| Seen::of(band, observer, signal))
             .collect();
         let fields = self.fields(sky, &seen, instrument);
         Ok(fields.map(|fields| Sample { row, fields }))
@@ -386,21 +386,22 @@ fn plane(pair: &LineMock, [freq_hz, width_hz]: [f64; 2], instrument: &Instrument
 }
 
 impl Instrument {
-    /// Of the band, then of cubes.
-    pub(super) fn observers(&self) -> impl Iterator<Item = &Observer> {
-        [&self.band, &self.cube].into_iter().flatten()
+    /// Of the band (true), then of cubes (false).
+    pub(super) fn observers(&self) -> impl Iterator<Item = (bool, &Observer)> {
+        [(true, &self.band), (false, &self.cube)].into_iter().filter_map(|(band, o)| o.as_ref().map(|o| (band, o)))
     }
 }
 
 impl Seen {
     /// What is known without a sky.
-    fn unseen(observer: &Observer) -> Seen {
+    fn unseen(band: bool, observer: &Observer) -> Seen {
         let setup = observer.setup();
         let middle = setup.freq_hz.len() / 2;
         let beam = observer.beams().get(middle);
         Seen {
-            freq_hz: setup.freq_hz[middle],
-            channel_width_hz: setup.channel_width_hz,
+            band,
+            freq_hz: 0.5 * (setup.freq_hz[0] + setup.freq_hz[setup.freq_hz.len() - 1]),
+            width_hz: setup.channel_width_hz,
             beam_deg: beam.map_or([f64::NAN; 3], |b| [b.major_rad, b.minor_rad, b.angle_rad].map(|v| v / DEG_RAD)),
             noise_jy: observer.noise_jy().get(middle).copied().unwrap_or(0.0),
             peak_jy: f64::NAN,
@@ -410,13 +411,13 @@ impl Seen {
         }
     }
 
-    fn of(observer: &Observer, signal: &Signal) -> Seen {
+    fn of(band: bool, observer: &Observer, signal: &Signal) -> Seen {
         Seen {
             peak_jy: signal.dirty.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             bound: signal.bound,
             route: signal.route.word().to_string(),
             route_reason: signal.route_reason.clone().unwrap_or_default(),
-            ..Seen::unseen(observer)
+            ..Seen::unseen(band, observer)
         }
     }
 }

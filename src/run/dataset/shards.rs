@@ -52,6 +52,7 @@ pub(super) fn header(prepared: &Prepared, instruments: &[Instrument], shard: usi
             ("shard".into(), Attribute::Integer(shard as i64)),
             ("shards".into(), Attribute::Integer(plan.layout.shards() as i64)),
             ("seed".into(), Attribute::Integer(plan.seed as i64)),
+            ("specsys".into(), Attribute::Text(sky.spectral.specsys().into())),
             ("name".into(), Attribute::Text(Layout::shard_name(shard))),
         ],
     }
@@ -102,7 +103,7 @@ fn group(prepared: &Prepared, instrument: &Instrument) -> ShardGroup {
     if let Some([freq_hz, width_hz]) = scene.band_hz {
         attributes.extend([number("band_freq_hz", freq_hz), number("bandwidth_hz", width_hz)]);
     }
-    if let Some(observer) = instrument.observers().next() {
+    if let Some((_, observer)) = instrument.observers().next() {
         attributes.push(text("station_beams", observer.facts().beam_words.clone()));
     }
     let mut arrays = Vec::new();

@@ -46,6 +46,7 @@ fn header(shard: usize) -> ShardHeader {
         number("scaling_gain", GAIN),
         number("scaling_offset", OFFSET),
         number("scaling_scale", SCALE),
+        number("scaling_lambda", 1.0),
     ];
     let field = |name: &str, shape: &[usize], unit: &str, attributes: &[(String, Attribute)]| ShardField {
         name: name.into(),

@@ -9,7 +9,8 @@ use crate::sky::galaxy::Order;
 use crate::sky::maps::{Domain, MapObject};
 use crate::sky::neutral::HiModel;
 use crate::sky::snapshot::{
-    Collisionless, Selection, SnapshotRequest, SubhaloGasSource, from_snapshot, list_subhalos, load, made_object,
+    Collisionless, Selection, SnapshotRequest, SubhaloFilter, SubhaloGasSource, from_snapshot, list_subhalos, load,
+    made_object,
 };
 use crate::units::BoxLength;
 use std::collections::HashSet;
@@ -200,12 +201,14 @@ fn of_subhalos(settings: &Settings, choice: &GalaxyChoice, watch: &Watch) -> Res
     let path = snapshot_of(settings, "subhalos")?;
     let base = Base::of(settings);
     let numbers: Vec<(u64, Option<f64>)> = match numbers {
-        Some(numbers) => numbers.iter().map(|n| (*n, None)).collect(),
-        None => {
+        // nothing to look up
+        Some(numbers) if *filter == SubhaloFilter::default() => numbers.iter().map(|n| (*n, None)).collect(),
+        numbers => {
             let (format, model) = (base.format, base.model.clone());
             let gas = SubhaloGasSource { snapshot: path.into(), format, offsets: offsets.clone(), model };
             let list = list_subhalos(catalogue, filter, Some(&gas), watch)?;
-            list.rows.iter().map(|row| (row.index, row.hi_msun)).collect()
+            let wanted = |index: &u64| numbers.as_ref().is_none_or(|numbers| numbers.contains(index));
+            list.rows.iter().filter(|row| wanted(&row.index)).map(|row| (row.index, row.hi_msun)).collect()
         }
     };
     Ok(numbers

@@ -22,7 +22,7 @@ pub enum GalaxyChoice {
         catalogue: PathBuf,
         /// TNG's offsets file.
         offsets: Option<PathBuf>,
-        /// By number; `None`: all that `filter` lets pass.
+        /// Only those of these numbers; `None`: all that `filter` lets pass.
         numbers: Option<Vec<u64>>,
         /// Ranges of mass.
         filter: SubhaloFilter,
@@ -241,9 +241,6 @@ fn read_subhalos(s: &Section) -> Result<Option<GalaxyChoice>> {
     };
     let (catalogue, offsets) = (t.path("catalogue")?, t.path("offsets")?);
     let present = t.is_present();
-    if numbers.is_some() && filter != SubhaloFilter::default() {
-        return Err(t.refuse("numbers", "numbers or ranges of mass, not both"));
-    }
     t.finish()?;
     match catalogue {
         Some(catalogue) => Ok(Some(GalaxyChoice::Subhalos { catalogue, offsets, numbers, filter })),

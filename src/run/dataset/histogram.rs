@@ -28,8 +28,7 @@ impl Bins {
     /// Zeros do not keep bins from being logarithmic and are in none then; values below zero do.
     fn of(values: &[f64]) -> Option<Bins> {
         let (low, high) = ends(values.iter().copied());
-        // a comparison that NaN fails, too
-        if !(high - low > ONE_VALUE * high.abs().max(low.abs())) {
+        if values.is_empty() || high - low <= ONE_VALUE * high.abs().max(low.abs()) {
             return None;
         }
         let (lowest, _) = ends(values.iter().copied().filter(|v| *v > 0.0));

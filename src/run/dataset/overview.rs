@@ -282,7 +282,7 @@ th[scope=row] { white-space: nowrap; }
 .facts th { font-weight: 400; }
 .facts td, .text { overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
-.sheet { display: block; min-width: 40rem; width: 100%; }
+.sheet { display: block; max-width: max(100%, 40rem); }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2rem; }
 figure { margin: 0; }
 figcaption { font-weight: 600; }

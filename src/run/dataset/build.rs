@@ -99,7 +99,7 @@ fn missing(folder: &Path, plan: &Plan, plan_sha256: &str, part: Part, retry_fail
                 let bytes = std::fs::metadata(record.shard_path(folder)).map(|m| m.len()).ok();
                 record.fits(plan, plan_sha256, shard).is_ok()
                     && bytes == Some(record.bytes)
-                    && !(retry_failed && !record.failed.is_empty())
+                    && (!retry_failed || record.failed.is_empty())
             }
             // what cannot be read is made again
             Ok(None) | Err(_) => false,

@@ -10,7 +10,7 @@ use crate::formats::fits::Beam;
 use crate::formats::shard::{ColumnValues, ShardReader};
 use crate::formats::{Staged, remove_dead};
 use crate::run::Progress;
-use crate::units::DEG_RAD;
+use crate::units::{DEG_RAD, Dimension, format_quantity};
 use ndarray::{Array2, Ix2, Ix3};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,6 +18,8 @@ use std::time::Instant;
 /// Names of what people look at.
 const CONTACT: &str = "contact.png";
 const OVERVIEW: &str = "overview.html";
+/// Share of the HI below which a sample counts as cut by the edge of its image.
+const MOST_OF_IT: f64 = 0.9;
 /// Samples on the contact sheet.
 const SHOWN: usize = 8;
 
@@ -80,7 +82,14 @@ fn complete(folder: &Path, plan: &Plan, progress: &dyn Progress) -> Result<Strin
     let samples = Samples::read(folder, plan, progress)?;
     let png = samples.contact(folder, plan)?;
     Staged::write_bytes(&folder.join(CONTACT), &png)?;
-    let page = overview_html(&title(plan), &facts(&manifest), &samples.rows(plan), &png);
+    let mut shown = facts(&manifest);
+    let cut = samples.numbers.iter().filter(|n| n[9] < MOST_OF_IT * n[0]).count();
+    if cut > 0 {
+        let words = format!("{cut} samples have less than {:.0} % of their HI within the image", 100.0 * MOST_OF_IT);
+        progress.note(&words);
+        shown.push(("cut".into(), words));
+    }
+    let page = overview_html(&title(plan), &shown, &samples.rows(plan), &png);
     Staged::write_bytes(&folder.join(OVERVIEW), page.as_bytes())?;
     // last: where it is, all is
     manifest.write(folder)?;
@@ -157,7 +166,7 @@ fn plan_facts(plan: &Plan) -> Vec<(String, String)> {
         ("galaxies".into(), format!("{}{told}", layout.galaxies)),
         ("orientations".into(), layout.views.to_string()),
         ("instruments".into(), names(plan.instruments.iter().map(|i| i.name.as_str()))),
-        ("noise".into(), format!("{} realisation(s)", layout.realisations)),
+        ("noise".into(), format!("{} of each", layout.realisations)),
         ("samples".into(), format!("{} in {} shards of {}", layout.samples(), layout.shards(), layout.per_shard)),
         ("fields".into(), scaled.collect::<Vec<_>>().join(", ")),
         ("pixels".into(), shape.unwrap_or_default()),
@@ -179,12 +188,22 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
 /// The table of all samples, as far as it is shown.
 struct Samples {
     texts: Vec<[String; 5]>,
-    numbers: Vec<[f64; 9]>,
+    numbers: Vec<[f64; 10]>,
 }
 
 const TEXTS: [&str; 5] = ["galaxy", "split", "instrument", "route", "reason"];
-const NUMBERS: [&str; 9] =
-    ["hi_mass_msun", "flux_jy", "noise_jy", "peak_jy", "bound", "cell_deg", "bmaj_deg", "bmin_deg", "bpa_deg"];
+const NUMBERS: [&str; 10] = [
+    "hi_mass_msun",
+    "flux_jy",
+    "noise_jy",
+    "peak_jy",
+    "bound",
+    "cell_deg",
+    "bmaj_deg",
+    "bmin_deg",
+    "bpa_deg",
+    "hi_mass_field_msun",
+];
 
 impl Samples {
     fn read(folder: &Path, plan: &Plan, progress: &dyn Progress) -> Result<Samples> {
@@ -245,7 +264,7 @@ impl Samples {
             let shard = sample / plan.layout.per_shard;
             let reader = ShardReader::open(&folder.join(Layout::shard_name(shard)))?;
             let at = sample - plan.layout.samples_of(shard).start;
-            let [hi_mass_msun, _, noise_jy, peak_jy, _, cell_deg, major, minor, angle] = self.numbers[sample];
+            let [hi_mass_msun, _, noise_jy, peak_jy, bound, cell_deg, major, minor, angle, _] = self.numbers[sample];
             let beam = Beam { major_rad: major * DEG_RAD, minor_rad: minor * DEG_RAD, angle_rad: angle * DEG_RAD };
             let images = fields.iter().zip(&plan.fields).enumerate().map(|(number, (field, planned))| {
                 Ok(TileImage {
@@ -256,21 +275,29 @@ impl Samples {
                 })
             });
             let [galaxy, split, instrument, route, _] = &self.texts[sample];
+            let key = plan.layout.key(sample);
             let mut caption = vec![
                 ("galaxy".to_string(), galaxy.clone()),
+                ("orientation".to_string(), plan.views[key.view].clone()),
                 ("split".to_string(), split.clone()),
                 ("HI mass".to_string(), format!("{hi_mass_msun:.2e} Msun")),
                 ("instrument".to_string(), instrument.clone()),
             ];
             if noise_jy > 0.0 {
+                caption
+                    .push(("noise".to_string(), format!("{}/beam", format_quantity(noise_jy, Dimension::FluxDensity))));
                 caption.push(("peak/noise".to_string(), format!("{:.1}", peak_jy / noise_jy)));
             }
             if !route.is_empty() {
                 caption.push(("route".to_string(), route.clone()));
             }
+            if bound.is_finite() {
+                caption.push(("bound".to_string(), format!("{bound:.1e} of the peak")));
+            }
             tiles.push(Tile { title: format!("sample {sample}"), caption, images: images.collect::<Result<_>>()? });
         }
-        contact_sheet(&tiles, &title(plan), "drawn at random").render()
+        let subtitle = format!("{} of {} samples, drawn at random", tiles.len(), plan.layout.samples());
+        contact_sheet(&tiles, &title(plan), &subtitle).render()
     }
 }
 

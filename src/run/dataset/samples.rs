@@ -17,7 +17,9 @@ use crate::sky::products::{HiProducts, Systemic, build_cube};
 use crate::sky::temperature::TbFrame;
 use crate::units::DEG_RAD;
 use ndarray::{Array2, Array3, ArrayD, ArrayView3, Axis};
+use std::any::Any;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A finished sample: physical values of each stored field, in single precision.
 #[derive(Debug)]
@@ -141,7 +143,12 @@ impl Maker<'_> {
             let row = self.row(named, key, views.as_ref().ok(), subject.ok());
             let made = match (&views, subject) {
                 (Ok(views), Ok(subject)) => {
-                    self.one(key, subject, &views[key.view], &mut sky, &mut signals, row.clone(), watch)?
+                    let one = || self.one(key, subject, &views[key.view], &mut sky, &mut signals, row.clone(), watch);
+                    // what was kept of the sample before stays as it was until a new one is whole
+                    match catch_unwind(AssertUnwindSafe(one)) {
+                        Ok(made) => made?,
+                        Err(fault) => Err(format!("a fault of the program: {}", words_of(&*fault))),
+                    }
                 }
                 (Err(reason), _) => Err(reason.clone()),
                 (_, Err(reason)) => Err(reason.to_string()),
@@ -349,6 +356,12 @@ impl Maker<'_> {
         }
         Ok(fields)
     }
+}
+
+/// What a panic said.
+fn words_of(fault: &(dyn Any + Send)) -> String {
+    let text = fault.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| fault.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".into())
 }
 
 /// "g00012-v003-mid-n000".

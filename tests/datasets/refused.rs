@@ -22,6 +22,7 @@ fn configurations_that_cannot_be_are_refused() {
         ("dataset.instruments.a=[\"sky.distance=3 Mpc\"]", "not its own"),
         ("dataset.instruments.a=[\"telescope.name=nowhere\"]", "nowhere"),
         ("dataset.galaxis=3", "galaxies"),
+        ("dataset.fields=[\"psf\"]", "no samples"),
         ("image.size=auto", "same pixels"),
         ("image.cell=auto", "same pixels"),
         ("dataset.fields=[\"dirty-cube\"]", "same channels"),
@@ -64,8 +65,10 @@ fn little_memory_is_told_before_any_sample() {
 #[test]
 fn a_band_too_narrow_for_a_line_fails_the_sample_and_says_the_width_needed() {
     let place = Place::new();
-    let text = place.build(&["dataset.bandwidth=200 kHz"], "d");
-    assert!(text.contains("failed: 10"), "{text}");
+    place.write("c.toml", SMALL);
+    let message = place.refused(&["dataset", "build", "c.toml", "--out", "d", "--set", "dataset.bandwidth=200 kHz"]);
+    assert!(message.contains("every sample failed") && message.contains("holds it"), "{message}");
+    assert!(place.path("d/manifest.json").exists());
     let info = place.ok(&["dataset", "info", "d"]);
     assert!(info.contains("does not hold enough of the line") && info.contains("holds it"), "{info}");
 }

@@ -80,14 +80,43 @@ pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<String> 
             },
             log: &log,
         };
-        let samples: u64 = missing.iter().map(|s| layout.samples_of(*s).len() as u64).sum();
+        let samples = samples_of(&layout, &missing);
         log.line(&format!("{} of {} shards to make, {samples} samples", missing.len(), layout.shards()))?;
         log.begin(samples);
         let workers = builder.workers(threads, missing.len(), free_bytes)?;
         let watch = progress.stage("samples", samples);
+        for (instrument, words) in instruments.iter().filter_map(|i| Some((i, i.left_out()?))) {
+            progress.note(&format!("{}: {words}", instrument.scene.name));
+        }
         workers.each(missing.len(), |i| builder.shard(missing[i], &watch))?;
     }
-    finish::after_build(out, &prepared, part, &log, progress)
+    let text = finish::after_build(out, &prepared, part, &log, progress)?;
+    refuse_nothing(out, &missing, samples_of(&layout, &missing))?;
+    Ok(text)
+}
+
+fn samples_of(layout: &Layout, shards: &[usize]) -> u64 {
+    shards.iter().map(|s| layout.samples_of(*s).len() as u64).sum()
+}
+
+/// An error where every one of the samples that were just made failed: what comes next in a script should not go on.
+fn refuse_nothing(folder: &Path, made: &[usize], samples: u64) -> Result<()> {
+    let mut failed = 0;
+    let mut reason = None;
+    for shard in made {
+        for sample in ShardRecord::read(folder, *shard)?.map(|record| record.failed).unwrap_or_default() {
+            failed += 1;
+            reason.get_or_insert(sample.reason);
+        }
+    }
+    match reason {
+        Some(reason) if failed == samples => Err(Error::input("every sample failed")
+            .found(reason)
+            .expected("some that can be made")
+            .place(folder.display())
+            .hint("`skyfringe dataset info` lists the reasons; begin again in another folder, or mend the files and give --retry-failed")),
+        _ => Ok(()),
+    }
 }
 
 /// The shards of `part` that have no valid record, or failed samples where those are to be made again.
@@ -160,8 +189,12 @@ impl Builder<'_> {
         let staged = Staged::new(&path)?;
         let mut rows: Vec<Vec<Column>> = Vec::with_capacity(samples.len());
         let mut failed = Vec::new();
-        let blank =
-            Row { seen: self.blank(), pair: self.instruments[0].scene.band_hz.map(|_| [0.0; 2]), ..Row::default() };
+        let blank = Row {
+            seen: self.blank(),
+            pair: self.instruments[0].scene.band_hz.map(|_| [0.0; 2]),
+            channels_share: self.instruments[0].scene.channels.as_ref().map(|_| 0.0),
+            ..Row::default()
+        };
         let header = header(self.prepared, self.instruments, shard, &blank.columns());
         let mut writer = ShardWriter::create(staged.path(), &header, self.compression)?;
         let maker = Maker { dataset: &self.prepared.dataset, layout, instruments: self.instruments };

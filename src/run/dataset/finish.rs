@@ -10,6 +10,7 @@ use crate::formats::fits::Beam;
 use crate::formats::shard::{ColumnValues, ShardReader};
 use crate::formats::{Staged, remove_dead};
 use crate::run::Progress;
+use crate::sky::band::BAND_SHARE;
 use crate::units::{DEG_RAD, Dimension, format_quantity};
 use ndarray::{Array2, Ix2, Ix3};
 use std::path::{Path, PathBuf};
@@ -88,6 +89,13 @@ fn complete(folder: &Path, plan: &Plan, progress: &dyn Progress) -> Result<Strin
         let words = format!("{cut} samples have less than {:.0} % of their HI within the image", 100.0 * MOST_OF_IT);
         progress.note(&words);
         shown.push(("cut".into(), words));
+    }
+    let narrow = samples.numbers.iter().filter(|n| n[10].min(n[11]) < BAND_SHARE).count();
+    if narrow > 0 {
+        let words =
+            format!("the channels of {narrow} samples hold less than {:.1} % of their line", 100.0 * BAND_SHARE);
+        progress.note(&words);
+        shown.push(("channels".into(), words));
     }
     let page = overview_html(&title(plan), &shown, &samples.rows(plan), &png);
     Staged::write_bytes(&folder.join(OVERVIEW), page.as_bytes())?;
@@ -188,11 +196,11 @@ fn facts(manifest: &Manifest) -> Vec<(String, String)> {
 /// The table of all samples, as far as it is shown.
 struct Samples {
     texts: Vec<[String; 5]>,
-    numbers: Vec<[f64; 10]>,
+    numbers: Vec<[f64; 12]>,
 }
 
 const TEXTS: [&str; 5] = ["galaxy", "split", "instrument", "route", "reason"];
-const NUMBERS: [&str; 10] = [
+const NUMBERS: [&str; 12] = [
     "hi_mass_msun",
     "flux_jy",
     "noise_jy",
@@ -203,6 +211,8 @@ const NUMBERS: [&str; 10] = [
     "bmin_deg",
     "bpa_deg",
     "hi_mass_field_msun",
+    "band_share",
+    "band_share_cube",
 ];
 
 impl Samples {
@@ -264,7 +274,7 @@ impl Samples {
             let shard = sample / plan.layout.per_shard;
             let reader = ShardReader::open(&folder.join(Layout::shard_name(shard)))?;
             let at = sample - plan.layout.samples_of(shard).start;
-            let [hi_mass_msun, _, noise_jy, peak_jy, bound, cell_deg, major, minor, angle, _] = self.numbers[sample];
+            let [hi_mass_msun, _, noise_jy, peak_jy, bound, cell_deg, major, minor, angle, ..] = self.numbers[sample];
             let beam = Beam { major_rad: major * DEG_RAD, minor_rad: minor * DEG_RAD, angle_rad: angle * DEG_RAD };
             let images = fields.iter().zip(&plan.fields).enumerate().map(|(number, (field, planned))| {
                 Ok(TileImage {

@@ -34,6 +34,8 @@ pub(super) struct Prepared {
 
 /// Pixels of an image that a scaling is fitted to.
 const FIT_PIXELS: usize = 4096;
+/// Error of physical values got back from stored ones, over |x| + scale, that is worth a note.
+const ROUND_TRIP: f64 = 1e-5;
 /// Galaxies on which the flux over peak is looked at, for maps and for cubes.
 const PROBED: [usize; 2] = [6, 2];
 /// Planned for, over the largest that was found: it costs a node in w at most.
@@ -200,7 +202,11 @@ impl Prepared {
             return Ok(());
         }
         if chosen.is_empty() {
-            return Err(Error::input("no galaxy of the training split can be read, to fit the scalings to"));
+            return Err(Error::input("there is no galaxy to fit the scalings to")
+                .found("no galaxy of the training split that can be read")
+                .expected("a share for training above 0, and files that can be read")
+                .place("dataset.scaling and dataset.split")
+                .hint("leave dataset.scaling out to store physical values"));
         }
         let instruments = self.instruments(progress)?;
         let watch = progress.stage("scaling", chosen.len() as u64);
@@ -224,10 +230,23 @@ impl Prepared {
             })?;
             watch.advance(1)
         })?;
+        let mut fitted = Vec::new();
         for ((field, kind), draw) in self.plan.fields.iter_mut().zip(kinds).zip(draws) {
             let draw = draw.into_inner().unwrap_or_else(PoisonError::into_inner);
             field.scaling = Scaling::fit(kind, draw.values(), field.signed, &watch.quiet())
                 .map_err(|e| e.place(format!("dataset.scaling.{}", field.name)))?;
+            fitted.push(draw.values().to_vec());
+        }
+        for (field, draw) in self.plan.fields.iter().zip(&fitted) {
+            let error = field.scaling.round_trip_error(draw);
+            if error > ROUND_TRIP {
+                let note = format!(
+                    "{} comes back from its scaling with an error of up to {error:.0e} of |x| + {:.1e} {}: asinh is exact to 3e-7",
+                    field.name, field.scaling.scale, field.unit
+                );
+                progress.note(&note);
+                self.plan.notes.push(note);
+            }
         }
         self.instruments = Some(instruments);
         Ok(())

@@ -66,6 +66,8 @@ pub(super) struct Row {
     pub cell_deg: f64,
     /// Share of the line in the band, and Jy/pixel over mK, of 2-D pairs.
     pub pair: Option<[f64; 2]>,
+    /// Share of the line in the channels, of cubes.
+    pub channels_share: Option<f64>,
     /// By the observers of the band and of cubes, as far as there are any.
     pub seen: Vec<Seen>,
 }
@@ -109,6 +111,10 @@ impl Row {
             add("band_share", "", "share of the line's flux within the band", Value::Real(share));
             add("jy_per_pixel_per_mk", "Jy/(pixel mK)", "flux over tb at the reference pixel", Value::Real(factor));
         }
+        if let Some(share) = self.channels_share {
+            let name = if self.pair.is_some() { "band_share_cube" } else { "band_share" };
+            add(name, "", "share of the line's flux within the channels", Value::Real(share));
+        }
         for (number, seen) in self.seen.iter().enumerate() {
             // the first observer has the plain names, whatever it observes
             let suffix = if number == 0 { "" } else { "_cube" };
@@ -124,10 +130,15 @@ impl Row {
             add(width, "Hz", words, Value::Real(seen.width_hz));
             let reals = [
                 ("freq_hz", "Hz", "centre of the band, or of all channels", seen.freq_hz),
-                ("bmaj_deg", "deg", "major axis of the fitted beam (FWHM)", major),
+                ("bmaj_deg", "deg", "major axis of the fitted beam (FWHM), of cubes of the middle channel", major),
                 ("bmin_deg", "deg", "minor axis of the fitted beam (FWHM)", minor),
                 ("bpa_deg", "deg", "position angle of the beam, north through east", angle),
-                ("noise_jy", "Jy/beam", "rms of the thermal noise", seen.noise_jy),
+                (
+                    "noise_jy",
+                    "Jy/beam",
+                    "rms of the thermal noise expected, of cubes in the middle channel",
+                    seen.noise_jy,
+                ),
                 ("peak_jy", "Jy/beam", "largest value without noise", seen.peak_jy),
                 (
                     "bound",

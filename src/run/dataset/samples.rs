@@ -191,6 +191,7 @@ impl Maker<'_> {
             dec_deg: centre.dec_rad / DEG_RAD,
             cell_deg: scene.pixels.cell_rad / DEG_RAD,
             pair: scene.band_hz.map(|_| [nothing; 2]),
+            channels_share: scene.channels.as_ref().map(|_| nothing),
             seen: instrument.observers().map(|(band, observer)| Seen::unseen(band, observer)).collect(),
         }
     }
@@ -235,6 +236,7 @@ impl Maker<'_> {
         row.hi_mass_field_msun = sky.hi_mass_field_msun;
         row.flux_jy = sky.flux_jy;
         row.pair = sky.pair.as_ref().map(|pair| [pair.share_in_band, pair.jy_per_mk]);
+        row.channels_share = sky.cube.as_ref().map(|cube| (1.0 - cube.flux_lost_fraction_band).clamp(0.0, 1.0));
         row.seen = instrument
             .observers()
             .zip(signals.iter().flatten())
@@ -287,7 +289,7 @@ impl Maker<'_> {
             request.orientation = Orientation::Euler { alpha_deg, beta_deg, gamma_deg };
             let products = build_cube(&subject.object.cells, &request, &watch)?;
             if pair.is_none() {
-                hi_mass_field_msun = products.cube_hi_msun;
+                hi_mass_field_msun = products.total_hi_msun * (1.0 - products.mass_outside_field_fraction);
                 flux_jy = products.cube.flux_jy.sum() / products.cube.freq_hz.len() as f64;
             }
             cube = Some(Box::new(products));
@@ -399,6 +401,22 @@ fn plane(pair: &LineMock, [freq_hz, width_hz]: [f64; 2], instrument: &Instrument
 }
 
 impl Instrument {
+    /// Share of the natural weight beyond the pixels' Nyquist limit, which is left out, of the middle channel.
+    pub(super) fn beyond_nyquist(&self) -> Option<f64> {
+        let (_, observer) = self.observers().next()?;
+        let samples = &observer.facts().samples;
+        samples.get(samples.len() / 2).map(|s| s.beyond_nyquist_weight)
+    }
+
+    /// What is left out, in words, where it is much.
+    pub(super) fn left_out(&self) -> Option<String> {
+        let share = self.beyond_nyquist().filter(|share| *share > 0.01)?;
+        Some(format!(
+            "{:.1} % of the weight is of baselines beyond the pixels' Nyquist limit and left out; finer pixels keep them",
+            100.0 * share
+        ))
+    }
+
     /// Of the band (true), then of cubes (false).
     pub(super) fn observers(&self) -> impl Iterator<Item = (bool, &Observer)> {
         [(true, &self.band), (false, &self.cube)].into_iter().filter_map(|(band, o)| o.as_ref().map(|o| (band, o)))

@@ -105,6 +105,8 @@ fn group(prepared: &Prepared, instrument: &Instrument) -> ShardGroup {
     }
     if let Some((_, observer)) = instrument.observers().next() {
         attributes.push(text("station_beams", observer.facts().beam_words.clone()));
+        attributes.push(text("beam_fit", crate::imaging::beam_fit::BeamFit::default().to_string()));
+        attributes.push(number("beyond_nyquist_weight", instrument.beyond_nyquist().unwrap_or(0.0)));
     }
     let mut arrays = Vec::new();
     if let Some((freq_hz, width_hz)) = &scene.channels {

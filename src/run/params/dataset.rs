@@ -99,6 +99,13 @@ pub(super) fn read(document: &Document) -> Result<Option<DatasetSettings>> {
         None => vec![Field::Map(crate::sky::maps::Domain::Tb), Field::Band(Observed::Dirty)],
         Some(words) => Field::parse_list(&words).map_err(|e| e.place(s.place("fields")))?,
     };
+    let psf = |f: &Field| matches!(f, Field::Band(Observed::Psf) | Field::Cube(Observed::Psf));
+    if fields.iter().all(psf) {
+        return Err(Error::input("a data set of PSFs alone has no samples")
+            .found("psf is one of each instrument, not of each sample")
+            .expected("another field beside it, as in [\"dirty\", \"psf\"]")
+            .place(s.place("fields")));
+    }
     let bandwidth_hz =
         s.quantity("bandwidth", Dimension::Frequency)?.map(|w| positive(&s, "bandwidth", w)).transpose()?;
     let split = s.section("split")?;
@@ -128,6 +135,12 @@ pub(super) fn read(document: &Document) -> Result<Option<DatasetSettings>> {
         .into_iter()
         .map(|name| {
             let changes = instruments.texts(&name)?.unwrap_or_default();
+            if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) || name.is_empty() {
+                return Err(Error::input("the name of an instrument is to be part of the names of samples")
+                    .found(format!("{name:?}"))
+                    .expected("letters, digits, _, - and .")
+                    .place(instruments.place(&name)));
+            }
             match changes.iter().find(|c| INSTRUMENT.iter().all(|table| !c.starts_with(table))) {
                 Some(other) => Err(Error::input("an instrument changes what is not its own")
                     .found(format!("\"{other}\""))

@@ -1,6 +1,6 @@
 //! The files of an export.
 
-use super::table::{csv_head, csv_line, json_of, sample_number};
+use super::table::{csv_head, csv_line, fields_json, json_of, sample_number};
 use super::{ExportFormat, ExportRequest, Pick, Survey, is_scaled, text_attribute};
 use crate::error::{Error, Result};
 use crate::formats::fits::{Beam, Card, FitsCube, SpectralAxis};
@@ -112,7 +112,13 @@ impl<'a> Sink<'a> {
             }
             Staged::write_bytes(&split.folder.join("samples.csv"), split.table.as_bytes())?;
         }
-        Ok(())
+        // what undoes a scaling goes with the pixels
+        if self.request.format == ExportFormat::WebDataset {
+            // its samples say so themselves
+            return Ok(());
+        }
+        let told = fields_json(&self.survey.header, &self.survey.fields, self.request.physical);
+        Staged::write_bytes(&self.request.out.join("fields.json"), format!("{told:#}\n").as_bytes())
     }
 }
 

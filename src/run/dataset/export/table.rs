@@ -52,12 +52,17 @@ pub(super) fn json_of(reader: &ShardReader, place: usize, fields: &[usize], phys
         };
         object.insert(column.name.clone(), value);
     }
+    object.insert("fields".into(), fields_json(header, fields, physical));
+    Value::Object(object)
+}
+
+/// Units and attributes of fields.
+pub(super) fn fields_json(header: &ShardHeader, fields: &[usize], physical: bool) -> Value {
     let fields = fields.iter().map(|field| {
         let field = &header.fields[*field];
         (field.name.clone(), field_of(field, physical))
     });
-    object.insert("fields".into(), Value::Object(fields.collect()));
-    Value::Object(object)
+    Value::Object(fields.collect())
 }
 
 fn field_of(field: &ShardField, physical: bool) -> Value {

@@ -101,6 +101,8 @@ fn parts_threads_and_time_do_not_matter() {
     place.ok(&["dataset", "build", "c.toml", "--out", "a", "--shard", "0/2"]);
     place.ok(&["dataset", "build", "c.toml", "--out", "b", "--shard", "1/2"]);
     assert!(place.refused(&["dataset", "merge", "a"]).contains("dataset build"));
+    place.ok(&["dataset", "merge", "c", "a", "b"]);
+    assert!(bytes(&place.path("c")) == whole);
     place.ok(&["dataset", "merge", "a", "b"]);
     assert!(bytes(&place.path("a")) == whole);
     assert!(place.ok(&["dataset", "verify", "a"]).contains("3 shards"));

@@ -81,6 +81,16 @@ fn another_data_set_in_the_folder_is_left_alone() {
     let message = place.refused(&["dataset", "build", "c.toml", "--out", "d", "--set", "dataset.seed=4"]);
     assert!(message.contains("another configuration") && message.contains("seed"), "{message}");
     assert!(before == super::bytes(&place.path("d")));
+    // a plan that was edited is not that of the shards
+    let plan = std::fs::read_to_string(place.path("d/plan.json")).unwrap();
+    let edited = plan.replacen("\"split\":\"train\"", "\"split\":\"validation\"", 1);
+    assert_ne!(edited, plan);
+    place.write("d/plan.json", &edited);
+    let message = place.refused(&["dataset", "build", "c.toml", "--out", "d"]);
+    assert!(message.contains("another plan.json"), "{message}");
+    std::fs::remove_file(place.path("d/plan.json")).unwrap();
+    assert!(place.refused(&["dataset", "build", "c.toml", "--out", "d"]).contains("no plan.json"));
+    place.write("d/plan.json", &plan);
     // with the words of the plan it is found complete
     assert!(place.build(&[], "d").contains("manifest.json"));
     assert!(before == super::bytes(&place.path("d")));

@@ -53,11 +53,24 @@ fn a_cutout_that_was_never_sound_has_a_split_all_the_same() {
 }
 
 #[test]
+fn a_file_that_was_exchanged_is_not_taken_for_the_planned_galaxy() {
+    let place = Place::new();
+    cutouts(&place);
+    std::fs::write(place.path("set/aaa.hdf5"), "").unwrap();
+    place.ok(&["dataset", "plan", "c.toml", "--out", "d"]);
+    std::fs::copy(place.path("set/galaxy_0001.hdf5"), place.path("set/galaxy_0000.hdf5")).unwrap();
+    assert!(place.build(&[], "d").contains("failed: 4"));
+    let info = place.ok(&["dataset", "info", "d"]);
+    assert!(info.contains("(aaa)") && info.contains("not that of the plan"), "{info}");
+}
+
+#[test]
 fn a_list_keeps_progenitors_together() {
     let place = Place::new();
     cutouts(&place);
     let table = "# galaxies of two times\nid,group,file\na,one,set/galaxy_0000.hdf5\nb,two,set/galaxy_0001.hdf5\n\
-                 c,three,set/galaxy_0002.hdf5\nd,one,set/galaxy_0002.hdf5\n";
+                 c,three,set/galaxy_0002.hdf5\nd,one,older.hdf5\n";
+    std::fs::copy(place.path("set/galaxy_0002.hdf5"), place.path("older.hdf5")).unwrap();
     place.write("list.csv", table);
     let text = std::fs::read_to_string(place.path("c.toml")).unwrap();
     place.write("c.toml", &text.replace("cutouts = \"set\"", "list = \"list.csv\""));
@@ -72,6 +85,7 @@ fn a_list_keeps_progenitors_together() {
         ("id,file,x_ckpc_h\na,set/galaxy_0000.hdf5,3\n", "by half"),
         ("id,file,x_ckpc_h\na,set/galaxy_0000.hdf5,far\n", "no number"),
         ("id,file\na,f\na,g\n", "one name"),
+        ("id,file\na,set/galaxy_0000.hdf5\nb,set/galaxy_0000.hdf5\n", "two groups"),
         ("id,file\na\n", "line 2"),
         ("id,file,subhalo\na,f,3\n", "no catalogue"),
         ("id\na\n", "needs a snapshot"),

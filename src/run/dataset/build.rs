@@ -7,6 +7,7 @@ use super::row::{Column, Row, Seen};
 use super::samples::{Maker, Sample, own_failure};
 use super::scene::Instrument;
 use super::shards::{header, values};
+use super::sources::Subject;
 use super::workers::Workers;
 use crate::datasets::{FailedSample, Layout, Part, Plan, Scaling, ScalingKind, ShardRecord};
 use crate::error::{Error, Result, Watch};
@@ -124,6 +125,13 @@ fn missing(folder: &Path, plan: &Plan, plan_sha256: &str, part: Part, retry_fail
     let mut missing = Vec::new();
     for shard in (0..plan.layout.shards()).filter(|shard| part.holds(*shard)) {
         let there = match ShardRecord::read(folder, shard) {
+            Ok(Some(record)) if record.plan_sha256 != plan_sha256 => {
+                return Err(Error::input("the shards of this folder were made for another plan.json")
+                    .found(format!("a record of the plan {:.12}...", record.plan_sha256))
+                    .expected(format!("{plan_sha256:.12}..., that of plan.json"))
+                    .place(format!("file {}", folder.join(ShardRecord::name(shard)).display()))
+                    .hint("bring the first plan.json back (manifest.json holds it), or begin in another folder"));
+            }
             Ok(Some(record)) => {
                 let bytes = std::fs::metadata(record.shard_path(folder)).map(|m| m.len()).ok();
                 record.fits(plan, plan_sha256, shard).is_ok()
@@ -149,6 +157,8 @@ struct Builder<'a> {
     log: &'a Log<'a>,
 }
 
+/// Relative difference of HI masses that sums may have.
+const SAME_MASS: f64 = 1e-9;
 /// Bytes of a gas cell in all tables of a loaded galaxy.
 const CELL_BYTES: u64 = 400;
 /// Cells of a galaxy that is read, where nobody knows: a large one.
@@ -200,7 +210,7 @@ impl Builder<'_> {
         let maker = Maker { dataset: &self.prepared.dataset, layout, instruments: self.instruments };
         for range in of_galaxies(&layout, samples.clone()) {
             let galaxy = layout.key(range.start).galaxy;
-            let subject = own_failure(self.prepared.entries[galaxy].load(&maker.domains(), &watch.quiet()))?;
+            let subject = own_failure(self.load(galaxy, &maker, watch))?;
             let subject = subject.as_ref().map_err(String::as_str);
             maker.make(subject, &self.prepared.named(galaxy), range, watch, &mut |number, made| {
                 let row = match made.and_then(|sample| self.packed(sample)) {
@@ -227,6 +237,23 @@ impl Builder<'_> {
         let failures = failed.len();
         ShardRecord::of_file(self.folder, &layout, shard, self.plan_sha256, failed)?.write(self.folder)?;
         self.log.shard(shard, samples.len(), failures, clock.elapsed())
+    }
+
+    /// The gas of a galaxy, if it is that of the plan: splits hang on it.
+    fn load(&self, galaxy: usize, maker: &Maker, watch: &Watch) -> Result<Subject> {
+        let (entry, planned) = (&self.prepared.entries[galaxy], &self.prepared.plan.galaxies[galaxy]);
+        let subject = entry.load(&maker.domains(), &watch.quiet())?;
+        // of others the plan has the mass of a list, or of what was drawn
+        if let (None, Some(msun)) = (entry.hi_mass_msun, planned.hi_mass_msun)
+            && (subject.object.hi_msun() / msun - 1.0).abs() > SAME_MASS
+        {
+            return Err(Error::input("the gas is not that of the plan: the file was changed since")
+                .found(format!("{:.6e} Msun of HI", subject.object.hi_msun()))
+                .expected(format!("{msun:.6e} Msun"))
+                .place(&entry.words)
+                .hint("bring the file back, or begin in another folder"));
+        }
+        Ok(subject)
     }
 
     /// What observers of every instrument say without a sky: the columns are those of the first.

@@ -3,6 +3,7 @@
 use crate::datasets::{BadShard, Layout, Plan, Report, discard, gather, join};
 use crate::error::{Error, Result};
 use crate::run::Progress;
+use crate::run::sky::make_folder;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,12 @@ pub fn verify(folder: &Path, discard_damaged: bool, progress: &dyn Progress) -> 
 /// # Errors
 /// Plans that differ, damaged shards in the others; those of files.
 pub(super) fn gather_all(folder: &Path, others: &[PathBuf], progress: &dyn Progress) -> Result<String> {
+    let own = folder.join(Plan::NAME);
+    if let (false, Some(first)) = (own.exists(), others.first()) {
+        let plan = Plan::read(first)?;
+        let _folder = make_folder(folder)?;
+        plan.write(folder)?;
+    }
     let plan = Plan::read(folder)?;
     let mut text = String::new();
     if !others.is_empty() {

@@ -64,6 +64,13 @@ pub(super) fn prepare(
         same(&plan, &settings, &layout, &entries, folder)?;
         return Ok(Prepared { settings, dataset, entries, scenes, plan, instruments: None });
     }
+    let shard = (0..layout.shards()).map(|shard| folder.join(Layout::shard_name(shard))).find(|path| path.exists());
+    if let Some(shard) = shard {
+        return Err(Error::input("the folder holds shards but no plan.json that says of what")
+            .found(shard.display())
+            .expected("an empty folder, or one of this data set")
+            .hint("choose another --out; of a finished data set manifest.json holds the plan"));
+    }
     log.line(&format!("plan of {} galaxies, {} samples, {} shards", entries.len(), layout.samples(), layout.shards()))?;
     let mut prepared = Prepared {
         plan: unfitted(&settings, &dataset, &entries, &scenes, layout, threads, progress)?,
@@ -202,8 +209,9 @@ impl Prepared {
             return Ok(());
         }
         if chosen.is_empty() {
+            let reason = self.plan.galaxies.iter().find_map(|g| g.failure.as_deref());
             return Err(Error::input("there is no galaxy to fit the scalings to")
-                .found("no galaxy of the training split that can be read")
+                .found(reason.unwrap_or("no galaxy of the training split"))
                 .expected("a share for training above 0, and files that can be read")
                 .place("dataset.scaling and dataset.split")
                 .hint("leave dataset.scaling out to store physical values"));
@@ -214,14 +222,24 @@ impl Prepared {
             kinds.iter().map(|_| Mutex::new(FitSample::new(self.dataset.seed, FIT_PIXELS))).collect();
         let maker = Maker { dataset: &self.dataset, layout: self.plan.layout, instruments: &instruments };
         let domains = maker.domains();
+        let failure: Mutex<Option<(usize, String)>> = Mutex::new(None);
         Workers { workers: threads.min(chosen.len()), threads }.each(chosen.len(), |i| {
             let number = chosen[i];
             let galaxy = self.plan.layout.key(number).galaxy;
             let subject = own_failure(self.entries[galaxy].load(&domains, &watch.quiet()))?;
             let subject = subject.as_ref().map_err(String::as_str);
             maker.make(subject, &self.named(galaxy), number..number + 1, &watch, &mut |_, made| {
-                // a sample that fails here fails again when it is made, and is told of then
-                let Ok(sample) = made else { return Ok(()) };
+                let sample = match made {
+                    Ok(sample) => sample,
+                    Err(row) => {
+                        // it fails again when it is made, and is told of then
+                        let mut first = failure.lock().unwrap_or_else(PoisonError::into_inner);
+                        if first.as_ref().is_none_or(|(other, _)| number < *other) {
+                            *first = Some((number, row.failure.unwrap_or_default()));
+                        }
+                        return Ok(());
+                    }
+                };
                 for (draw, field) in draws.iter().zip(&sample.fields) {
                     let pixels = field.as_slice().ok_or_else(|| Error::input("pixels are not in order"))?;
                     draw.lock().unwrap_or_else(PoisonError::into_inner).add(number, pixels)?;
@@ -230,9 +248,13 @@ impl Prepared {
             })?;
             watch.advance(1)
         })?;
+        let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut fitted = Vec::new();
         for ((field, kind), draw) in self.plan.fields.iter_mut().zip(kinds).zip(draws) {
             let draw = draw.into_inner().unwrap_or_else(PoisonError::into_inner);
+            if let (true, Some((_, reason))) = (draw.values().is_empty(), &failure) {
+                return Err(Error::input("none of the samples that scalings are fitted to can be made").found(reason));
+            }
             field.scaling = Scaling::fit(kind, draw.values(), field.signed, &watch.quiet())
                 .map_err(|e| e.place(format!("dataset.scaling.{}", field.name)))?;
             fitted.push(draw.values().to_vec());

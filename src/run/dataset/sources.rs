@@ -13,7 +13,7 @@ use crate::sky::snapshot::{
     made_object,
 };
 use crate::units::BoxLength;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Kernels of stars and dark matter reach to this neighbour, as in `sky maps`.
@@ -65,6 +65,20 @@ pub(super) fn entries(settings: &Settings, dataset: &DatasetSettings, watch: &Wa
         GalaxyChoice::Subhalos { .. } => of_subhalos(settings, choice, watch)?,
         GalaxyChoice::List(path) => of_list(settings, path)?,
     };
+    let mut groups: HashMap<String, &Entry> = HashMap::new();
+    for entry in &list {
+        let Source::Read(request) = &entry.source else { continue };
+        let other = groups.entry(format!("{:?} {:?}", request.path, request.selection)).or_insert(entry);
+        if other.group != entry.group {
+            return Err(Error::input("one galaxy stands in two groups, and may so stand in two splits")
+                .found(format!(
+                    "\"{}\" of group \"{}\" and \"{}\" of group \"{}\"",
+                    other.id, other.group, entry.id, entry.group
+                ))
+                .expected("one group for the same gas")
+                .place(request.path.display()));
+        }
+    }
     let mut seen = HashSet::new();
     match list.iter().find(|entry| !seen.insert(entry.id.as_str())) {
         Some(twice) => Err(Error::input("two galaxies of the data set have one name")
@@ -75,16 +89,26 @@ pub(super) fn entries(settings: &Settings, dataset: &DatasetSettings, watch: &Wa
     }
 }
 
-/// The cosmology that objects are placed in: the named one, else that of the first galaxy's file.
+/// The cosmology that objects are placed in: the named one, else that of the first galaxy's file that can be read.
 ///
 /// # Errors
 /// A header that cannot be read.
 pub(super) fn cosmology(settings: &Settings, entries: &[Entry]) -> Result<Cosmology> {
-    match (&settings.sky.placing.cosmology, entries.first().map(|e| &e.source)) {
-        (Some(name), _) => Cosmology::named(name),
-        (None, Some(Source::Read(request))) => Cosmology::of_header(&snapshot_header(&request.path, request.format)?)
-            .map_err(|e| e.hint("name a cosmology: sky.cosmology")),
-        (None, _) => Cosmology::named("TNG"),
+    if let Some(name) = &settings.sky.placing.cosmology {
+        return Cosmology::named(name);
+    }
+    let mut first = None;
+    for entry in entries {
+        let Source::Read(request) = &entry.source else { break };
+        // one damaged file is one galaxy's failure
+        match snapshot_header(&request.path, request.format).and_then(|header| Cosmology::of_header(&header)) {
+            Ok(cosmology) => return Ok(cosmology),
+            Err(error) => first = first.or(Some(error)),
+        }
+    }
+    match first {
+        Some(error) => Err(error.hint("no file of the data set can be read; sky.cosmology names a cosmology")),
+        None => Cosmology::named("TNG"),
     }
 }
 

@@ -86,6 +86,11 @@ impl Field {
         }
     }
 
+    /// Whether it is one of an instrument, the same for all samples.
+    pub fn is_of_instrument(self) -> bool {
+        matches!(self, Field::Band(Observed::Psf) | Field::Cube(Observed::Psf))
+    }
+
     /// Whether it has a plane a channel.
     pub fn is_cube(self) -> bool {
         matches!(self, Field::TbCube | Field::Cube(_))

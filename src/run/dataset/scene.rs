@@ -280,7 +280,7 @@ impl Instrument {
 
     /// Bytes that the plans hold.
     pub(super) fn bytes(&self) -> usize {
-        [&self.band, &self.cube].into_iter().flatten().map(Observer::bytes).sum()
+        self.observers().map(|(_, observer)| observer.bytes()).sum()
     }
 }
 
@@ -301,6 +301,5 @@ pub(super) fn layout(dataset: &DatasetSettings, scenes: &[Scene], galaxies: usiz
 
 /// The fields that every sample holds of its own: all but PSFs.
 pub(super) fn stored(dataset: &DatasetSettings) -> impl Iterator<Item = Field> {
-    let psf = |f: &Field| matches!(f, Field::Band(Observed::Psf) | Field::Cube(Observed::Psf));
-    dataset.fields.iter().copied().filter(move |f| !psf(f))
+    dataset.fields.iter().copied().filter(|f| !f.is_of_instrument())
 }

@@ -1,4 +1,5 @@
 use super::positive;
+use super::sky::read_filter;
 use crate::datasets::{Field, Observed};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
@@ -99,8 +100,7 @@ pub(super) fn read(document: &Document) -> Result<Option<DatasetSettings>> {
         None => vec![Field::Map(crate::sky::maps::Domain::Tb), Field::Band(Observed::Dirty)],
         Some(words) => Field::parse_list(&words).map_err(|e| e.place(s.place("fields")))?,
     };
-    let psf = |f: &Field| matches!(f, Field::Band(Observed::Psf) | Field::Cube(Observed::Psf));
-    if fields.iter().all(psf) {
+    if fields.iter().all(|f| f.is_of_instrument()) {
         return Err(Error::input("a data set of PSFs alone has no samples")
             .found("psf is one of each instrument, not of each sample")
             .expected("another field beside it, as in [\"dirty\", \"psf\"]")
@@ -233,18 +233,7 @@ fn read_galaxies(s: &Section) -> Result<Option<GalaxyChoice>> {
 
 fn read_subhalos(s: &Section) -> Result<Option<GalaxyChoice>> {
     let t = s.section("subhalos")?;
-    let range = |key: &str| -> Result<Option<[f64; 2]>> {
-        match t.quantities(key, Dimension::Mass)?.as_deref() {
-            None => Ok(None),
-            Some(&[low, high]) if low >= 0.0 && low <= high => Ok(Some([low, high])),
-            Some(_) => Err(t.refuse(key, "the smallest and the largest mass, \"1e9 1e11 Msun\"")),
-        }
-    };
-    let filter = SubhaloFilter {
-        stellar_msun: range("stellar_mass")?,
-        gas_msun: range("gas_mass")?,
-        hi_msun: range("hi_mass")?,
-    };
+    let filter = read_filter(&t, "hi_mass")?;
     let numbers = match t.text("numbers")? {
         None => None,
         Some(list) => {

@@ -451,10 +451,8 @@ fn read_eor(s: &Section, kind: EorKind) -> Result<EorSettings> {
     Ok(EorSettings { kind, words, field_rad, scaled, subtract_mean: None })
 }
 
-fn read_subhalo(s: &Section) -> Result<Option<SubhaloChoice>> {
-    let number = s.integer("subhalo", 0..=i64::MAX)?.map(|n| n as u64);
-    let nth = s.integer("nth", 0..=i64::MAX)?.map(|n| n as usize);
-    let (catalogue, offsets) = (s.path("group_catalogue")?, s.path("offsets")?);
+/// Ranges of mass of subhalos: stellar_mass, gas_mass, and that of HI at `hi_key`.
+pub(super) fn read_filter(s: &Section, hi_key: &str) -> Result<SubhaloFilter> {
     let range = |key: &str| -> Result<Option<[f64; 2]>> {
         match s.quantities(key, Dimension::Mass)?.as_deref() {
             None => Ok(None),
@@ -462,11 +460,14 @@ fn read_subhalo(s: &Section) -> Result<Option<SubhaloChoice>> {
             Some(_) => Err(s.refuse(key, "the smallest and the largest mass, \"1e9 1e11 Msun\"")),
         }
     };
-    let filter = SubhaloFilter {
-        stellar_msun: range("stellar_mass")?,
-        gas_msun: range("gas_mass")?,
-        hi_msun: range("hi_mass_range")?,
-    };
+    Ok(SubhaloFilter { stellar_msun: range("stellar_mass")?, gas_msun: range("gas_mass")?, hi_msun: range(hi_key)? })
+}
+
+fn read_subhalo(s: &Section) -> Result<Option<SubhaloChoice>> {
+    let number = s.integer("subhalo", 0..=i64::MAX)?.map(|n| n as u64);
+    let nth = s.integer("nth", 0..=i64::MAX)?.map(|n| n as usize);
+    let (catalogue, offsets) = (s.path("group_catalogue")?, s.path("offsets")?);
+    let filter = read_filter(s, "hi_mass_range")?;
     let ranges = ["stellar_mass", "gas_mass", "hi_mass_range", "nth"];
     let by_range = ranges.iter().any(|key| s.has(key));
     let which = match (number, by_range) {

@@ -18,7 +18,8 @@
 //! | [`telescope`] | arrays of stations, presets, voltage beams |
 //! | [`visibilities`] | uvw geometry, prediction, noise |
 //! | [`imaging`] | weights, dirty images, PSFs, CLEAN, the fast path without visibilities |
-//! | [`datasets`], [`learn`] | training pairs and models (empty until their release) |
+//! | [`datasets`] | training pairs |
+//! | `learn` | networks, losses, training and judgement of models (feature `learn`) |
 //! | [`run`], [`cli`] | the commands: typed parameters and work; command-line words |
 //!
 //! Conventions stand once, in [`units`] (constants) and [`visibilities`] (signs, axes,
@@ -46,6 +47,7 @@ pub mod imaging;
 
 pub mod datasets;
 
+#[cfg(feature = "learn")]
 pub mod learn;
 
 pub mod run;

@@ -1,1 +1,3 @@
-//! Generative models (empty until its release).
+//! Generative models that learn mock <-> simulation: networks, losses, training and judgement.
+
+pub mod settings;

@@ -6,12 +6,17 @@ target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 binary := $(target)/release/skyfringe
 env := eval "$$(scripts/setup.sh --env)" &&
 
-.PHONY: build demo test clean help
+.PHONY: build gpu demo test clean help
 
 help:
 	@echo "make demo   build, simulate a galaxy with SKA-Mid, leave pictures and FITS in out/quickstart"
 	@echo "make test   format check, lints, unit, integration and documentation tests, small examples"
 	@echo "make build  the release binary alone: $(binary)"
+	@echo "make gpu    the same with training on GPUs (Vulkan, Metal, WebGPU; about 40 CPU minutes once)"
+
+# The GPU backend (Vulkan, Metal, WebGPU); about 40 CPU minutes the first time.
+gpu:
+	@$(env) cargo build --release --features wgpu --bin skyfringe
 
 build:
 	@$(env) cargo build --release --bin skyfringe

@@ -2,7 +2,8 @@
 # What CI runs: one build profile (release) for all of it, features named, never --all-features.
 set -eu
 cd "$(dirname "$0")/.."
-features="static-libs"
+# CI adds the GPU backend (.ci/run)
+features=${SKYFRINGE_FEATURES:-static-libs,learn}
 # HDF5 locks what it opens. A program that one test starts while another test of the same process has a file open inherits
 # the lock, and the file cannot be opened again: tests lock nothing.
 export HDF5_USE_FILE_LOCKING=FALSE

@@ -4,6 +4,8 @@ mod bench;
 mod console;
 mod dataset;
 mod image;
+#[cfg(feature = "learn")]
+mod learn;
 mod sky;
 
 use crate::error::{Error, Result, Watch};
@@ -98,6 +100,9 @@ enum Command {
     /// Training pairs by the thousand: build, check, merge and export data sets (docs/datasets.md).
     #[command(subcommand)]
     Dataset(DatasetWords),
+    #[cfg(feature = "learn")]
+    #[command(flatten)]
+    Learn(learn::LearnWords),
     /// Time and check the inner stages; standard output is one JSON object.
     #[command(subcommand)]
     Bench(BenchWords),
@@ -197,6 +202,8 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(folder_of),
         Command::Sky(words) => words.product_folder(),
         Command::Dataset(words) => words.product_folder(),
+        #[cfg(feature = "learn")]
+        Command::Learn(words) => words.product_folder(),
         Command::Telescope(TelescopeWords::List) | Command::Bench(_) => None,
     }
 }
@@ -237,6 +244,8 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
         }
         Command::Sky(words) => words.run(console),
         Command::Dataset(words) => words.run(console),
+        #[cfg(feature = "learn")]
+        Command::Learn(words) => words.run(console),
         Command::Bench(words) => words.run(console),
     }
 }

@@ -1,3 +1,4 @@
 //! Generative models that learn mock <-> simulation: networks, losses, training and judgement.
 
+pub mod device;
 pub mod settings;

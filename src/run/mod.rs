@@ -8,6 +8,8 @@ pub mod chain;
 mod check;
 pub mod compare_h2;
 pub mod dataset;
+#[cfg(feature = "learn")]
+pub mod devices;
 mod estimate;
 mod headers;
 pub mod hi;

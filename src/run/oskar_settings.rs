@@ -157,6 +157,8 @@ pub fn load(path: &Path) -> Result<Settings> {
         precision: Precision::Double,
         kinematic_cube: false,
         dataset: None,
+        #[cfg(feature = "learn")]
+        train: None,
         canonical: std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?,
     })
 }

@@ -103,6 +103,11 @@ fn every_commented_alternative_is_valid_too() {
         ("cutouts", &["regions"]),
         ("subhalos", &["regions"]),
         ("list", &["regions"]),
+        ("steps", &["epochs"]),
+        ("decay_steps", &["decay_epochs"]),
+        ("depth", &["blocks"]),
+        ("groups", &["norm"]),
+        ("l1", &["cycle", "identity"]),
     ];
     for index in alternatives {
         let key =
@@ -123,6 +128,12 @@ fn every_commented_alternative_is_valid_too() {
             .map(|line| {
                 let name = line.trim_start_matches("#:").split('=').next().unwrap_or("").trim();
                 let taken = name == key || with.contains(&name);
+                let line = match (key.as_str(), name) {
+                    ("depth", "kind") => &line.replace("\"resnet\"", "\"unet\""),
+                    ("l1", "model") => &line.replace("cyclegan", "pix2pix"),
+                    ("groups", "groups") => "norm = \"group\"\ngroups = 8",
+                    _ => line,
+                };
                 if taken { line.trim_start_matches("#:").trim().to_string() } else { line.to_string() }
             })
             .collect();

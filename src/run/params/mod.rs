@@ -6,6 +6,8 @@ mod image;
 mod observation;
 mod sky;
 mod telescope;
+#[cfg(feature = "learn")]
+mod train;
 
 pub use crate::imaging::fast::RouteChoice;
 pub use dataset::{DatasetSettings, FieldScaling, GalaxyChoice, SplitSettings};
@@ -17,6 +19,8 @@ pub use sky::{
 };
 pub use telescope::TelescopeSettings;
 pub(super) use telescope::supported_oskar_folder;
+#[cfg(feature = "learn")]
+pub use train::{KeepSettings, Length, LossSettings, ModelKind, OptimiserSettings, TrainDataSettings, TrainSettings};
 
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
@@ -44,6 +48,9 @@ pub struct Settings {
     pub kinematic_cube: bool,
     /// `[dataset]`; `None` without that table.
     pub dataset: Option<DatasetSettings>,
+    /// `[train]`; `None` without that table.
+    #[cfg(feature = "learn")]
+    pub train: Option<TrainSettings>,
     /// The configuration as it was used, for the record.
     pub canonical: String,
 }
@@ -65,6 +72,8 @@ impl Settings {
         let kinematic_cube = output.boolean("kinematic_cube")?.unwrap_or(false);
         output.finish()?;
         let dataset = dataset::read(document)?;
+        #[cfg(feature = "learn")]
+        let train = train::read(document)?;
         document.finish()?;
         if prediction.method == Some(Method::Grid) && matches!(sky.source, SkySource::Components { .. }) {
             let section = document.section("prediction")?;
@@ -86,6 +95,8 @@ impl Settings {
             precision,
             kinematic_cube,
             dataset,
+            #[cfg(feature = "learn")]
+            train,
             canonical: document.canonical(),
         })
     }

@@ -1,3 +1,6 @@
 //! Generative models that learn mock <-> simulation: networks, losses, training and judgement.
 
+pub mod losses;
+pub mod networks;
 pub mod settings;
+pub mod weights;

@@ -11,6 +11,8 @@ pub mod maps;
 pub mod npy;
 pub mod oskar;
 pub mod png;
+#[cfg(feature = "learn")]
+pub mod safetensors;
 pub mod shard;
 pub mod snapshot;
 mod staged;

@@ -1,0 +1,3 @@
+//! What a training minimises.
+
+mod adversarial;

@@ -18,9 +18,9 @@ mod spectral;
 mod unet;
 mod upsample;
 
-pub use generator::Generator;
-pub use patchgan::Discriminator;
 #[cfg(test)]
 mod tests;
 
+pub use generator::Generator;
+pub use patchgan::Discriminator;
 pub use spectral::ITERATIONS as SPECTRAL_ITERATIONS;

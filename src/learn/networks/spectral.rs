@@ -5,13 +5,16 @@ use burn::Tensor;
 /// them. The norm is met to a few percent for random weights and nearly exactly once one singular value stands out.
 pub const ITERATIONS: usize = 16;
 
+/// Least length that is divided by (PyTorch's): a weight of zeros stays 0.
+const SMALLEST: f64 = 1e-12;
+
 /// The weight \[out, ..\] divided by an estimate from below of the greatest singular value of its \[out, rest\] matrix
 /// (Miyato et al. 2018, algorithm 1); singular vectors count as constants in the gradient, as there.
 pub(super) fn normalised(weight: Tensor<4>) -> Tensor<4> {
     let [out, input, height, width] = weight.dims();
     let matrix = weight.clone().reshape([out, input * height * width]);
     let (u, v) = singular_vectors(matrix.clone().inner());
-    let sigma = u.transpose().matmul(matrix).matmul(v);
+    let sigma = u.transpose().matmul(matrix).matmul(v).clamp_min(SMALLEST);
     weight.div(sigma.reshape([1, 1, 1, 1]))
 }
 
@@ -31,7 +34,6 @@ fn singular_vectors(matrix: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
 }
 
 fn unit(x: Tensor<2>) -> Tensor<2> {
-    // a matrix of zeros has no direction: the vector stays 0 and the weight becomes 0/1e-12
-    let length = x.clone().square().sum().sqrt().clamp_min(1e-12);
+    let length = x.clone().square().sum().sqrt().clamp_min(SMALLEST);
     x.div(length.reshape([1, 1]))
 }

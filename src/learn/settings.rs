@@ -1,5 +1,36 @@
 //! What a training is made of, in types: networks, losses, optimiser; free of any device.
 
+use crate::error::{Error, Result};
+
+/// Which training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelKind {
+    /// Unpaired, both directions: Zhu et al. 2017.
+    CycleGan,
+    /// Paired, mock to truth: Isola et al. 2017.
+    Pix2Pix,
+}
+
+impl ModelKind {
+    /// Its word in configurations and model cards.
+    pub const fn word(self) -> &'static str {
+        match self {
+            ModelKind::CycleGan => "cyclegan",
+            ModelKind::Pix2Pix => "pix2pix",
+        }
+    }
+
+    /// Reads its word.
+    ///
+    /// # Errors
+    /// Another word.
+    pub fn parse(word: &str) -> Result<ModelKind> {
+        [ModelKind::CycleGan, ModelKind::Pix2Pix].into_iter().find(|k| k.word() == word).ok_or_else(|| {
+            Error::input("there is no such model").found(format!("\"{word}\"")).expected("cyclegan or pix2pix")
+        })
+    }
+}
+
 /// A generator: images of `input` channels to images of `output` channels, of the same size.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratorSettings {
@@ -131,4 +162,44 @@ pub enum Adversarial {
     Vanilla,
     /// Hinge (Lim & Ye 2017).
     Hinge,
+}
+
+/// Adam (Kingma & Ba 2015) and what is around it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OptimiserSettings {
+    /// Learning rate of generators.
+    pub rate: f64,
+    /// Learning rate of discriminators.
+    pub discriminator_rate: f64,
+    /// Decay of the mean of gradients.
+    pub beta1: f64,
+    /// Decay of the mean of their squares.
+    pub beta2: f64,
+    /// Added to the root of the mean square.
+    pub epsilon: f64,
+    /// Greatest norm of all gradients of a network; `None`: no limit.
+    pub clip: Option<f64>,
+    /// Decay of the moving average of generators' weights; `None`: none is kept.
+    pub ema: Option<f64>,
+}
+
+/// Weights of losses; 0 leaves one out.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossSettings {
+    /// Kind of the adversarial one.
+    pub adversarial: Adversarial,
+    /// Weight of the adversarial one.
+    pub adversarial_weight: f64,
+    /// L1 between an image and its way there and back (lambda of Zhu et al. 2017: 10).
+    pub cycle: f64,
+    /// L1 between an image of its own domain and what a generator makes of it, in units of `cycle` (0.5).
+    pub identity: f64,
+    /// L1 between translation and truth, of paired training (lambda of Isola et al. 2017: 100).
+    pub l1: f64,
+    /// Relative error of the flux of each image.
+    pub flux: f64,
+    /// Squared error of ln P(k).
+    pub power: f64,
+    /// Residual of the observed translation against the mock, in units of the noise.
+    pub instrument: f64,
 }

@@ -20,7 +20,7 @@ pub use sky::{
 pub use telescope::TelescopeSettings;
 pub(super) use telescope::supported_oskar_folder;
 #[cfg(feature = "learn")]
-pub use train::{KeepSettings, Length, LossSettings, ModelKind, OptimiserSettings, TrainDataSettings, TrainSettings};
+pub use train::{KeepSettings, Length, TrainDataSettings, TrainSettings};
 
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};

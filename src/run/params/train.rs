@@ -2,30 +2,11 @@ use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
 use crate::learn::device::DeviceChoice;
 use crate::learn::settings::{
-    Adversarial, DiscriminatorKind, DiscriminatorSettings, End, GeneratorKind, GeneratorSettings, Init, InitKind, Norm,
-    Upsampling,
+    Adversarial, DiscriminatorKind, DiscriminatorSettings, End, GeneratorKind, GeneratorSettings, Init, InitKind,
+    LossSettings, ModelKind, Norm, OptimiserSettings, Upsampling,
 };
 use crate::units::Dimension;
 use std::path::PathBuf;
-
-/// Which training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModelKind {
-    /// Unpaired, both directions: Zhu et al. 2017.
-    CycleGan,
-    /// Paired, mock to truth: Isola et al. 2017.
-    Pix2Pix,
-}
-
-impl ModelKind {
-    /// Its word in configurations and model cards.
-    pub const fn word(self) -> &'static str {
-        match self {
-            ModelKind::CycleGan => "cyclegan",
-            ModelKind::Pix2Pix => "pix2pix",
-        }
-    }
-}
 
 /// An amount of training.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,46 +36,6 @@ pub struct TrainDataSettings {
     pub flips: bool,
     /// Whether images are turned at random by multiples of 90 degrees.
     pub rotations: bool,
-}
-
-/// Adam (Kingma & Ba 2015) and what is around it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OptimiserSettings {
-    /// Learning rate of generators.
-    pub rate: f64,
-    /// Learning rate of discriminators.
-    pub discriminator_rate: f64,
-    /// Decay of the mean of gradients.
-    pub beta1: f64,
-    /// Decay of the mean of their squares.
-    pub beta2: f64,
-    /// Added to the root of the mean square.
-    pub epsilon: f64,
-    /// Greatest norm of all gradients of a network; `None`: no limit.
-    pub clip: Option<f64>,
-    /// Decay of the moving average of generators' weights; `None`: none is kept.
-    pub ema: Option<f64>,
-}
-
-/// Weights of losses; 0 leaves one out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LossSettings {
-    /// Kind of the adversarial one.
-    pub adversarial: Adversarial,
-    /// Weight of the adversarial one.
-    pub adversarial_weight: f64,
-    /// L1 between an image and its way there and back (lambda of Zhu et al. 2017: 10).
-    pub cycle: f64,
-    /// L1 between an image of its own domain and what a generator makes of it, in units of `cycle` (0.5).
-    pub identity: f64,
-    /// L1 between translation and truth, of paired training (lambda of Isola et al. 2017: 100).
-    pub l1: f64,
-    /// Relative error of the flux of each image.
-    pub flux: f64,
-    /// Squared error of ln P(k).
-    pub power: f64,
-    /// Residual of the observed translation against the mock, in units of the noise.
-    pub instrument: f64,
 }
 
 /// When states are kept and looked at.

@@ -1,7 +1,10 @@
 //! Generative models that learn mock <-> simulation: networks, losses, training and judgement.
 
+pub mod data;
 pub mod device;
 pub mod losses;
 pub mod networks;
+pub mod scaling;
 pub mod settings;
+pub mod train;
 pub mod weights;

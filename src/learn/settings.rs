@@ -54,6 +54,13 @@ pub struct GeneratorSettings {
     pub dropout: f64,
 }
 
+impl GeneratorSettings {
+    /// The same network the other way: its channels exchanged.
+    pub fn reversed(&self) -> GeneratorSettings {
+        GeneratorSettings { input: self.output, output: self.input, ..self.clone() }
+    }
+}
+
 /// Networks of generators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GeneratorKind {

@@ -1,0 +1,182 @@
+use crate::error::{Error, Result};
+use crate::learn::data::{Batch, Observation};
+use crate::learn::losses::dft::Dft;
+use crate::learn::scaling::ChannelScaling;
+use burn::Tensor;
+use burn::tensor::Device;
+
+/// What the telescope would have seen of a predicted sky: the measurement closes the cycle.
+///
+/// Network values become brightness temperatures, these Jy a pixel by the data set's factor, and the sum of PSFs, each as
+/// bright as its pixel, Jy a beam: a linear convolution, as a product of spectra of images padded to twice their size. The
+/// data set's PSF reaches half an image far; what two pixels further apart give each other is left out
+/// (docs/learning.md has the figure).
+#[derive(Debug, Clone)]
+pub struct InstrumentOperator {
+    truth: ChannelScaling,
+    mock: ChannelScaling,
+    /// mK of the truth's unit.
+    mk: f64,
+    sky: Dft,
+    psf: Dft,
+}
+
+impl InstrumentOperator {
+    /// For images of `size` \[y, x\], predicted channels `truth` and mocks of channels `mock`.
+    ///
+    /// # Errors
+    /// Several channels; a truth that is no brightness temperature; a mock that is no image in Jy/beam.
+    pub fn new(
+        size: [usize; 2],
+        truth: &[ChannelScaling],
+        mock: &[ChannelScaling],
+        device: &Device,
+    ) -> Result<InstrumentOperator> {
+        let one = |channels: &[ChannelScaling], key: &str| match channels {
+            [channel] => Ok(channel.clone()),
+            _ => Err(Error::input("the loss of the instrument compares one image with one image")
+                .found(format!("{} channels", channels.len()))
+                .expected("one field that is no cube")
+                .place(key)
+                .hint("set train.loss.instrument = 0, or learn from one image")),
+        };
+        let (truth, mock) = (one(truth, "train.truth")?, one(mock, "train.mock")?);
+        let mk = match truth.unit.as_str() {
+            "mK" => 1.0,
+            "K" => 1000.0,
+            unit => {
+                return Err(Error::input("the loss of the instrument needs brightness temperatures as truths")
+                    .found(format!("field {} in {unit}", truth.field))
+                    .expected("a field in mK or K, as tb")
+                    .place("train.truth"));
+            }
+        };
+        if mock.unit != "Jy/beam" || mock.field != "dirty" && mock.field != "noise-free" {
+            return Err(Error::input("the loss of the instrument needs dirty images as mocks")
+                .found(format!("field {} in {}", mock.field, mock.unit))
+                .expected("dirty or noise-free")
+                .place("train.mock"));
+        }
+        let twice = size.map(|n| 2 * n);
+        let (sky, psf) = (Dft::new(size, twice, [0, 0], device), Dft::new(size, twice, size.map(|n| n / 2), device));
+        Ok(InstrumentOperator { truth, mock, mk, sky, psf })
+    }
+
+    /// Dirty images without noise, Jy/beam, of predicted network values, both \[batch, 1, y, x\].
+    pub fn observe(&self, prediction: Tensor<4>, by: &Observation) -> Tensor<4> {
+        let [batch, _, height, width] = prediction.dims();
+        let flux_jy = self.truth.physical(prediction) * self.mk * by.jy_per_pixel_per_mk.clone();
+        let sky = self.sky.forward(flux_jy.reshape([batch, height, width]));
+        let psf = self.psf.forward(by.psf.clone().reshape([batch, height, width]));
+        self.sky.inverse(sky.times(psf)).reshape([batch, 1, height, width])
+    }
+
+    /// Mean over pixels of sqrt(1 + r^2) - 1, \[1\], r the difference of the observed prediction and the mock over the
+    /// noise: half of r^2 while the noise explains it, |r| beyond, so that first predictions, wrong by hundreds of times
+    /// the noise, do not outweigh all else.
+    ///
+    /// # Panics
+    /// Images without what is known of their observation; [`crate::learn::train`] refuses such data sets.
+    pub fn loss(&self, prediction: Tensor<4>, of: &Batch) -> Tensor<1> {
+        let by = of.observation.as_ref().expect("a data set with a PSF");
+        let mock = self.mock.physical(of.a.clone());
+        let residual = (self.observe(prediction, by) - mock) / by.noise_jy.clone();
+        let [batch, _, height, width] = residual.dims();
+        let size = ((residual.square() + 1.0).sqrt() - 1.0).reshape([batch, height * width]);
+        size.mean_dim(1).mean_dim(0).reshape([1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::{Scaling, ScalingKind};
+    use crate::learn::weights::values;
+    use burn::tensor::TensorData;
+
+    const N: usize = 8;
+
+    fn channel(field: &str, unit: &str, scale: f64) -> ChannelScaling {
+        let scaling = Scaling { kind: ScalingKind::Asinh, scale, offset: 0.4, gain: 1.5, lambda: 1.0 };
+        ChannelScaling::fitted(field, unit, None, scaling, 2.0)
+    }
+
+    fn operator(device: &Device) -> InstrumentOperator {
+        let (truth, mock) = ([channel("tb", "mK", 100.0)], [channel("dirty", "Jy/beam", 1e-3)]);
+        InstrumentOperator::new([N, N], &truth, &mock, device).unwrap()
+    }
+
+    fn tensor(values: Vec<f32>) -> Tensor<4> {
+        Tensor::from_data(TensorData::new(values, [1, 1, N, N]), &Device::flex())
+    }
+
+    fn psf(y: usize, x: usize) -> f32 {
+        let (dx, dy) = (x as f32 - 4.0, y as f32 - 4.0);
+        (-0.2 * dx * dx - 0.1 * dy * dy - 0.1 * dx * dy).exp() * (1.0 + 0.2 * (dx + dy).cos()) / 1.2
+    }
+
+    fn observation() -> Observation {
+        let one = |v: f32| Tensor::<4>::from_floats([[[[v]]]], &Device::flex());
+        let psf = tensor((0..N * N).map(|i| psf(i / N, i % N)).collect());
+        Observation { psf, jy_per_pixel_per_mk: one(1.3e-7), noise_jy: one(1.2e-5) }
+    }
+
+    #[test]
+    fn it_is_a_sum_of_psfs() {
+        let operator = operator(&Device::flex());
+        let us: Vec<f32> = (0..N * N).map(|i| ((i * i) as f32 * 0.1).sin() * 0.6 + 0.3).collect();
+        let got = values(operator.observe(tensor(us.clone()), &observation())).unwrap();
+        let jy: Vec<f64> = us.iter().map(|u| operator.truth.to_physical(*u) * 1.3e-7).collect();
+        let mut want = vec![0.0; N * N];
+        for (i, want) in want.iter_mut().enumerate() {
+            for (j, jy) in jy.iter().enumerate() {
+                let at = |i: usize, j: usize| i as isize - j as isize + 4;
+                let (py, px) = (at(i / N, j / N), at(i % N, j % N));
+                if (0..8).contains(&py) && (0..8).contains(&px) {
+                    *want += jy * f64::from(psf(py as usize, px as usize));
+                }
+            }
+        }
+        let peak = want.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        for (got, want) in got.iter().zip(&want) {
+            assert!((f64::from(*got) - want).abs() < 2e-6 * peak, "{got} {want}");
+        }
+        // a mock that is the observed prediction costs nothing but rounding
+        let mock = want.iter().map(|x| operator.mock.from_physical(*x)).collect();
+        let batch = Batch { a: tensor(mock), b: tensor(us.clone()), observation: Some(observation()) };
+        assert!(values(operator.loss(tensor(us), &batch)).unwrap()[0] < 1e-6);
+    }
+
+    #[test]
+    fn its_slope_is_that_of_finite_differences() {
+        let operator = operator(&Device::flex());
+        let us: Vec<f32> = (0..N * N).map(|i| (i as f32 * 0.37).sin() * 0.5).collect();
+        let mock: Vec<f32> = (0..N * N).map(|i| (i as f32 * 0.11).cos() * 0.4).collect();
+        let batch = Batch { a: tensor(mock), b: tensor(us.clone()), observation: Some(observation()) };
+        let u = tensor(us.clone()).autodiff().require_grad();
+        let slopes = values(u.grad(&operator.loss(u.clone(), &batch).backward()).unwrap()).unwrap();
+        let largest = slopes.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        for i in [0, 9, 27, 36, 63] {
+            let moved = |by: f32| {
+                let mut us = us.clone();
+                us[i] += by;
+                f64::from(values(operator.loss(tensor(us), &batch)).unwrap()[0])
+            };
+            let want = (moved(1e-3) - moved(-1e-3)) / 2e-3;
+            assert!((f64::from(slopes[i]) - want).abs() < 0.01 * f64::from(largest), "{i}: {} {want}", slopes[i]);
+        }
+    }
+
+    #[test]
+    fn what_it_cannot_compare_is_refused() {
+        let device = Device::flex();
+        let (tb, dirty) = (channel("tb", "mK", 1.0), channel("dirty", "Jy/beam", 1.0));
+        let refused = |truth: &[ChannelScaling], mock: &[ChannelScaling], words: &str| {
+            let text = InstrumentOperator::new([8, 8], truth, mock, &device).unwrap_err().to_string();
+            assert!(text.contains(words), "{text}");
+        };
+        refused(&[tb.clone(), tb.clone()], &[dirty.clone()], "2 channels");
+        refused(&[dirty.clone()], &[dirty], "brightness temperatures");
+        refused(&[tb.clone()], &[channel("restored", "Jy/beam", 1.0)], "dirty images");
+    }
+}

@@ -39,7 +39,8 @@ impl Progress for Console {
         self.end_stage();
         let target = if self.bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(units), target);
-        let style = ProgressStyle::with_template("{prefix:>14}  {bar:30} {pos}/{len}  {elapsed} of about {duration}");
+        let style =
+            ProgressStyle::with_template("{prefix:>14}  {bar:30} {pos}/{len}  {elapsed} of about {duration}  {msg}");
         if let Ok(style) = style {
             bar.set_style(style);
         }
@@ -49,6 +50,12 @@ impl Progress for Console {
         *self.stage.lock().unwrap_or_else(|e| e.into_inner()) =
             Some(Stage { name: name.to_string(), bar, started: Instant::now() });
         self.watch.reporting_to(move |n| shown.inc(n))
+    }
+
+    fn status(&self, text: &str) {
+        if let Some(stage) = self.stage.lock().unwrap_or_else(|e| e.into_inner()).as_ref() {
+            stage.bar.set_message(text.to_string());
+        }
     }
 
     fn note(&self, text: &str) {

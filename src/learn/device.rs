@@ -145,6 +145,18 @@ fn convolution(device: &Device) -> [Vec<f32>; 3] {
     [values(y), of(&x), of(&w)]
 }
 
+/// Runs `work`; what a device's libraries panic at becomes an error.
+///
+/// # Errors
+/// A panic.
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T> {
+    caught(work).map_err(|why| {
+        Error::input("the device failed")
+            .found(why)
+            .hint("`skyfringe devices` checks each; less memory is needed with a smaller train.batch; --device cpu works everywhere")
+    })
+}
+
 /// Runs `work`, and gives a panic's words as an error: graphics drivers and what stands on them panic where they
 /// find something missing.
 fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {

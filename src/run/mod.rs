@@ -8,12 +8,13 @@ pub mod chain;
 mod check;
 pub mod compare_h2;
 pub mod dataset;
-#[cfg(feature = "learn")]
-pub mod devices;
 mod estimate;
 mod headers;
 pub mod hi;
+mod html;
 pub mod image;
+#[cfg(feature = "learn")]
+pub mod learn;
 pub mod maps;
 pub mod observe;
 pub mod oskar_settings;
@@ -47,6 +48,9 @@ pub trait Progress: Sync {
 
     /// Something the user should know.
     fn note(&self, text: &str);
+
+    /// Where the stage stands, in few words that replace the last; for those who look while it goes on.
+    fn status(&self, _text: &str) {}
 }
 
 /// Nobody looks: for tests and library callers.

@@ -1,7 +1,7 @@
 //! Histograms with stacked counts, as SVG.
 
-use super::html::{escaped, number, plain_label};
 use crate::formats::png::{Ticks, log_ticks, nice_ticks};
+use crate::run::html::{escaped, number, plain_label};
 use std::fmt::Write;
 
 /// Bins at most.

@@ -8,7 +8,7 @@
 //! | samples, row | the samples of one galaxy, and what the table says of each |
 //! | build, shards, workers, log | shards, made by several workers |
 //! | finish | the manifest and what people look at, once all shards are there |
-//! | contact, overview, histogram, html | contact.png and overview.html |
+//! | contact, overview, histogram | contact.png and overview.html |
 //! | export | FITS files, numpy arrays, WebDataset archives |
 //! | check | verify, and the shards of other machines |
 
@@ -18,7 +18,6 @@ mod contact;
 mod export;
 mod finish;
 mod histogram;
-mod html;
 mod log;
 mod overview;
 mod prepare;

@@ -1,8 +1,7 @@
 //! overview.html: what a data set holds, on one page without outside resources.
 
 use super::histogram::{Histogram, swatch};
-use super::html::{base64, escaped, number};
-use crate::formats::png::{Rgb, Theme};
+use crate::run::html::{COLOURS, base64, escaped, head, number};
 use crate::run::preview::{largest, prefixed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -51,9 +50,6 @@ fn classes<'a>(names: impl Iterator<Item = &'a str>) -> Vec<(String, usize)> {
     names.sort_by_key(|name| rank(name));
     names.into_iter().enumerate().map(|(i, name)| (name.to_string(), i % COLOURS)).collect()
 }
-
-/// Colours of classes; more classes than these share them.
-const COLOURS: usize = 7;
 
 fn class_of(classes: &[(String, usize)], name: &str) -> usize {
     classes.iter().position(|c| c.0 == name).unwrap_or(0)
@@ -236,66 +232,6 @@ fn failures(page: &mut String, rows: &[SampleRow], failed: usize) {
     }
     page.push_str("</details>\n</section>\n");
 }
-
-fn head(title: &str) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
-         content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{}</title>\n<style>\n{STYLE}{}@media (prefers-color-scheme: dark) {{\n{}}}\n</style>\n</head>\n\
-         <body>\n<main>\n",
-        escaped(title),
-        colours(Theme::Light),
-        colours(Theme::Dark)
-    )
-}
-
-/// The theme of the figures as style rules.
-fn colours(theme: Theme) -> String {
-    let hex = |c: Rgb| format!("#{:02x}{:02x}{:02x}", c.0, c.1, c.2);
-    let mut out = format!(
-        "body {{ background: {}; color: {}; }}\ntd, th, details {{ border-color: {}; }}\n.note, h1 + p {{ color: {}; }}\n\
-         svg .grid {{ stroke: {}; }}\nsvg .axis {{ stroke: {}; }}\nsvg text {{ fill: {}; }}\n",
-        hex(theme.background()),
-        hex(theme.ink()),
-        hex(theme.grid()),
-        hex(theme.muted()),
-        hex(theme.grid()),
-        hex(theme.ink()),
-        hex(theme.ink())
-    );
-    for i in 0..COLOURS {
-        let colour = hex(theme.series(i));
-        let _ = writeln!(out, "svg .c{i} {{ fill: {colour}; }} .b{i} {{ background: {colour}; }}");
-    }
-    out
-}
-
-const STYLE: &str = "body { margin: 0; font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 76rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.6rem; margin: 0.5rem 0 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.2rem; margin: 2rem 0 0.5rem; }
-table { border-collapse: collapse; margin: 0 0 1rem; }
-td, th { border-bottom: 1px solid; padding: 0.25rem 0.9rem 0.25rem 0; text-align: right; vertical-align: top; }
-th { font-weight: 600; }
-th[scope=row], th:first-child, .facts td, .text { text-align: left; }
-th[scope=row] { white-space: nowrap; }
-.facts th { font-weight: 400; }
-.facts td, .text { overflow-wrap: anywhere; }
-.wide { overflow-x: auto; }
-.sheet { display: block; max-width: max(100%, 40rem); }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2rem; }
-figure { margin: 0; }
-figcaption { font-weight: 600; }
-.note, .key { font-size: 0.9rem; margin: 0.2rem 0 0.6rem; }
-.key span { margin-right: 1.2rem; }
-.swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; }
-svg { display: block; width: 100%; height: auto; }
-svg text { font-size: 15px; }
-svg .grid, svg .axis { stroke-width: 1; fill: none; }
-svg .end { text-anchor: end; }
-svg .mid { text-anchor: middle; }
-summary { cursor: pointer; margin-bottom: 0.5rem; }
-";
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 //! `devices`: what models can be trained on.
 
-use super::Progress;
 use crate::error::Result;
 use crate::learn::device::{DeviceChoice, check, gpus, pick};
+use crate::run::Progress;
 use std::fmt::Write;
 
 /// Greatest difference from the CPU of a convolution and its gradients that float32 explains: 2e-5 is what the
@@ -14,7 +14,7 @@ const AGREES: f64 = 2e-5;
 ///
 /// # Errors
 /// Interruption; a device that fails is told in its line.
-pub fn list(progress: &dyn Progress) -> Result<String> {
+pub fn devices(progress: &dyn Progress) -> Result<String> {
     let cpu = pick(DeviceChoice::Cpu)?;
     let found = gpus();
     let watch = progress.stage("checking devices", 1 + found.len() as u64);

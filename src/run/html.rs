@@ -1,8 +1,75 @@
-//! Text in HTML pages.
+//! HTML pages without outside resources: their head and the text in them.
+
+use crate::formats::png::{Rgb, Theme};
+use std::fmt::Write;
+
+/// Colours of classes; more classes than these share them.
+pub(in crate::run) const COLOURS: usize = 7;
+
+/// A page up to its contents, in the colours of the figures, light and dark.
+pub(in crate::run) fn head(title: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+         content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{}</title>\n<style>\n{STYLE}{}@media (prefers-color-scheme: dark) {{\n{}}}\n</style>\n</head>\n\
+         <body>\n<main>\n",
+        escaped(title),
+        colours(Theme::Light),
+        colours(Theme::Dark)
+    )
+}
+
+/// The theme of the figures as style rules.
+fn colours(theme: Theme) -> String {
+    let hex = |c: Rgb| format!("#{:02x}{:02x}{:02x}", c.0, c.1, c.2);
+    let mut out = format!(
+        "body {{ background: {}; color: {}; }}\ntd, th, details {{ border-color: {}; }}\n.note, h1 + p {{ color: {}; }}\n\
+         svg .grid {{ stroke: {}; }}\nsvg .axis {{ stroke: {}; }}\nsvg text {{ fill: {}; }}\n",
+        hex(theme.background()),
+        hex(theme.ink()),
+        hex(theme.grid()),
+        hex(theme.muted()),
+        hex(theme.grid()),
+        hex(theme.ink()),
+        hex(theme.ink())
+    );
+    for i in 0..COLOURS {
+        let colour = hex(theme.series(i));
+        let _ = writeln!(out, "svg .c{i} {{ fill: {colour}; }} .b{i} {{ background: {colour}; }}");
+    }
+    out
+}
+
+const STYLE: &str = "body { margin: 0; font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 76rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.6rem; margin: 0.5rem 0 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin: 2rem 0 0.5rem; }
+table { border-collapse: collapse; margin: 0 0 1rem; }
+td, th { border-bottom: 1px solid; padding: 0.25rem 0.9rem 0.25rem 0; text-align: right; vertical-align: top; }
+th { font-weight: 600; }
+th[scope=row], th:first-child, .facts td, .text { text-align: left; }
+th[scope=row] { white-space: nowrap; }
+.facts th { font-weight: 400; }
+.facts td, .text { overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+.sheet { display: block; max-width: max(100%, 40rem); }
+.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem 2rem; }
+figure { margin: 0; }
+figcaption { font-weight: 600; }
+.note, .key { font-size: 0.9rem; margin: 0.2rem 0 0.6rem; }
+.key span { margin-right: 1.2rem; }
+.swatch { display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em; }
+svg { display: block; width: 100%; height: auto; }
+svg text { font-size: 15px; }
+svg .grid, svg .axis { stroke-width: 1; fill: none; }
+svg .end { text-anchor: end; }
+svg .mid { text-anchor: middle; }
+summary { cursor: pointer; margin-bottom: 0.5rem; }
+";
 
 /// `text` with all that HTML gives a meaning replaced, for text and quoted attributes alike. Characters that XML and HTML
 /// forbid become a replacement character.
-pub(super) fn escaped(text: &str) -> String {
+pub(in crate::run) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -20,7 +87,7 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 /// Bytes in base64 with padding (RFC 4648, section 4).
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(in crate::run) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -34,7 +101,7 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 }
 
 /// A number for people: three digits, thousands as they are, powers of ten where it is large or small.
-pub(super) fn number(value: f64) -> String {
+pub(in crate::run) fn number(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
     }
@@ -55,7 +122,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// A label of the figure library, whose powers are marked up as `10^{−3}`, in plain unicode.
-pub(super) fn plain_label(label: &str) -> String {
+pub(in crate::run) fn plain_label(label: &str) -> String {
     match label.split_once("^{").and_then(|(base, rest)| Some((base, rest.split_once('}')?))) {
         Some((base, (power, rest))) => format!("{base}{}{}", superscript(power), plain_label(rest)),
         None => label.into(),

@@ -31,6 +31,33 @@ pub(super) enum LearnWords {
         #[arg(long)]
         resume: bool,
     },
+    /// Judge a model on the samples of a data set that it never saw, beside the dirty image, CLEAN and a Wiener filter.
+    #[command(after_help = "Example: skyfringe evaluate smoke smoke/data --out smoke/evaluation\n\
+                            Writes evaluation.json, evaluation.html, samples.png, spectra.png; docs/metrics.md has the \
+                            definitions.")]
+    Evaluate {
+        /// Folder of a model, or of the training that made it.
+        #[arg(value_name = "MODEL")]
+        model: PathBuf,
+        /// Folder of a data set.
+        #[arg(value_name = "DATASET")]
+        dataset: PathBuf,
+        /// Folder for the products; made where it is missing.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// train, validation or test.
+        #[arg(long, value_name = "NAME", default_value = "test", value_parser = ["train", "validation", "test"])]
+        split: String,
+        /// At most so many samples [default: all].
+        #[arg(long, value_name = "N")]
+        samples: Option<usize>,
+        /// auto, cpu, gpu or gpu:N.
+        #[arg(long, value_name = "DEVICE", default_value = "auto")]
+        device: String,
+        /// Seed of the bootstrap.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 impl LearnWords {
@@ -42,6 +69,10 @@ impl LearnWords {
                 let request = run::learn::TrainRequest { config, changes: changes.set, out, device, resume };
                 run::learn::train(&request, console)
             }
+            LearnWords::Evaluate { model, dataset, out, split, samples, device, seed } => {
+                let request = run::learn::EvaluateRequest { model, dataset, out, split, samples, device, seed };
+                run::learn::evaluate(&request, console)
+            }
         }
     }
 
@@ -49,7 +80,7 @@ impl LearnWords {
     pub(super) fn product_folder(&self) -> Option<PathBuf> {
         match self {
             LearnWords::Devices => None,
-            LearnWords::Train { out, .. } => Some(out.clone()),
+            LearnWords::Train { out, .. } | LearnWords::Evaluate { out, .. } => Some(out.clone()),
         }
     }
 }

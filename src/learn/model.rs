@@ -124,6 +124,11 @@ impl Model {
         Ok(Model { card, made, device: device.clone() })
     }
 
+    /// Whether it translates this way.
+    pub fn has(&self, direction: Direction) -> bool {
+        direction == Direction::ToTruth || self.made.to_mock.is_some()
+    }
+
     /// Channels of what goes in and of what comes out.
     pub fn channels(&self, direction: Direction) -> [&[ChannelScaling]; 2] {
         match direction {

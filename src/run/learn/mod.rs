@@ -4,13 +4,17 @@
 //! |---|---|
 //! | devices | what models can be trained on |
 //! | train, judge | a training from its configuration; what looks at it on the way |
+//! | evaluate, tables | a model beside classical ways |
 //! | sheet, report | pictures of samples; report.html |
 
 mod devices;
+mod evaluate;
 mod judge;
 mod report;
 mod sheet;
+mod tables;
 mod train;
 
 pub use devices::devices;
+pub use evaluate::{EvaluateRequest, evaluate};
 pub use train::{TrainRequest, train};

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Gradients, TensorData};
 use skyfringe::formats::safetensors::{self, NamedTensor};
 use skyfringe::learn::networks::{Discriminator, Generator};
 use skyfringe::learn::settings::*;
+use skyfringe::learn::sums::{mean, sum};
 use skyfringe::learn::weights::{self, Path, load_named};
 use std::collections::BTreeMap;
 
@@ -15,9 +16,11 @@ const TOLERANCE: f64 = 2e-5;
 
 const FIRST: Init = Init { kind: InitKind::Normal, gain: 0.02 };
 
-/// Where the tests run; a build for GPUs runs the same on another.
-fn device() -> Device {
-    Device::flex().autodiff()
+/// Where the tests run: the CPU and every GPU, which in CI is a program that acts as one (and must be there).
+fn devices() -> Vec<Device> {
+    let gpus = skyfringe::learn::device::gpus();
+    assert!(!gpus.is_empty() || std::env::var_os("SKYFRINGE_REQUIRE_GPU").is_none(), "no GPU, not even in software");
+    std::iter::once(Device::flex()).chain(gpus.into_iter().map(|gpu| gpu.device)).map(Device::autodiff).collect()
 }
 
 /// The tensors of a fixture by name.
@@ -120,7 +123,11 @@ fn discriminator(kind: DiscriminatorKind, input: usize, width: usize) -> Discrim
 
 #[test]
 fn a_full_cyclegan_step_has_pytorchs_losses_and_gradients() {
-    let (device, fixture) = (device(), Fixture::read("cyclegan-step"));
+    devices().into_iter().for_each(a_full_step_agrees);
+}
+
+fn a_full_step_agrees(device: Device) {
+    let fixture = Fixture::read("cyclegan-step");
     let maker = |key: &str| {
         let settings = generator(GeneratorKind::Resnet { blocks: 2 }, 1, 1, 8);
         let network = Generator::new(&settings, &FIRST, 1, &device).unwrap();
@@ -132,7 +139,7 @@ fn a_full_cyclegan_step_has_pytorchs_losses_and_gradients() {
     };
     let (g_ab, g_ba, d_a, d_b) = (maker("ab"), maker("ba"), judge("a"), judge("b"));
     let (a, b) = (fixture.image("a", &device), fixture.image("b", &device));
-    let l1 = |x: Tensor<4>, y: &Tensor<4>| (x - y.clone()).abs().mean();
+    let l1 = |x: Tensor<4>, y: &Tensor<4>| mean((x - y.clone()).abs());
 
     let (frozen_a, frozen_b) = (d_a.clone().no_grad(), d_b.clone().no_grad());
     let (fake_b, fake_a) = (g_ab.forward(a.clone(), None), g_ba.forward(b.clone(), None));
@@ -162,15 +169,21 @@ fn a_full_cyclegan_step_has_pytorchs_losses_and_gradients() {
 }
 
 /// Output and gradients of sum(y cos(0, 1, 2, ..)) of one case of the fixture.
-fn network_agrees<M: Module>(fixture: &Fixture, case: &str, network: M, forward: impl Fn(&M, Tensor<4>) -> Tensor<4>) {
-    let device = device();
-    let x = fixture.image(&format!("{case}.x"), &device).require_grad();
+fn network_agrees<M: Module>(
+    fixture: &Fixture,
+    case: &str,
+    network: M,
+    device: &Device,
+    forward: impl Fn(&M, Tensor<4>) -> Tensor<4>,
+) {
+    let x = fixture.image(&format!("{case}.x"), device).require_grad();
     let y = forward(&network, x.clone());
     let want = &fixture.0[&format!("{case}.y")];
     assert_eq!(y.dims().to_vec(), want.shape, "{case}");
     close(case, &weights::values(y.clone()).unwrap(), &want.values, greatest(&want.values));
     let pattern: Vec<f32> = (0..want.values.len()).map(|i| (i as f64).cos() as f32).collect();
-    let loss = (y * Tensor::from_data(TensorData::new(pattern, want.shape.clone()), &device)).sum();
+    let loss = (y * Tensor::from_data(TensorData::new(pattern, want.shape.clone()), device));
+    let loss = sum(loss);
     let gradients = loss.backward();
     let mut got = gradients_of(&network, &gradients);
     got.insert("x".into(), weights::values(x.grad(&gradients).unwrap()).unwrap());
@@ -179,7 +192,7 @@ fn network_agrees<M: Module>(fixture: &Fixture, case: &str, network: M, forward:
 
 #[test]
 fn generators_have_pytorchs_values_and_gradients() {
-    let (device, fixture) = (device(), Fixture::read("networks"));
+    let (devices, fixture) = (devices(), Fixture::read("networks"));
     let resnet = |input, output, width| generator(GeneratorKind::Resnet { blocks: 1 }, input, output, width);
     let unet = |input, depth| generator(GeneratorKind::Unet { depth }, input, 1, 2);
     let cases = [
@@ -191,16 +204,16 @@ fn generators_have_pytorchs_values_and_gradients() {
         ("unet-resize", GeneratorSettings { up: Upsampling::Resize, ..unet(1, 3) }),
         ("attention", generator(GeneratorKind::AttentionUnet { depth: 4 }, 1, 1, 2)),
     ];
-    for (case, settings) in cases {
-        let network = Generator::new(&settings, &FIRST, 1, &device).unwrap();
+    for ((case, settings), device) in cases.iter().flat_map(|case| devices.iter().map(move |device| (case, device))) {
+        let network = Generator::new(settings, &FIRST, 1, device).unwrap();
         let network = load_named(network, &fixture.under(&format!("{case}.weights."))).unwrap();
-        network_agrees(&fixture, case, network, |network, x| network.forward(x, None));
+        network_agrees(&fixture, case, network, device, |network, x| network.forward(x, None));
     }
 }
 
 #[test]
 fn discriminators_have_pytorchs_values_and_gradients() {
-    let (device, fixture) = (device(), Fixture::read("networks"));
+    let (devices, fixture) = (devices(), Fixture::read("networks"));
     let spectral =
         DiscriminatorSettings { norm: Norm::None, spectral: true, ..discriminator(DiscriminatorKind::Patch70, 1, 2) };
     let cases = [
@@ -210,10 +223,10 @@ fn discriminators_have_pytorchs_values_and_gradients() {
         ("patch286", discriminator(DiscriminatorKind::Patch286, 1, 2)),
         ("patch70-spectral", spectral),
     ];
-    for (case, settings) in cases {
-        let network = Discriminator::new(&settings, &FIRST, 1, &device).unwrap();
+    for ((case, settings), device) in cases.iter().flat_map(|case| devices.iter().map(move |device| (case, device))) {
+        let network = Discriminator::new(settings, &FIRST, 1, device).unwrap();
         let network = load_named(network, &fixture.under(&format!("{case}.weights."))).unwrap();
-        network_agrees(&fixture, case, network, |network, x| network.forward(x));
+        network_agrees(&fixture, case, network, device, |network, x| network.forward(x));
     }
 }
 
@@ -223,11 +236,12 @@ fn a_state_dict_with_the_names_of_the_published_weights_loads_as_it_is() {
     let (tensors, _) = safetensors::read(path.as_ref()).unwrap();
     assert!(tensors.iter().any(|t| t.name == "model.10.conv_block.1.weight"));
     let settings = generator(GeneratorKind::Resnet { blocks: 1 }, 1, 2, 2);
-    let network = load_named(Generator::new(&settings, &FIRST, 1, &device()).unwrap(), &tensors).unwrap();
+    let device = Device::flex().autodiff();
+    let network = load_named(Generator::new(&settings, &FIRST, 1, &device).unwrap(), &tensors).unwrap();
     let fixture = Fixture::read("networks");
-    network_agrees(&fixture, "resnet", network, |network, x| network.forward(x, None));
+    network_agrees(&fixture, "resnet", network, &device, |network, x| network.forward(x, None));
     // the 2-block network of the same width has layers that this file does not fill
     let larger = generator(GeneratorKind::Resnet { blocks: 2 }, 1, 2, 2);
-    let refused = load_named(Generator::new(&larger, &FIRST, 1, &device()).unwrap(), &tensors).unwrap_err().to_string();
+    let refused = load_named(Generator::new(&larger, &FIRST, 1, &device).unwrap(), &tensors).unwrap_err().to_string();
     assert!(refused.contains("model.11"), "{refused}");
 }

@@ -1,6 +1,7 @@
 //! Where tensors live: the CPU (burn's flex) or a GPU (feature `wgpu`: Vulkan, Metal, WebGPU; feature `cuda`).
 
 use crate::error::{Error, Result};
+use crate::learn::sums::sum;
 use burn::tensor::{Device, Tensor, TensorData};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -139,7 +140,7 @@ fn convolution(device: &Device) -> [Vec<f32>; 3] {
     let (x, w) = (numbers([2, 3, 17, 16], 0.37), numbers([5, 3, 3, 3], 0.73));
     let options = burn::tensor::ops::ConvOptions::new([2, 2], [1, 1], [1, 1], 1);
     let y = burn::tensor::module::conv2d(x.clone(), w.clone(), None, options);
-    let gradients = (y.clone() * y.clone()).sum().backward();
+    let gradients = sum(y.clone() * y.clone()).backward();
     let values = |t: Tensor<4>| t.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default();
     let of = |t: &Tensor<4>| t.grad(&gradients).map(values).unwrap_or_default();
     [values(y), of(&x), of(&w)]

@@ -10,5 +10,7 @@ pub mod model;
 pub mod networks;
 pub mod scaling;
 pub mod settings;
+pub mod sums;
+pub mod tiles;
 pub mod train;
 pub mod weights;

@@ -1,4 +1,5 @@
 use crate::learn::settings::Adversarial;
+use crate::learn::sums::mean;
 use burn::Tensor;
 use burn::tensor::activation::relu;
 
@@ -7,9 +8,9 @@ impl Adversarial {
     /// patches of (s - 1)^2, ln(1 + exp(-s)) or -s.
     pub fn generator(self, scores: Tensor<4>) -> Tensor<1> {
         match self {
-            Adversarial::Lsgan => (scores - 1.0).square().mean(),
-            Adversarial::Vanilla => softplus(-scores).mean(),
-            Adversarial::Hinge => -scores.mean(),
+            Adversarial::Lsgan => mean((scores - 1.0).square()),
+            Adversarial::Vanilla => mean(softplus(-scores)),
+            Adversarial::Hinge => -mean(scores),
         }
     }
 
@@ -22,7 +23,7 @@ impl Adversarial {
             Adversarial::Vanilla => (softplus(-real), softplus(fake)),
             Adversarial::Hinge => (relu(-real + 1.0), relu(fake + 1.0)),
         };
-        (real.mean() + fake.mean()) * 0.5
+        (mean(real) + mean(fake)) * 0.5
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::learn::sums::sum;
 use burn::Tensor;
 
 /// Power iterations of each forward pass. The start is fixed and not carried from step to step, as it is in Miyato et al.
@@ -34,6 +35,6 @@ fn singular_vectors(matrix: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
 }
 
 fn unit(x: Tensor<2>) -> Tensor<2> {
-    let length = x.clone().square().sum().sqrt().clamp_min(SMALLEST);
+    let length = sum(x.clone().square()).sqrt().clamp_min(SMALLEST);
     x.div(length.reshape([1, 1]))
 }

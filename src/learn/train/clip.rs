@@ -1,3 +1,4 @@
+use crate::learn::sums::sum;
 use crate::learn::train::flat::Flat;
 use burn::Tensor;
 
@@ -5,7 +6,7 @@ use burn::Tensor;
 /// Nothing is read back from the device. Returns the norm before, \[1\]; None without gradients.
 pub fn clip_by_norm(gradients: &mut Flat, largest: f64) -> Option<Tensor<1>> {
     // in the order of names: sums of floats depend on it
-    let norm = gradients.values().map(|g| g.clone().square().sum()).reduce(|a, b| a + b)?.sqrt();
+    let norm = gradients.values().map(|g| sum(g.clone().square())).reduce(|a, b| a + b)?.sqrt();
     let factor = (norm.clone() + TINY).recip().mul_scalar(largest).clamp_max(1.0);
     for gradient in gradients.values_mut() {
         gradient.inplace(|g| g * factor.clone());

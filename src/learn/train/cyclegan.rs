@@ -3,6 +3,7 @@ use crate::formats::safetensors::NamedTensor;
 use crate::learn::data::Batch;
 use crate::learn::networks::{Discriminator, Generator};
 use crate::learn::settings::{DiscriminatorSettings, LossSettings};
+use crate::learn::sums::mean;
 use crate::learn::train::ema::Ema;
 use crate::learn::train::flat::{Flat, add, gradients, prefixed};
 use crate::learn::train::jobs::{self, Job};
@@ -277,7 +278,7 @@ fn weighted(
     share: f64,
     losses: &mut StepLosses,
 ) -> Tensor<1> {
-    let loss = (got - want.clone()).abs().mean();
+    let loss = mean((got - want.clone()).abs());
     losses.add(name, loss.clone() * share);
     loss * weight
 }

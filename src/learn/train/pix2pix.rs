@@ -3,6 +3,7 @@ use crate::formats::safetensors::NamedTensor;
 use crate::learn::data::Batch;
 use crate::learn::networks::{Discriminator, Generator};
 use crate::learn::settings::DiscriminatorSettings;
+use crate::learn::sums::mean;
 use crate::learn::train::ema::Ema;
 use crate::learn::train::flat::{Flat, add, gradients, prefixed};
 use crate::learn::train::jobs::{self, Job};
@@ -79,7 +80,7 @@ impl Pix2Pix {
         let network = precision.graph(&self.to_truth);
         let mut losses = StepLosses::default();
         let fake = precision.generate(&network, piece.a.clone(), Some(seed));
-        let l1 = (fake.clone() - piece.b.clone()).abs().mean();
+        let l1 = mean((fake.clone() - piece.b.clone()).abs());
         losses.add("l1", l1.clone() * share);
         let mut total = l1 * loss.l1;
         if loss.adversarial_weight > 0.0 {

@@ -226,7 +226,7 @@ fn noise_of_both_routes_has_the_rms_that_is_stated() {
 fn restored_and_corrected_images_hold_the_flux_of_a_source() {
     let mut setup = channels_of(&setup("meerkat", -40.0, 6, 6.0, BeamChoice::Auto));
     setup.sefd_jy = Some(vec![4.0; 64]);
-    let wanted = Wanted { corrected: true, restored: true, noise_free: false };
+    let wanted = Wanted { corrected: true, restored: true, ..Wanted::default() };
     let observer = Observer::new(setup.clone(), wanted, &quiet()).unwrap();
     let made = observer.observe(&source(&setup, 3.0), Some(1), &quiet()).unwrap();
     assert!(made.noise_free.is_none());
@@ -292,7 +292,7 @@ fn auto_falls_back_with_a_reason_and_psf_is_an_error() {
 #[test]
 fn samples_do_not_depend_on_the_number_of_threads() {
     let base = channels_of(&setup("meerkat", -40.0, 3, 12.0, BeamChoice::Auto));
-    let wanted = Wanted { noise_free: true, corrected: true, restored: true };
+    let wanted = Wanted { noise_free: true, corrected: true, restored: true, wide_psf: true };
     let same = |a: &Observation, b: &Observation| {
         assert_eq!(a.dirty, b.dirty);
         assert_eq!(a.noise_free, b.noise_free);

@@ -18,6 +18,9 @@ pub enum Observed {
     Psf,
 }
 
+/// Name of the array of an instrument that goes with its `psf`: the same, of twice the image's size.
+pub const WIDE_PSF: &str = "psf_wide";
+
 /// One data set of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Field {

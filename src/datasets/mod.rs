@@ -18,7 +18,7 @@ pub mod observer;
 mod scaling;
 mod split;
 
-pub use field::{Field, Observed};
+pub use field::{Field, Observed, WIDE_PSF};
 pub use fit_sample::FitSample;
 pub use layout::{Layout, Part, SampleKey};
 pub use manifest::{

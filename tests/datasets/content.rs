@@ -8,7 +8,7 @@ use skyfringe::units::hi::mass_per_mpc2_jy_hz;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Physical values of a field of a sample.
-fn physical(reader: &ShardReader, field: &str, sample: usize) -> Vec<f64> {
+pub(super) fn physical(reader: &ShardReader, field: &str, sample: usize) -> Vec<f64> {
     let number = reader.field(field).unwrap();
     let attributes = &reader.header().fields[number].attributes;
     let of = |name: &str| attributes.iter().find(|a| a.0 == name).map(|a| a.1.clone());
@@ -136,7 +136,10 @@ fn every_field_is_made_as_maps_and_as_cubes() {
     assert_eq!(header.groups.iter().map(|g| g.name.as_str()).collect::<Vec<_>>(), ["near", "wide"]);
     for group in &header.groups {
         let arrays: Vec<&str> = group.arrays.iter().map(|a| a.name.as_str()).collect();
-        assert_eq!(arrays, ["freq_hz", "beam_deg", "noise_jy", "psf", "beam_cube_deg", "noise_cube_jy", "psf-cube"]);
+        assert_eq!(
+            arrays,
+            ["freq_hz", "beam_deg", "noise_jy", "psf", "psf_wide", "beam_cube_deg", "noise_cube_jy", "psf-cube"]
+        );
         assert!(group.attributes.iter().any(|a| a.0 == "telescope" && a.1 == Attribute::Text("meerkat".into())));
     }
     assert_eq!(texts(&reader, "instrument"), ["near", "near", "wide", "wide"]);

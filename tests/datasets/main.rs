@@ -1,6 +1,7 @@
 //! `skyfringe dataset` as its users meet it: what stands in the shards, what is refused, what happens to samples that
 //! cannot be made.
 
+mod closure;
 mod content;
 mod refused;
 mod sources;

@@ -133,6 +133,15 @@ pub struct Wanted {
     pub corrected: bool,
     /// The CLEAN model seen with the fitted beam, and its residual.
     pub restored: bool,
+    /// The PSF of twice the field ([`Observer::wide_psf`]).
+    pub wide_psf: bool,
+}
+
+impl Wanted {
+    /// Whether PSFs of twice the field are made.
+    fn needs_wide_psf(self) -> bool {
+        self.restored || self.wide_psf
+    }
 }
 
 /// The way that was taken.
@@ -344,6 +353,13 @@ impl Observer {
     /// PSF of each channel, peak 1, shape [channel, y, x]; zero where a channel has no weight.
     pub fn psf(&self) -> &Array3<f64> {
         &self.planes.psf
+    }
+
+    /// PSF of each channel out to all distances between two pixels of the field, where it or restored images are wanted:
+    /// shape [channel, 2 y, 2 x], peak in pixel (y, x). The sum of such PSFs is the dirty image of any sky of this field, but
+    /// for the primary beam and the w term across the field.
+    pub fn wide_psf(&self) -> Option<&Array3<f64>> {
+        Some(&self.planes.wide_psf).filter(|psf| !psf.is_empty())
     }
 
     /// Gaussian fitted to each channel's PSF; axes of 0 where none fits.

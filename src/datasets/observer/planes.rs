@@ -17,7 +17,7 @@ use rayon::prelude::*;
 pub(super) struct Planes {
     /// Shape [channel, y, x].
     pub psf: Array3<f64>,
-    /// Of twice the size; empty unless images are restored.
+    /// Of twice the size; empty unless [`Wanted::needs_wide_psf`].
     pub wide_psf: Array3<f64>,
     /// Where corrected images are wanted; 0 where a channel has no weight.
     pub power: Option<Array3<f64>>,
@@ -49,7 +49,7 @@ impl Planes {
         let cube = || Array3::zeros((channels, g.ny, g.nx));
         let mut planes = Planes {
             psf: cube(),
-            wide_psf: if wanted.restored {
+            wide_psf: if wanted.needs_wide_psf() {
                 Array3::zeros((channels, 2 * g.ny, 2 * g.nx))
             } else {
                 Array3::default((0, 0, 0))
@@ -145,11 +145,11 @@ impl Plane {
             let terms = weighted.beam_terms(|row| [class(&table.antenna1, row), class(&table.antenna2, row)]);
             plane.power = Some(effective_power(&g, &beams.classes, &terms)?);
         }
-        let geometry = if wanted.restored { twice(g) } else { g };
+        let geometry = if wanted.needs_wide_psf() { twice(g) } else { g };
         geometry.validate()?;
         let gridder = PlaneGridder::new(weighted, ImageParams { geometry, ..params }, None)?;
         let (_, psf) = gridder.dirty_and_psf(watch)?;
-        if wanted.restored {
+        if wanted.needs_wide_psf() {
             plane.psf = middle(&psf, g);
             plane.wide_psf = Some(psf);
         } else {

@@ -246,6 +246,8 @@ pub(super) fn wanted(dataset: &DatasetSettings, cube: bool) -> Wanted {
         noise_free: has(Observed::NoiseFree),
         corrected: has(Observed::Corrected),
         restored: has(Observed::Restored),
+        // of cubes it would be four times as large as all else that is kept
+        wide_psf: !cube && has(Observed::Psf),
     }
 }
 

@@ -4,7 +4,7 @@ use super::prepare::Prepared;
 use super::row::{Column, Value};
 use super::scene::Instrument;
 use crate::datasets::observer::Observer;
-use crate::datasets::{Field, Layout, Observed};
+use crate::datasets::{Field, Layout, Observed, WIDE_PSF};
 use crate::formats::Attribute;
 use crate::formats::shard::{
     ArrayValues, ColumnKind, ColumnValues, ShardArray, ShardColumn, ShardField, ShardGroup, ShardHeader,
@@ -125,6 +125,10 @@ fn group(prepared: &Prepared, instrument: &Instrument) -> ShardGroup {
         if dataset.fields.contains(&psf) {
             let values = ArrayValues::Single(observer.psf().mapv(|v| v as f32).into_dyn());
             arrays.push(ShardArray { name: psf.word(), unit: String::new(), values });
+            if let Some(wide) = observer.wide_psf().filter(|_| !psf.is_cube()) {
+                let values = ArrayValues::Single(wide.mapv(|v| v as f32).into_dyn());
+                arrays.push(ShardArray { name: WIDE_PSF.into(), unit: String::new(), values });
+            }
         }
     }
     ShardGroup { name: scene.name.clone(), attributes, arrays }

@@ -9,7 +9,7 @@ env := eval "$$(scripts/setup.sh --env)" &&
 .PHONY: build gpu demo test clean help
 
 help:
-	@echo "make demo   build, simulate a galaxy with SKA-Mid, leave pictures and FITS in out/quickstart"
+	@echo "make demo   build, simulate a galaxy with SKA-Mid (out/quickstart), train a small model (out/smoke)"
 	@echo "make test   format check, lints, unit, integration and documentation tests, small examples"
 	@echo "make build  the release binary alone: $(binary)"
 	@echo "make gpu    the same with training on GPUs (Vulkan, Metal, WebGPU; about 40 CPU minutes once)"
@@ -23,7 +23,11 @@ build:
 
 demo: build
 	$(binary) run examples/quickstart.toml --out out/quickstart
+	rm -rf out/smoke
+	$(binary) train examples/train/smoke.toml --out out/smoke
+	$(binary) evaluate out/smoke out/smoke/data --out out/smoke/evaluation
 	@echo "Look at out/quickstart/preview.png; the cubes are sky.fits, dirty.fits and psf.fits beside it."
+	@echo "Look at out/smoke/evaluation/samples.png (mock, translated, classical ways, truth) and out/smoke/report.html."
 
 test:
 	@$(env) scripts/test.sh

@@ -182,7 +182,7 @@ fn network_agrees<M: Module>(
     assert_eq!(y.dims().to_vec(), want.shape, "{case}");
     close(case, &weights::values(y.clone()).unwrap(), &want.values, greatest(&want.values));
     let pattern: Vec<f32> = (0..want.values.len()).map(|i| (i as f64).cos() as f32).collect();
-    let loss = (y * Tensor::from_data(TensorData::new(pattern, want.shape.clone()), device));
+    let loss = y * Tensor::from_data(TensorData::new(pattern, want.shape.clone()), device);
     let loss = sum(loss);
     let gradients = loss.backward();
     let mut got = gradients_of(&network, &gradients);

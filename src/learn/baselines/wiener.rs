@@ -15,6 +15,7 @@ pub struct Wiener {
 #[derive(Debug, Clone)]
 pub struct WienerBuilder {
     psf: Convolution,
+    pixels: f64,
     sky: Array2<f64>,
     noise: Array2<f64>,
     skies: f64,
@@ -22,11 +23,18 @@ pub struct WienerBuilder {
 }
 
 impl WienerBuilder {
-    /// For images of the size of `psf`, peak 1 in pixel (n/2, n/2).
-    pub fn new(psf: ArrayView2<f64>) -> WienerBuilder {
+    /// For images of `size` \[y, x\] and a PSF at least as large, peak 1 in pixel (n/2, n/2).
+    pub fn new(psf: ArrayView2<f64>, size: [usize; 2]) -> WienerBuilder {
         let psf = Convolution::new(psf);
         let zero = Array2::zeros(psf.kernel().dim());
-        WienerBuilder { psf, sky: zero.clone(), noise: zero, skies: 0.0, noises: 0.0 }
+        WienerBuilder {
+            psf,
+            pixels: (size[0] * size[1]) as f64,
+            sky: zero.clone(),
+            noise: zero,
+            skies: 0.0,
+            noises: 0.0,
+        }
     }
 
     /// A truth of the training split.
@@ -50,9 +58,8 @@ impl WienerBuilder {
             false => {
                 // pixels of the image itself are noise, those of the padding are zeros
                 let shape = self.psf.kernel().mapv(|h| h.re.max(0.0));
-                let pixels = shape.len() as f64;
-                let mean = shape.sum() / pixels;
-                shape * (noise_jy * noise_jy * pixels / 4.0 / mean)
+                let mean = shape.sum() / shape.len() as f64;
+                shape * (noise_jy * noise_jy * self.pixels / mean)
             }
         };
         let sky = self.sky / self.skies.max(1.0);
@@ -106,7 +113,7 @@ mod tests {
                 (sky, noise)
             })
             .collect();
-        let mut builder = WienerBuilder::new(psf.view());
+        let mut builder = WienerBuilder::new(psf.view(), [psf.nrows(), psf.ncols()]);
         for (sky, noise) in &pairs {
             builder.add_sky(sky.view());
             builder.add_noise(noise.view());
@@ -131,7 +138,7 @@ mod tests {
     #[test]
     fn without_noise_it_undoes_the_psf_where_this_has_power() {
         let psf = Array2::from_shape_fn((8, 8), |(y, x)| if (y, x) == (4, 4) { 1.0 } else { 0.0 });
-        let mut builder = WienerBuilder::new(psf.view());
+        let mut builder = WienerBuilder::new(psf.view(), [psf.nrows(), psf.ncols()]);
         let sky = Array2::from_shape_fn((8, 8), |(y, x)| (y * 3 + x) as f64);
         builder.add_sky(sky.view());
         let back = builder.finish(0.5, 1e-9).apply(sky.mapv(|v| 0.5 * v).view());

@@ -14,7 +14,8 @@ pub struct Batch {
 /// How the mocks of a batch were observed.
 #[derive(Debug, Clone)]
 pub struct Observation {
-    /// Point spread functions, peak 1 in pixel (n/2, n/2), turned as the mocks are \[batch, 1, n, n\].
+    /// Point spread functions of the images' size or twice it, peak 1 in pixel (n/2, n/2) of their own n, turned as the
+    /// mocks are \[batch, 1, n, n\].
     pub psf: Tensor<4>,
     /// Flux density of 1 mK in a pixel, Jy \[batch, 1, 1, 1\].
     pub jy_per_pixel_per_mk: Tensor<4>,

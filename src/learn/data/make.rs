@@ -120,7 +120,7 @@ impl TrainingData {
     }
 
     fn observation(&self, chosen: &[Chosen], device: &Device) -> Option<Observation> {
-        let psf = self.psf()?;
+        let psf = self.widest_psf()?;
         let (height, width) = psf.dim();
         let mut pixels: Vec<f32> = Vec::with_capacity(chosen.len() * height * width);
         for Chosen { turn, .. } in chosen {

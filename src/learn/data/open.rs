@@ -1,4 +1,4 @@
-use crate::datasets::{Manifest, Scaling, Split};
+use crate::datasets::{Manifest, Scaling, Split, WIDE_PSF};
 use crate::error::{Error, Result, Watch};
 use crate::formats::sha256_bytes;
 use crate::formats::shard::{ArrayValues, ShardReader};
@@ -35,6 +35,7 @@ pub struct TrainingData {
     facts: Vec<SampleFacts>,
     splits: [Vec<usize>; 3],
     psf: Option<Array2<f32>>,
+    wide_psf: Option<Array2<f32>>,
     checksum: String,
     shards: Vec<Shard>,
     /// Network values of all channels of A, then of B, of each sample; of samples of others nothing.
@@ -79,7 +80,8 @@ impl TrainingData {
             a: Vec::new(),
             b: Vec::new(),
             size: [0, 0],
-            psf: psf(&shards[0], &instrument)?,
+            psf: psf(&shards[0], &instrument, "psf")?,
+            wide_psf: psf(&shards[0], &instrument, WIDE_PSF)?,
             instrument,
             facts,
             splits,
@@ -107,6 +109,12 @@ impl TrainingData {
     /// hold it.
     pub fn psf(&self) -> Option<&Array2<f32>> {
         self.psf.as_ref()
+    }
+
+    /// The PSF of twice the images' size, peak 1 in pixel (n, n), which tells all that a pixel does to all others; that of
+    /// [`TrainingData::psf`] where the data set does not hold it.
+    pub fn widest_psf(&self) -> Option<&Array2<f32>> {
+        self.wide_psf.as_ref().or(self.psf.as_ref())
     }
 
     /// SHA-256 of its manifest, which holds those of its shards.
@@ -260,11 +268,11 @@ fn chosen(facts: &[SampleFacts], name: Option<&str>, folder: &Path) -> Result<St
     }
 }
 
-/// The PSF of an instrument in a shard.
-fn psf(shard: &Shard, instrument: &str) -> Result<Option<Array2<f32>>> {
+/// A PSF of an instrument in a shard.
+fn psf(shard: &Shard, instrument: &str, name: &str) -> Result<Option<Array2<f32>>> {
     let reader = shard.reader.lock().unwrap_or_else(PoisonError::into_inner);
     let group = reader.header().groups.iter().find(|g| g.name == instrument);
-    let Some(array) = group.and_then(|g| g.arrays.iter().find(|a| a.name == "psf")) else { return Ok(None) };
+    let Some(array) = group.and_then(|g| g.arrays.iter().find(|a| a.name == name)) else { return Ok(None) };
     let ArrayValues::Single(values) = &array.values else { return Ok(None) };
     let planes = values.clone().into_dimensionality::<Ix3>().map_err(|_| {
         Error::input("the PSF of an instrument has another shape")

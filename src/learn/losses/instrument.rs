@@ -8,9 +8,9 @@ use burn::tensor::Device;
 /// What the telescope would have seen of a predicted sky: the measurement closes the cycle.
 ///
 /// Network values become brightness temperatures, these Jy a pixel by the data set's factor, and the sum of PSFs, each as
-/// bright as its pixel, Jy a beam: a linear convolution, as a product of spectra of images padded to twice their size. The
-/// data set's PSF reaches half an image far; what two pixels further apart give each other is left out
-/// (docs/learning.md has the figure).
+/// bright as its pixel, Jy a beam: a linear convolution, as a product of spectra of images padded to twice their size. A
+/// PSF of twice the size tells what any two pixels give each other. One of the images' size leaves out those further than
+/// half an image apart: a few percent of the peak (docs/datasets.md has the figures of both and the command).
 #[derive(Debug, Clone)]
 pub struct InstrumentOperator {
     truth: ChannelScaling,
@@ -18,7 +18,10 @@ pub struct InstrumentOperator {
     /// mK of the truth's unit.
     mk: f64,
     sky: Dft,
+    /// Of PSFs of the images' size.
     psf: Dft,
+    /// Of those of twice it.
+    wide_psf: Dft,
 }
 
 impl InstrumentOperator {
@@ -58,8 +61,9 @@ impl InstrumentOperator {
                 .place("train.mock"));
         }
         let twice = size.map(|n| 2 * n);
-        let (sky, psf) = (Dft::new(size, twice, [0, 0], device), Dft::new(size, twice, size.map(|n| n / 2), device));
-        Ok(InstrumentOperator { truth, mock, mk, sky, psf })
+        let of = |n: [usize; 2], centre: [usize; 2]| Dft::new(n, twice, centre, device);
+        let (sky, psf, wide_psf) = (of(size, [0, 0]), of(size, size.map(|n| n / 2)), of(twice, size));
+        Ok(InstrumentOperator { truth, mock, mk, sky, psf, wide_psf })
     }
 
     /// Dirty images without noise, Jy/beam, of predicted network values, both \[batch, 1, y, x\].
@@ -67,7 +71,9 @@ impl InstrumentOperator {
         let [batch, _, height, width] = prediction.dims();
         let flux_jy = self.truth.physical(prediction) * self.mk * by.jy_per_pixel_per_mk.clone();
         let sky = self.sky.forward(flux_jy.reshape([batch, height, width]));
-        let psf = self.psf.forward(by.psf.clone().reshape([batch, height, width]));
+        let [_, _, psf_height, psf_width] = by.psf.dims();
+        let transform = if [psf_height, psf_width] == [height, width] { &self.psf } else { &self.wide_psf };
+        let psf = transform.forward(by.psf.clone().reshape([batch, psf_height, psf_width]));
         self.sky.inverse(sky.times(psf)).reshape([batch, 1, height, width])
     }
 
@@ -107,17 +113,19 @@ mod tests {
     }
 
     fn tensor(values: Vec<f32>) -> Tensor<4> {
-        Tensor::from_data(TensorData::new(values, [1, 1, N, N]), &Device::flex())
+        let n = values.len().isqrt();
+        Tensor::from_data(TensorData::new(values, [1, 1, n, n]), &Device::flex())
     }
 
-    fn psf(y: usize, x: usize) -> f32 {
-        let (dx, dy) = (x as f32 - 4.0, y as f32 - 4.0);
-        (-0.2 * dx * dx - 0.1 * dy * dy - 0.1 * dx * dy).exp() * (1.0 + 0.2 * (dx + dy).cos()) / 1.2
+    /// `n` pixels an axis, wide enough that half an image away there is something.
+    fn psf(n: usize, y: usize, x: usize) -> f32 {
+        let (dx, dy) = (x as f32 - (n / 2) as f32, y as f32 - (n / 2) as f32);
+        (-0.05 * dx * dx - 0.03 * dy * dy - 0.02 * dx * dy).exp() * (1.0 + 0.2 * (dx + dy).cos()) / 1.2
     }
 
-    fn observation() -> Observation {
+    fn observation(n: usize) -> Observation {
         let one = |v: f32| Tensor::<4>::from_floats([[[[v]]]], &Device::flex());
-        let psf = tensor((0..N * N).map(|i| psf(i / N, i % N)).collect());
+        let psf = tensor((0..n * n).map(|i| psf(n, i / n, i % n)).collect());
         Observation { psf, jy_per_pixel_per_mk: one(1.3e-7), noise_jy: one(1.2e-5) }
     }
 
@@ -125,26 +133,27 @@ mod tests {
     fn it_is_a_sum_of_psfs() {
         let operator = operator(&Device::flex());
         let us: Vec<f32> = (0..N * N).map(|i| ((i * i) as f32 * 0.1).sin() * 0.6 + 0.3).collect();
-        let got = values(operator.observe(tensor(us.clone()), &observation())).unwrap();
         let jy: Vec<f64> = us.iter().map(|u| operator.truth.to_physical(*u) * 1.3e-7).collect();
-        let mut want = vec![0.0; N * N];
-        for (i, want) in want.iter_mut().enumerate() {
-            for (j, jy) in jy.iter().enumerate() {
-                let at = |i: usize, j: usize| i as isize - j as isize + 4;
-                let (py, px) = (at(i / N, j / N), at(i % N, j % N));
-                if (0..8).contains(&py) && (0..8).contains(&px) {
-                    *want += jy * f64::from(psf(py as usize, px as usize));
+        for n in [N, 2 * N] {
+            let got = values(operator.observe(tensor(us.clone()), &observation(n))).unwrap();
+            let mut want = vec![0.0; N * N];
+            for (i, want) in want.iter_mut().enumerate() {
+                for (j, jy) in jy.iter().enumerate() {
+                    let at = |i: usize, j: usize| (i + n / 2).checked_sub(j).filter(|p| *p < n);
+                    if let (Some(y), Some(x)) = (at(i / N, j / N), at(i % N, j % N)) {
+                        *want += jy * f64::from(psf(n, y, x));
+                    }
                 }
             }
+            let peak = want.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+            for (got, want) in got.iter().zip(&want) {
+                assert!((f64::from(*got) - want).abs() < 2e-6 * peak, "{n}: {got} {want}");
+            }
+            // a mock that is the observed prediction costs nothing but rounding
+            let mock = want.iter().map(|x| operator.mock.from_physical(*x)).collect();
+            let batch = Batch { a: tensor(mock), b: tensor(us.clone()), observation: Some(observation(n)) };
+            assert!(values(operator.loss(tensor(us.clone()), &batch)).unwrap()[0] < 1e-6);
         }
-        let peak = want.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-        for (got, want) in got.iter().zip(&want) {
-            assert!((f64::from(*got) - want).abs() < 2e-6 * peak, "{got} {want}");
-        }
-        // a mock that is the observed prediction costs nothing but rounding
-        let mock = want.iter().map(|x| operator.mock.from_physical(*x)).collect();
-        let batch = Batch { a: tensor(mock), b: tensor(us.clone()), observation: Some(observation()) };
-        assert!(values(operator.loss(tensor(us), &batch)).unwrap()[0] < 1e-6);
     }
 
     #[test]
@@ -152,7 +161,7 @@ mod tests {
         let operator = operator(&Device::flex());
         let us: Vec<f32> = (0..N * N).map(|i| (i as f32 * 0.37).sin() * 0.5).collect();
         let mock: Vec<f32> = (0..N * N).map(|i| (i as f32 * 0.11).cos() * 0.4).collect();
-        let batch = Batch { a: tensor(mock), b: tensor(us.clone()), observation: Some(observation()) };
+        let batch = Batch { a: tensor(mock), b: tensor(us.clone()), observation: Some(observation(N)) };
         let u = tensor(us.clone()).autodiff().require_grad();
         let slopes = values(u.grad(&operator.loss(u.clone(), &batch).backward()).unwrap()).unwrap();
         let largest = slopes.iter().fold(0.0f32, |m, v| m.max(v.abs()));

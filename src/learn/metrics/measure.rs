@@ -11,7 +11,7 @@ use std::f64::consts::TAU;
 pub type Numbers = BTreeMap<&'static str, f64>;
 
 /// Names of the numbers of an image, in the order of tables, with what they are in few words.
-pub const NAMES: [(&str, &str); 13] = [
+pub const NAMES: [(&str, &str); 14] = [
     ("mass_error", "(M - M_truth) / M_truth"),
     ("profile_error", "mean |ln| of the radial profile"),
     ("r50_error", "(R50 - R50_truth) / R50_truth"),
@@ -24,7 +24,8 @@ pub const NAMES: [(&str, &str); 13] = [
     ("transfer", "T(k), mean over 0.2 to 1 k_beam"),
     ("wasserstein", "distance of the pixels' distributions, network units"),
     ("ssim", "structural similarity, network units"),
-    ("psnr_db", "peak signal-to-noise ratio, network units"),
+    ("psnr_db", "peak signal-to-noise ratio, network units, dB"),
+    ("psnr_physical_db", "peak signal-to-noise ratio, physical values, dB"),
 ];
 
 /// An image and what it should be, physical values of the truth's unit \[y, x\].
@@ -109,8 +110,12 @@ impl Measurer {
             }
         }
         let (u, v) = (self.stretched(made), self.stretched(truth));
-        let ends = v.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], x| [a.min(*x), b.max(*x)]);
-        let range = ends[1] - ends[0];
+        let range = |image: ArrayView2<f64>| {
+            let ends = image.iter().fold([f64::INFINITY, f64::NEG_INFINITY], |[a, b], x| [a.min(*x), b.max(*x)]);
+            ends[1] - ends[0]
+        };
+        put("psnr_physical_db", psnr(made, truth, range(truth)));
+        let range = range(v.view());
         put("wasserstein", wasserstein(u.view(), v.view()));
         put("ssim", ssim(u.view(), v.view(), range));
         put("psnr_db", psnr(u.view(), v.view(), range));

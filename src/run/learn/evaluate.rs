@@ -185,7 +185,7 @@ impl Judges {
                     .expected("a field in mK or K, as tb"));
             }
         };
-        let psf = data.psf().map(|psf| Convolution::new(psf.mapv(f64::from).view()));
+        let psf = data.widest_psf().map(|psf| Convolution::new(psf.mapv(f64::from).view()));
         let mut judges = Judges { data, model, measurer, psf, wiener: None, features: Features::default(), mk };
         judges.wiener = judges.wiener(facts.jy_per_pixel_per_mk, facts.noise_jy, progress)?;
         Ok(judges)
@@ -193,13 +193,13 @@ impl Judges {
 
     /// The filter of the training split's mean spectra.
     fn wiener(&self, jy_per_pixel_per_mk: f64, noise_jy: f64, progress: &dyn Progress) -> Result<Option<Wiener>> {
-        let Some(psf) = self.data.psf().filter(|_| self.data.has("dirty")) else {
+        let Some(psf) = self.data.widest_psf().filter(|_| self.data.has("dirty")) else {
             progress.note("no Wiener filter: the data set holds no PSF or no field dirty");
             return Ok(None);
         };
         let train = self.data.samples(Split::Train);
         let watch = progress.stage("Wiener filter", train.len() as u64);
-        let mut builder = WienerBuilder::new(psf.mapv(f64::from).view());
+        let mut builder = WienerBuilder::new(psf.mapv(f64::from).view(), self.data.size);
         for sample in train {
             builder.add_sky(physical(&self.data, *sample, &self.model.card, Direction::ToTruth)?.view());
             if self.data.has("noise-free") {

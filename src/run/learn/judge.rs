@@ -179,7 +179,7 @@ pub(super) fn check_metric(metric: &str) -> Result<()> {
 /// What is to be low.
 fn cost(metric: &str, value: f64) -> f64 {
     match metric {
-        "correlation" | "ssim" | "psnr_db" => -value,
+        "correlation" | "ssim" | "psnr_db" | "psnr_physical_db" => -value,
         "power_ratio" | "transfer" => (value - 1.0).abs(),
         _ => value.abs(),
     }

@@ -45,11 +45,11 @@ mod tests {
         };
         let truth = image([1.0, 2.0, 3.0, 4.0, 0.0, 0.0, 0.0, 5.0]);
         let made = image([1.0, 2.0, 3.0, 4.4, 0.0, 0.0, 5.5, -1.0]);
-        let got = values(flux_error(made, truth.clone(), &[channel.clone()])).unwrap()[0];
+        let got = values(flux_error(made, truth.clone(), std::slice::from_ref(&channel))).unwrap()[0];
         let want = (2.0 * 0.4 / 20.4 + 2.0 * 0.5 / 9.5) / 2.0;
         assert!((f64::from(got) - want).abs() < 1e-5, "{got} {want}");
         let none = image([0.0; 8]);
-        assert_eq!(values(flux_error(none.clone(), none, &[channel.clone()])).unwrap(), [0.0]);
+        assert_eq!(values(flux_error(none.clone(), none, std::slice::from_ref(&channel))).unwrap(), [0.0]);
         assert_eq!(values(flux_error(truth.clone(), truth, &[channel])).unwrap(), [0.0]);
     }
 }

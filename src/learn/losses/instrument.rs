@@ -99,6 +99,7 @@ mod tests {
     use crate::datasets::{Scaling, ScalingKind};
     use crate::learn::weights::values;
     use burn::tensor::TensorData;
+    use std::slice::from_ref;
 
     const N: usize = 8;
 
@@ -184,8 +185,8 @@ mod tests {
             let text = InstrumentOperator::new([8, 8], truth, mock, &device).unwrap_err().to_string();
             assert!(text.contains(words), "{text}");
         };
-        refused(&[tb.clone(), tb.clone()], &[dirty.clone()], "2 channels");
-        refused(&[dirty.clone()], &[dirty], "brightness temperatures");
-        refused(&[tb.clone()], &[channel("restored", "Jy/beam", 1.0)], "dirty images");
+        refused(&[tb.clone(), tb.clone()], from_ref(&dirty), "2 channels");
+        refused(from_ref(&dirty), from_ref(&dirty), "brightness temperatures");
+        refused(from_ref(&tb), &[channel("restored", "Jy/beam", 1.0)], "dirty images");
     }
 }

@@ -22,8 +22,11 @@ pub fn devices(progress: &dyn Progress) -> Result<String> {
     let mut text = format!("cpu    {threads} threads: {}\n", verdict(&cpu.device));
     watch.advance(1)?;
     for (number, gpu) in found.iter().enumerate() {
-        let kind = if gpu.software { " (software: slower than cpu)" } else { "" };
-        let _ = writeln!(text, "gpu:{number}  {}{kind}: {}", gpu.name, verdict(&gpu.device));
+        let verdict = match gpu.software {
+            true => "a program that acts as a GPU: not used".to_owned(),
+            false => verdict(&gpu.device),
+        };
+        let _ = writeln!(text, "gpu:{number}  {}: {verdict}", gpu.name);
         watch.advance(1)?;
     }
     let auto = pick(DeviceChoice::Auto)?;

@@ -341,7 +341,7 @@ impl Evaluation {
 fn short(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
-        v if v >= 1000.0 || v < 1e-3 => format!("{value:.1e}"),
+        v if !(1e-3..1000.0).contains(&v) => format!("{value:.1e}"),
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
         v if v >= 0.1 => format!("{value:.3}"),

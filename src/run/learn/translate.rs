@@ -253,9 +253,6 @@ impl<'a> Work<'a> {
         let ensemble = self.models.len() > 1 || self.request.turns;
         let sigma = ShardField { name: format!("{name}-sigma"), ..translated.clone() };
         header.fields = if ensemble { vec![translated, sigma] } else { vec![translated] };
-        header.attributes.retain(|(name, _)| name != "fields");
-        let names = header.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>().join("\n");
-        header.attributes.push(("fields".to_owned(), Attribute::Text(names)));
         let target = self.request.out.join(input.file_name().unwrap_or_default());
         let staged = Staged::new(&target)?;
         let mut writer = ShardWriter::create(staged.path(), &header, Compression::default())?;

@@ -96,3 +96,14 @@ fn dataset_times_every_stage_of_both_kinds_of_pairs() {
     let narrow = DatasetRequest { telescope: "no such array".into(), ..request };
     assert!(dataset(&narrow, &Unseen).is_err());
 }
+
+#[cfg(feature = "learn")]
+#[test]
+fn train_times_steps() {
+    let request = skyfringe::run::bench::TrainRequest { npix: 24, width: 2, blocks: 1, batch: 2, piece: 1, steps: 2 };
+    let text = skyfringe::run::bench::train(request).unwrap();
+    assert_eq!(text.lines().count(), 1);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert!(report["step_cpu_s"].as_f64().unwrap() >= 0.0 && report["step_wall_s"].as_f64().unwrap() > 0.0, "{text}");
+    assert_eq!((report["batch"].as_u64(), report["npix"].as_u64()), (Some(2), Some(24)));
+}

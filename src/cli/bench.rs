@@ -116,6 +116,28 @@ pub(super) enum BenchWords {
         #[arg(long, value_name = "FILE")]
         save: Option<PathBuf>,
     },
+    /// Steps of a CycleGAN on the CPU (benches/torch/cyclegan_step.py is the same in PyTorch).
+    #[cfg(feature = "learn")]
+    Train {
+        /// Pixels of a side.
+        #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(24..))]
+        npix: u16,
+        /// Channels of the networks' first layers.
+        #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+        width: u16,
+        /// Residual blocks of the generators.
+        #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+        blocks: u16,
+        /// Images of each domain a step.
+        #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
+        batch: u16,
+        /// Images that a thread works on at once.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        piece: u16,
+        /// Steps that are timed; the medians are printed.
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+        steps: u16,
+    },
     /// One complex FFT of N x N.
     Fft {
         /// Cells along each side.
@@ -180,6 +202,12 @@ impl BenchWords {
                     save,
                 };
                 run::bench::deposition(&request, console)
+            }
+            #[cfg(feature = "learn")]
+            BenchWords::Train { npix, width, blocks, batch, piece, steps } => {
+                let [npix, width, blocks, batch, piece, steps] =
+                    [npix, width, blocks, batch, piece, steps].map(usize::from);
+                run::bench::train(run::bench::TrainRequest { npix, width, blocks, batch, piece, steps })
             }
             BenchWords::Fft { npix, precision, reps } => {
                 run::bench::fft(usize::from(npix), precision, usize::from(reps))

@@ -7,12 +7,16 @@ mod fast;
 mod gridder;
 mod measure;
 mod scene;
+#[cfg(feature = "learn")]
+mod train;
 mod transform;
 
 pub use dataset::{DatasetRequest, dataset};
 pub use deposit::{DepositRequest, deposition};
 pub use fast::{FastRequest, fast};
 pub use gridder::{GridderRequest, gridder};
+#[cfg(feature = "learn")]
+pub use train::{TrainRequest, train};
 pub use transform::fft;
 
 /// Arithmetic of a benchmark.

@@ -98,7 +98,7 @@ pub fn evaluate(request: &EvaluateRequest, progress: &dyn Progress) -> Result<St
     let out = &request.out;
     Staged::write_bytes(&out.join("evaluation.json"), evaluation.json().as_bytes())?;
     let shown = spread(&chosen, &judges.data);
-    let pictures = sheet(&judges.pictures(&shown)?, "Test samples", &evaluation.title()).render()?;
+    let pictures = sheet(&judges.pictures(&shown)?, "Mocks, translations, truths", &evaluation.title()).render()?;
     Staged::write_bytes(&out.join("samples.png"), &pictures)?;
     let curves = evaluation.figure().render()?;
     Staged::write_bytes(&out.join("spectra.png"), &curves)?;

@@ -38,8 +38,8 @@ pub struct TrainRequest {
 
 /// Batches made before they are asked for.
 const AHEAD: usize = 4;
-/// Images that a thread of the CPU works on at once: more would leave its cache.
-const PIECE: usize = 1;
+/// Images that a thread of the CPU works on at once: fewer cost more CPU time (docs/learning.md), more leave threads idle.
+const PIECE: usize = 2;
 /// Steps between lines of the log on a GPU, which waits when losses are read.
 const GPU_LOG_STEPS: u64 = 20;
 

@@ -1,9 +1,10 @@
 use crate::datasets::Split;
 use crate::error::{Error, Result};
 use crate::learn::data::draw::{Draw, shuffled};
-use crate::learn::data::{Batch, Observation, TrainingData, Turn};
+use crate::learn::data::{Batch, Observation, SampleFacts, TrainingData, Turn};
 use burn::tensor::{Device, Tensor, TensorData};
-use ndarray::{Array3, Axis, s};
+use ndarray::{Array4, s};
+use std::ops::Range;
 
 /// Which images a step sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,10 @@ impl TrainingData {
     /// Pixels of the images of a request.
     fn cut(&self, request: &BatchRequest) -> Result<[usize; 2]> {
         let [height, width] = self.size;
+        if request.size == 0 || request.crop == Some(0) {
+            return Err(Error::input("a step needs at least one image of at least one pixel")
+                .found(format!("{} images, {:?}", request.size, request.crop)));
+        }
         if request.rotations && height != width {
             return Err(Error::input("only squares can be turned by quarters")
                 .found(format!("images of {width} x {height} pixels"))
@@ -102,31 +107,29 @@ impl TrainingData {
     fn tensor(
         &self,
         chosen: &[Chosen],
-        channels: std::ops::Range<usize>,
+        channels: Range<usize>,
         size: [usize; 2],
         device: &Device,
     ) -> Result<Tensor<4>> {
-        let mut pixels: Vec<f32> = Vec::with_capacity(chosen.len() * channels.len() * size[0] * size[1]);
-        for Chosen { sample, turn, corner } in chosen {
-            let values: Array3<f32> = self.values(*sample)?;
-            for channel in channels.clone() {
-                let turned = turn.image(values.index_axis(Axis(0), channel));
-                let part = turned.slice(s![corner[0]..corner[0] + size[0], corner[1]..corner[1] + size[1]]);
-                pixels.extend(part.iter());
+        let shape = [chosen.len(), channels.len(), size[0], size[1]];
+        let mut pixels = Array4::<f32>::zeros(shape);
+        for (Chosen { sample, turn, corner }, mut image) in chosen.iter().zip(pixels.outer_iter_mut()) {
+            let values = self.values(*sample, channels.clone())?;
+            for (plane, mut part) in values.outer_iter().zip(image.outer_iter_mut()) {
+                let window = s![corner[0]..corner[0] + size[0], corner[1]..corner[1] + size[1]];
+                part.assign(&turn.view(plane).slice(window));
             }
         }
-        let data = TensorData::new(pixels, [chosen.len(), channels.len(), size[0], size[1]]);
-        Ok(Tensor::from_data(data, device))
+        Ok(Tensor::from_data(TensorData::new(pixels.into_raw_vec_and_offset().0, shape), device))
     }
 
     fn observation(&self, chosen: &[Chosen], device: &Device) -> Option<Observation> {
-        let psf = self.widest_psf()?;
-        let (height, width) = psf.dim();
+        let (height, width) = self.widest_psf()?.dim();
         let mut pixels: Vec<f32> = Vec::with_capacity(chosen.len() * height * width);
         for Chosen { turn, .. } in chosen {
-            pixels.extend(turn.psf(psf.view()).iter());
+            pixels.extend(self.psf_turned(*turn)?.iter());
         }
-        let numbers = |of: &dyn Fn(&crate::learn::data::SampleFacts) -> f64| {
+        let numbers = |of: &dyn Fn(&SampleFacts) -> f64| {
             let values: Vec<f32> = chosen.iter().map(|c| of(self.facts(c.sample)) as f32).collect();
             Tensor::from_data(TensorData::new(values, [chosen.len(), 1, 1, 1]), device)
         };

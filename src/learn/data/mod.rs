@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | open | a data set opened: samples, channels, scalings, PSFs |
+//! | shards | its files, of which a few are open at a time |
 //! | facts | what it says of each sample |
 //! | batch, make | images of a step |
 //! | draw, turn | random order, turns and mirror images |
@@ -14,6 +15,7 @@ mod facts;
 mod make;
 mod open;
 mod prefetch;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod turn;

@@ -1,12 +1,14 @@
-use crate::datasets::{Manifest, Scaling, Split, WIDE_PSF};
+use crate::datasets::{Manifest, Split, WIDE_PSF};
 use crate::error::{Error, Result, Watch};
 use crate::formats::sha256_bytes;
-use crate::formats::shard::{ArrayValues, ShardReader};
-use crate::learn::data::facts::{SampleFacts, facts_of};
+use crate::learn::data::facts::SampleFacts;
+use crate::learn::data::shards::Shards;
+use crate::learn::data::turn::Turn;
 use crate::learn::scaling::ChannelScaling;
-use ndarray::{Array2, Array3, Axis, Ix2, Ix3};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use ndarray::{Array2, Array3, Axis, CowArray, Ix3, s};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// What is learnt from a data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,20 +38,12 @@ pub struct TrainingData {
     splits: [Vec<usize>; 3],
     psf: Option<Array2<f32>>,
     wide_psf: Option<Array2<f32>>,
+    /// The widest PSF in the eight ways to lay it, in the order of [`Turn::all`], each laid when it is first asked for.
+    turned: [OnceLock<Array2<f32>>; 8],
     checksum: String,
-    shards: Vec<Shard>,
+    shards: Shards,
     /// Network values of all channels of A, then of B, of each sample; of samples of others nothing.
     held: Option<Vec<Option<Array3<f32>>>>,
-}
-
-/// A shard and where it begins.
-#[derive(Debug)]
-struct Shard {
-    path: PathBuf,
-    first: usize,
-    samples: usize,
-    // HDF5 works one after the other in any case
-    reader: Mutex<ShardReader>,
 }
 
 impl TrainingData {
@@ -59,18 +53,7 @@ impl TrainingData {
     /// No finished data set; fields that it lacks, of other sizes; several instruments and none named; no samples.
     pub fn open(folder: &Path, request: &DataRequest, watch: &Watch) -> Result<TrainingData> {
         let manifest = Manifest::read(folder)?;
-        let mut shards = Vec::new();
-        let (mut facts, mut first) = (Vec::new(), 0);
-        for record in &manifest.shards {
-            let path = record.shard_path(folder);
-            let reader = ShardReader::open(&path)?;
-            let found = facts_of(&reader, &path)?;
-            let samples = found.len();
-            facts.extend(found);
-            shards.push(Shard { path, first, samples, reader: Mutex::new(reader) });
-            first += samples;
-            watch.check()?;
-        }
+        let (shards, facts) = Shards::open(folder, &manifest, watch)?;
         let instrument = chosen(&facts, request.instrument.as_deref(), folder)?;
         let splits = Split::ALL.map(|split| {
             let of = |(_, f): &(usize, &SampleFacts)| f.ok && f.split == split && f.instrument == instrument;
@@ -80,8 +63,9 @@ impl TrainingData {
             a: Vec::new(),
             b: Vec::new(),
             size: [0, 0],
-            psf: psf(&shards[0], &instrument, "psf")?,
-            wide_psf: psf(&shards[0], &instrument, WIDE_PSF)?,
+            psf: None,
+            wide_psf: None,
+            turned: Default::default(),
             instrument,
             facts,
             splits,
@@ -89,7 +73,10 @@ impl TrainingData {
             shards,
             held: None,
         };
-        (data.a, data.b) = (data.channels(&request.mock)?, data.channels(&request.truth)?);
+        data.a = data.channels(&request.mock).map_err(|e| e.place(folder.display()))?;
+        data.b = data.channels(&request.truth).map_err(|e| e.place(folder.display()))?;
+        data.psf = data.shards.psf(&data.instrument, "psf", data.size)?;
+        data.wide_psf = data.shards.psf(&data.instrument, WIDE_PSF, data.size.map(|n| 2 * n))?;
         data.fit(request.memory_bytes, watch)?;
         Ok(data)
     }
@@ -117,6 +104,12 @@ impl TrainingData {
         self.wide_psf.as_ref().or(self.psf.as_ref())
     }
 
+    /// The widest PSF laid as images are by `turn`; what is no square is not turned by quarters.
+    pub(super) fn psf_turned(&self, turn: Turn) -> Option<&Array2<f32>> {
+        let psf = self.widest_psf()?;
+        Some(self.turned[turn.number()].get_or_init(|| turn.psf(psf.view())))
+    }
+
     /// SHA-256 of its manifest, which holds those of its shards.
     pub fn checksum(&self) -> &str {
         &self.checksum
@@ -124,7 +117,7 @@ impl TrainingData {
 
     /// Whether it has this field.
     pub fn has(&self, field: &str) -> bool {
-        self.locked(0).field(field).is_ok()
+        self.shards.find(field).is_some()
     }
 
     /// Physical values of a field of a sample \[plane, y, x\], in the field's unit.
@@ -132,7 +125,7 @@ impl TrainingData {
     /// # Errors
     /// A field that is not there, a damaged file.
     pub fn physical(&self, sample: usize, field: &str) -> Result<Array3<f64>> {
-        let scaling = self.described(field)?.1;
+        let scaling = self.shards.field(field)?.scaling;
         Ok(self.stored(sample, field)?.mapv(|y| scaling.invert(f64::from(y))))
     }
 
@@ -141,58 +134,65 @@ impl TrainingData {
     /// # Errors
     /// A field that is not there, a damaged file.
     pub fn stored(&self, sample: usize, field: &str) -> Result<Array3<f32>> {
-        let shard = self.shards.partition_point(|s| s.first + s.samples <= sample);
-        let reader = self.locked(shard);
-        let values = reader.read(reader.field(field)?, sample - self.shards[shard].first)?;
-        match values.ndim() {
-            2 => values.into_dimensionality::<Ix2>().map(|v| v.insert_axis(Axis(0))),
-            _ => values.into_dimensionality::<Ix3>(),
-        }
-        .map_err(|_| Error::input("a field is neither images nor cubes").found(field))
+        self.shards.read(sample, field)
     }
 
-    /// Network values of all channels of A, then of B, of a sample.
-    pub(super) fn values(&self, sample: usize) -> Result<Array3<f32>> {
-        match self.held.as_ref().and_then(|held| held[sample].as_ref()) {
-            Some(values) => Ok(values.clone()),
-            None => self.scaled(sample),
+    /// Network values of some channels, counted through those of A, then of B, of a sample.
+    pub(super) fn values(&self, sample: usize, channels: Range<usize>) -> Result<CowArray<'_, f32, Ix3>> {
+        if let Some(values) = self.held.as_ref().and_then(|held| held[sample].as_ref()) {
+            return Ok(values.slice(s![channels, .., ..]).into());
         }
+        let mut values = self.pixels(sample, channels.clone())?;
+        self.to_network(&mut values, channels);
+        Ok(values.into())
     }
 
-    fn scaled(&self, sample: usize) -> Result<Array3<f32>> {
-        let mut values = Array3::zeros((self.a.len() + self.b.len(), self.size[0], self.size[1]));
+    /// Stored values of some channels of a sample.
+    fn pixels(&self, sample: usize, channels: Range<usize>) -> Result<Array3<f32>> {
+        let mut values = Array3::zeros((channels.len(), self.size[0], self.size[1]));
         let mut last: Option<(&str, Array3<f32>)> = None;
-        for (channel, mut plane) in self.a.iter().chain(&self.b).zip(values.outer_iter_mut()) {
+        for (channel, mut plane) in self.a.iter().chain(&self.b).skip(channels.start).zip(values.outer_iter_mut()) {
             let field = match last.take() {
                 Some((name, field)) if name == channel.field => field,
                 _ => self.stored(sample, &channel.field)?,
             };
-            let stored = field.index_axis(Axis(0), channel.plane.unwrap_or(0));
-            plane.zip_mut_with(&stored, |u, y| *u = channel.from_stored(*y));
+            plane.assign(&field.index_axis(Axis(0), channel.plane.unwrap_or(0)));
             last = Some((&channel.field, field));
         }
-        Ok(values)
+        match values.iter().position(|v| !v.is_finite()) {
+            None => Ok(values),
+            Some(place) => {
+                let channel = channels.start + place / (self.size[0] * self.size[1]);
+                let name = self.a.iter().chain(&self.b).nth(channel).map_or("", |c| c.field.as_str());
+                Err(Error::input("a sample of the data set holds a pixel that is no number")
+                    .found(format!("sample {sample} ({}), field {name}", self.facts[sample].id))
+                    .expected("finite numbers")
+                    .hint("find damaged shards with \"skyfringe dataset verify\""))
+            }
+        }
     }
 
-    fn locked(&self, shard: usize) -> std::sync::MutexGuard<'_, ShardReader> {
-        self.shards[shard].reader.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Shape, scaling and unit of a field.
-    fn described(&self, field: &str) -> Result<(Vec<usize>, Scaling, String)> {
-        let reader = self.locked(0);
-        let place = reader.field(field)?;
-        let field = &reader.header().fields[place];
-        let attribute = |name: &str| field.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone());
-        let scaling = Scaling::from_attributes(attribute).map_err(|e| e.place(self.shards[0].path.display()))?;
-        Ok((field.shape.clone(), scaling, field.unit.clone()))
+    /// Stored values of some channels to network values.
+    fn to_network(&self, values: &mut Array3<f32>, channels: Range<usize>) {
+        for (channel, mut plane) in self.a.iter().chain(&self.b).skip(channels.start).zip(values.outer_iter_mut()) {
+            plane.mapv_inplace(|y| channel.from_stored(y));
+        }
     }
 
     /// Channels of fields, without their span.
     fn channels(&mut self, fields: &[String]) -> Result<Vec<ChannelScaling>> {
+        if fields.is_empty() {
+            return Err(Error::input("a domain needs at least one field").found("none"));
+        }
         let mut channels = Vec::new();
-        for field in fields {
-            let (shape, scaling, unit) = self.described(field)?;
+        for name in fields {
+            let field = self.shards.field(name)?.clone();
+            let shape = &field.shape;
+            if ![2, 3].contains(&shape.len()) {
+                return Err(Error::input("a field is neither images nor cubes")
+                    .found(format!("{name} of shape {shape:?}"))
+                    .expected("[y, x] or [plane, y, x]"));
+            }
             let planes: Vec<Option<usize>> = match shape.len() {
                 2 => vec![None],
                 _ => (0..shape[0]).map(Some).collect(),
@@ -200,21 +200,26 @@ impl TrainingData {
             let size = [shape[shape.len() - 2], shape[shape.len() - 1]];
             if self.size != [0, 0] && self.size != size {
                 return Err(Error::input("the fields to learn from differ in size")
-                    .found(format!("{field} of {} x {} pixels", size[1], size[0]))
+                    .found(format!("{name} of {} x {} pixels", size[1], size[0]))
                     .expected(format!("{} x {}", self.size[1], self.size[0])));
             }
             self.size = size;
-            channels.extend(planes.into_iter().map(|plane| ChannelScaling::fitted(field, &unit, plane, scaling, 0.0)));
+            let of = |plane| ChannelScaling::fitted(name, &field.unit, plane, field.scaling, 0.0);
+            channels.extend(planes.into_iter().map(of));
         }
         Ok(channels)
     }
 
-    /// Spans of the channels from the training split, which is read once; all is held where it fits.
+    /// Spans of the channels from the training split; all is held where it fits.
     fn fit(&mut self, memory_bytes: u64, watch: &Watch) -> Result<()> {
         let train = self.samples(Split::Train).to_vec();
         if train.is_empty() {
             return Err(Error::input("the data set has no samples to train on")
-                .found(format!("{} samples of {}", self.facts.len(), self.instrument))
+                .found(format!(
+                    "{} samples, none of them good, of instrument {} and for training",
+                    self.facts.len(),
+                    self.instrument
+                ))
                 .hint("give its split `train` a share above 0"));
         }
         let channels = self.a.len() + self.b.len();
@@ -224,10 +229,10 @@ impl TrainingData {
         let mut held: Vec<Option<Array3<f32>>> = vec![None; if hold { self.facts.len() } else { 0 }];
         let mut largest = vec![0.0f64; channels];
         for sample in train {
-            // spans are 1 until now
-            let values = self.scaled(sample)?;
-            for (largest, plane) in largest.iter_mut().zip(values.outer_iter()) {
-                *largest = plane.iter().fold(*largest, |m, v| m.max(f64::from(v.abs())));
+            let values = self.pixels(sample, 0..channels)?;
+            let of = self.a.iter().chain(&self.b).zip(values.outer_iter());
+            for (largest, (channel, plane)) in largest.iter_mut().zip(of) {
+                *largest = plane.iter().fold(*largest, |m, y| m.max((f64::from(*y) - channel.shift).abs()));
             }
             if hold {
                 held[sample] = Some(values);
@@ -239,9 +244,14 @@ impl TrainingData {
             *channel = ChannelScaling::fitted(field, unit, *plane, *scaling, largest);
         }
         if hold {
-            // read again, now that the spans are known: dividing what is there would round twice
             for sample in self.splits.concat() {
-                held[sample] = Some(self.scaled(sample)?);
+                // those for training are there, as they are stored
+                let mut values = match held[sample].take() {
+                    Some(values) => values,
+                    None => self.pixels(sample, 0..channels)?,
+                };
+                self.to_network(&mut values, 0..channels);
+                held[sample] = Some(values);
                 watch.check()?;
             }
             self.held = Some(held);
@@ -266,19 +276,4 @@ fn chosen(facts: &[SampleFacts], name: Option<&str>, folder: &Path) -> Result<St
         .expected(format!("train.instrument: one of {}", all.join(", ")))
         .place(folder.display())),
     }
-}
-
-/// A PSF of an instrument in a shard.
-fn psf(shard: &Shard, instrument: &str, name: &str) -> Result<Option<Array2<f32>>> {
-    let reader = shard.reader.lock().unwrap_or_else(PoisonError::into_inner);
-    let group = reader.header().groups.iter().find(|g| g.name == instrument);
-    let Some(array) = group.and_then(|g| g.arrays.iter().find(|a| a.name == name)) else { return Ok(None) };
-    let ArrayValues::Single(values) = &array.values else { return Ok(None) };
-    let planes = values.clone().into_dimensionality::<Ix3>().map_err(|_| {
-        Error::input("the PSF of an instrument has another shape")
-            .found(format!("{:?}", values.shape()))
-            .expected("[plane, y, x]")
-            .place(shard.path.display())
-    })?;
-    Ok(Some(planes.index_axis(Axis(0), planes.len_of(Axis(0)) / 2).to_owned()))
 }

@@ -1,5 +1,5 @@
 use crate::learn::data::draw::Draw;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 
 /// One of the eight ways to lay a square onto itself: mirrored or not, then turned by quarters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +48,30 @@ impl Turn {
         if self.mirrored { self } else { Turn { mirrored: false, quarters: (4 - self.quarters % 4) % 4 } }
     }
 
-    /// An image laid anew about its middle, which for an even size lies between pixels.
-    pub fn image<T: Copy>(self, image: ArrayView2<T>) -> Array2<T> {
-        let (height, width) = image.dim();
-        let (out_height, out_width) = if self.quarters % 2 == 1 { (width, height) } else { (height, width) };
-        // twice the offsets are whole numbers
-        Array2::from_shape_fn((out_height, out_width), |(y, x)| {
-            let offset = [2 * x as isize + 1 - out_width as isize, 2 * y as isize + 1 - out_height as isize];
-            let [x, y] = self.source(offset);
-            image[[((y + height as isize - 1) / 2) as usize, ((x + width as isize - 1) / 2) as usize]]
-        })
+    /// Its place in [`Turn::all`].
+    pub(super) fn number(self) -> usize {
+        usize::from(self.quarters % 4) + 4 * usize::from(self.mirrored)
+    }
+
+    /// An image laid anew about its middle, which for an even size lies between pixels: the same pixels seen otherwise.
+    pub fn view<T>(self, mut image: ArrayView2<T>) -> ArrayView2<T> {
+        let (y, x) = (Axis(0), Axis(1));
+        if self.mirrored {
+            image.invert_axis(x);
+        }
+        let quarters = self.quarters % 4;
+        if [1, 2].contains(&quarters) {
+            image.invert_axis(y);
+        }
+        if [2, 3].contains(&quarters) {
+            image.invert_axis(x);
+        }
+        if quarters % 2 == 1 { image.reversed_axes() } else { image }
+    }
+
+    /// The same as an image of its own.
+    pub fn image<T: Clone>(self, image: ArrayView2<T>) -> Array2<T> {
+        self.view(image).to_owned()
     }
 
     /// A square PSF laid anew about its centre, pixel (n/2, n/2): convolving a turned sky with it gives the turned image of
@@ -128,6 +142,25 @@ mod tests {
                     assert!((got - value(sx, sy)).abs() < 1e-12, "{n} {turn:?} {y} {x}");
                 }
                 assert_eq!(turn.inverse().image(turn.image(sky.view()).view()), sky, "{turn:?}");
+            }
+        }
+    }
+
+    /// Pixel by pixel from twice the offsets from the middle, which are whole numbers.
+    #[test]
+    fn images_turn_about_their_middle() {
+        for (height, width) in [(4usize, 6usize), (5, 5), (4, 4), (1, 3)] {
+            let image = Array2::from_shape_fn((height, width), |(y, x)| 10 * y + x);
+            for (number, turn) in Turn::all().enumerate() {
+                assert_eq!(turn.number(), number);
+                let got = turn.image(image.view());
+                let (rows, columns) = got.dim();
+                for ((y, x), value) in got.indexed_iter() {
+                    let offset = [2 * x as isize + 1 - columns as isize, 2 * y as isize + 1 - rows as isize];
+                    let [x, y] = turn.source(offset);
+                    let from = |offset: isize, n: usize| ((offset + n as isize - 1) / 2) as usize;
+                    assert_eq!(*value, image[[from(y, height), from(x, width)]], "{turn:?}");
+                }
             }
         }
     }

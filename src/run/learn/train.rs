@@ -130,6 +130,20 @@ fn check(train: &TrainSettings, data: &TrainingData, config: &Path) -> Result<()
             .place(format!("{}, key train.loss.instrument", config.display()))
             .hint("build the data set with \"psf\" among dataset.fields"));
     }
+    let facts = data.facts(data.samples(Split::Train)[0]);
+    if loss.instrument > 0.0 && !(facts.jy_per_pixel_per_mk.is_finite() && facts.noise_jy > 0.0) {
+        return Err(Error::input(
+            "the loss of the instrument needs the noise and the flux of 1 mK, which the data set does not say",
+        )
+        .found(format!("noise {} Jy/beam, {} Jy/(pixel mK)", facts.noise_jy, facts.jy_per_pixel_per_mk))
+        .place(format!("{}, key train.loss.instrument", config.display()))
+        .hint("build the data set with noise and \"tb\" among dataset.fields, or set train.loss.instrument = 0"));
+    }
+    if !facts.beam_rad.iter().chain([&facts.cell_rad]).all(|v| v.is_finite()) {
+        return Err(Error::input("the data set does not say its pixels or its beam, which a model's card holds")
+            .place(config.display())
+            .hint("build the data set with a field that a telescope sees, as \"dirty\""));
+    }
     let same = data.a.len() == data.b.len();
     if !same && loss.identity > 0.0 {
         return Err(Error::input("the identity loss needs as many channels in both domains")

@@ -283,6 +283,15 @@ fn what_does_not_belong_together_is_refused() {
         place.refused(&words, &parts);
     }
     assert!(!place.path("refused").exists());
+    // maps alone, that no telescope saw
+    let maps = SMALL
+        .replace("[\"tb\", \"dirty\", \"noise-free\", \"restored\", \"psf\"]", "[\"tb\"]")
+        .replace("{ tb = \"asinh\", dirty = \"asinh\" }", "{ tb = \"asinh\" }")
+        .replace("galaxies = 32", "galaxies = 8")
+        .replace("model = \"cyclegan\"", "model = \"cyclegan\"\nmock = [\"tb\"]")
+        .replace("instrument = 1", "instrument = 0");
+    fs::write(place.path("maps.toml"), maps).unwrap();
+    place.refused(&["train", "maps.toml", "--out", "maps"], &["pixels or its beam", "\"dirty\""]);
     // other channels than the model's
     fs::write(
         place.path("two.toml"),

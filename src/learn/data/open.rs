@@ -2,7 +2,7 @@ use crate::datasets::{Manifest, Split, WIDE_PSF};
 use crate::error::{Error, Result, Watch};
 use crate::formats::sha256_bytes;
 use crate::learn::data::facts::SampleFacts;
-use crate::learn::data::shards::Shards;
+use crate::learn::data::shards::{OPEN, Shards};
 use crate::learn::data::turn::Turn;
 use crate::learn::scaling::ChannelScaling;
 use ndarray::{Array2, Array3, Axis, CowArray, Ix3, s};
@@ -53,7 +53,7 @@ impl TrainingData {
     /// No finished data set; fields that it lacks, of other sizes; several instruments and none named; no samples.
     pub fn open(folder: &Path, request: &DataRequest, watch: &Watch) -> Result<TrainingData> {
         let manifest = Manifest::read(folder)?;
-        let (shards, facts) = Shards::open(folder, &manifest, watch)?;
+        let (shards, facts) = Shards::open(folder, &manifest, OPEN, watch)?;
         let instrument = chosen(&facts, request.instrument.as_deref(), folder)?;
         let splits = Split::ALL.map(|split| {
             let of = |(_, f): &(usize, &SampleFacts)| f.ok && f.split == split && f.instrument == instrument;

@@ -6,9 +6,8 @@ use ndarray::{Array2, Array3, Axis, Ix2, Ix3};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Files that are open at one time: a large data set has more shards than a process may open. So few in tests that files
-/// are closed and opened again.
-const OPEN: usize = if cfg!(test) { 2 } else { 64 };
+/// Files that are open at one time: a large data set has more shards than a process may open.
+pub(super) const OPEN: usize = 64;
 
 /// The files of a data set, all of the same fields.
 #[derive(Debug)]
@@ -17,6 +16,8 @@ pub(super) struct Shards {
     fields: Vec<StoredField>,
     /// Those used last, the last one last; HDF5 works one after the other in any case.
     open: Mutex<Vec<(usize, ShardReader)>>,
+    /// So many at most.
+    most: usize,
 }
 
 #[derive(Debug)]
@@ -37,11 +38,16 @@ pub(super) struct StoredField {
 }
 
 impl Shards {
-    /// Opens every shard of a data set once, with the facts of all samples.
+    /// Opens every shard of a data set once, with the facts of all samples; `most` files are open at one time.
     ///
     /// # Errors
     /// Shards that are missing, damaged, or do not hold what the manifest or the first shard says.
-    pub(super) fn open(folder: &Path, manifest: &Manifest, watch: &Watch) -> Result<(Shards, Vec<SampleFacts>)> {
+    pub(super) fn open(
+        folder: &Path,
+        manifest: &Manifest,
+        most: usize,
+        watch: &Watch,
+    ) -> Result<(Shards, Vec<SampleFacts>)> {
         let (mut files, mut fields, mut facts) = (Vec::new(), Vec::new(), Vec::new());
         let mut open = Vec::new();
         for record in &manifest.shards {
@@ -63,13 +69,13 @@ impl Shards {
                 return Err(differ(&fields, &found).place(path.display()));
             }
             facts.extend(facts_of(&reader, &path)?);
-            if open.len() < OPEN {
+            if open.len() < most {
                 open.push((files.len(), reader));
             }
             files.push(File { path, first: record.first_sample, samples });
             watch.check()?;
         }
-        Ok((Shards { files, fields, open: Mutex::new(open) }, facts))
+        Ok((Shards { files, fields, open: Mutex::new(open), most }, facts))
     }
 
     /// The field of a name; None where there is none.
@@ -136,7 +142,7 @@ impl Shards {
         let entry = match open.iter().position(|(of, _)| *of == shard) {
             Some(place) => open.remove(place),
             None => {
-                if open.len() == OPEN {
+                if open.len() == self.most {
                     open.remove(0);
                 }
                 (shard, ShardReader::open(&self.files[shard].path)?)

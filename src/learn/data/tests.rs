@@ -7,6 +7,7 @@ use crate::error::{Result, Watch};
 use crate::formats::shard::{
     ArrayValues, ColumnValues, Compression, ShardArray, ShardColumn, ShardField, ShardGroup, ShardHeader, ShardWriter,
 };
+use crate::learn::data::shards::Shards;
 use crate::learn::scaling::ChannelScaling;
 use crate::learn::weights::values;
 use crate::math::random::Stream;
@@ -515,13 +516,23 @@ fn errors_come_through_the_prefetcher() {
     assert!(batches.take(1).unwrap_err().to_string().contains("has stopped"));
     drop(batches);
     assert_eq!(Arc::strong_count(&data), 1);
-    // files that are there no more; only the last ones that were read are still open
-    drop(data);
-    let data = Arc::new(pair(folder.path(), 0));
+}
+
+#[test]
+fn shards_are_closed_and_opened_again() {
+    let folder = build(&set(2));
+    let data = pair(folder.path(), 0);
+    let manifest = Manifest::read(folder.path()).unwrap();
+    let (shards, facts) = Shards::open(folder.path(), &manifest, 2, &Watch::silent()).unwrap();
+    assert_eq!(facts.len(), 24);
+    for sample in (0..24).map(|i| 7 * i % 24) {
+        assert_eq!(shards.read(sample, "dirty").unwrap(), data.stored(sample, "dirty").unwrap(), "{sample}");
+    }
+    // shards 0 and 2 are open now
+    shards.read(0, "tb").unwrap();
+    shards.read(12, "tb").unwrap();
     (0..5).for_each(|shard| fs::remove_file(folder.path().join(Layout::shard_name(shard))).unwrap());
-    let mut batches = Prefetcher::new(data, step(0, 2), &Device::flex(), 2).unwrap();
-    let failed = (0..8).find_map(|at| batches.take(at).err());
-    assert!(failed.unwrap().to_string().contains("shard-0000"));
+    assert!(shards.read(5, "tb").unwrap_err().to_string().contains("shard-00001.h5"));
 }
 
 #[test]

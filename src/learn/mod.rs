@@ -4,6 +4,7 @@ pub mod baselines;
 pub mod card;
 pub mod data;
 pub mod device;
+mod kernels;
 pub mod losses;
 pub mod metrics;
 pub mod model;

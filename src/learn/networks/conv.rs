@@ -1,4 +1,5 @@
-use crate::learn::networks::spectral;
+use crate::learn::kernels::{self, Border};
+use crate::learn::networks::{pad, spectral};
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
@@ -46,11 +47,28 @@ impl Conv {
     }
 
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.bordered(x, Border::Zeros(self.padding))
+    }
+
+    /// Of the image with its reflection of `by` pixels around it; of convolutions without a padding of their own.
+    pub(super) fn reflected(&self, x: Tensor<4>, by: usize) -> Tensor<4> {
+        debug_assert_eq!(self.padding, 0);
+        self.bordered(x, Border::Reflection(by))
+    }
+
+    fn bordered(&self, x: Tensor<4>, border: Border) -> Tensor<4> {
         let weight = match self.spectral {
             true => spectral::normalised(self.weight.val()),
             false => self.weight.val(),
         };
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1; 2], 1);
-        conv2d(x, weight, self.bias.as_ref().map(Param::val), options)
+        let bias = self.bias.as_ref().map(Param::val);
+        if let Some(y) = kernels::convolution(&x, &weight, bias.as_ref(), self.stride, border) {
+            return y;
+        }
+        let (x, padding) = match border {
+            Border::Zeros(padding) => (x, padding),
+            Border::Reflection(by) => (pad::reflect(x, by), 0),
+        };
+        conv2d(x, weight, bias, ConvOptions::new([self.stride; 2], [padding; 2], [1; 2], 1))
     }
 }

@@ -1,3 +1,4 @@
+use crate::learn::kernels::Activation;
 use crate::learn::networks::{conv::Conv, dropout, norm::Normalise, pad, upsample::Up};
 use burn::Tensor;
 use burn::module::Module;
@@ -53,7 +54,23 @@ impl From<PlainKind> for Layer {
 
 /// `x` through `layers`, one after the other; dropouts act where there is a seed.
 pub(super) fn run(layers: &[Layer], x: Tensor<4>, seed: Option<u64>) -> Tensor<4> {
-    layers.iter().fold(x, |x, layer| layer.forward(x, seed))
+    let (mut x, mut rest) = (x, layers);
+    while let [first, behind @ ..] = rest {
+        // what belongs together goes to the CPU's kernels together
+        (x, rest) = match (first, behind) {
+            (Layer::Plain(Plain { kind: PlainKind::ReflectionPad(by) }), [Layer::Conv(conv), behind @ ..]) => {
+                (conv.reflected(x, *by), behind)
+            }
+            (Layer::Norm(norm), [Layer::Plain(Plain { kind: PlainKind::Relu }), behind @ ..]) => {
+                (norm.activated(x, Activation::Leaky(0.0)), behind)
+            }
+            (Layer::Norm(norm), [Layer::Plain(Plain { kind: PlainKind::LeakyRelu }), behind @ ..]) => {
+                (norm.activated(x, Activation::Leaky(LEAK as f32)), behind)
+            }
+            _ => (first.forward(x, seed), behind),
+        };
+    }
+    x
 }
 
 impl Layer {

@@ -1,8 +1,10 @@
 use crate::error::{Error, Result};
+use crate::learn::kernels::{self, Activation};
 use crate::learn::settings::Norm;
 use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::Device;
+use burn::tensor::activation::{leaky_relu, relu};
 
 /// Added to the variance, PyTorch's default of all its norms: weights of either side then mean the same.
 const EPSILON: f64 = 1e-5;
@@ -35,6 +37,25 @@ impl Normalise {
     }
 
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.activated(x, Activation::None)
+    }
+
+    /// Followed by `act`.
+    pub(super) fn activated(&self, x: Tensor<4>, act: Activation) -> Tensor<4> {
+        if self.norm == Norm::Instance
+            && let Some(y) = kernels::instance_norm(&x, EPSILON, act)
+        {
+            return y;
+        }
+        let y = self.normalised(x);
+        match act {
+            Activation::None => y,
+            Activation::Leaky(0.0) => relu(y),
+            Activation::Leaky(slope) => leaky_relu(y, f64::from(slope)),
+        }
+    }
+
+    fn normalised(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = x.dims();
         let groups = match self.norm {
             Norm::None => return x,

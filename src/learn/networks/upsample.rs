@@ -1,3 +1,4 @@
+use crate::learn::kernels::{self, Border};
 use crate::learn::networks::pad;
 use crate::learn::settings::Upsampling;
 use burn::Tensor;
@@ -50,12 +51,20 @@ impl Up {
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Up::Transposed(layer) => {
+                let (weight, bias) = (layer.weight.val(), layer.bias.val());
+                let [_, _, height, width] = x.dims();
+                if let Some(y) = kernels::transposed(&x, &weight, &bias, 2, 1, [2 * height, 2 * width]) {
+                    return y;
+                }
                 let options = ConvTransposeOptions::new([2; 2], [1; 2], [layer.padding_out; 2], [1; 2], 1);
-                conv_transpose2d(x, layer.weight.val(), Some(layer.bias.val()), options)
+                conv_transpose2d(x, weight, Some(bias), options)
             }
             Up::Resize(layer) => {
-                let x = pad::reflect(doubled(x), 1);
-                conv2d(x, layer.weight.val(), Some(layer.bias.val()), ConvOptions::new([1; 2], [0; 2], [1; 2], 1))
+                let (x, weight, bias) = (doubled(x), layer.weight.val(), layer.bias.val());
+                if let Some(y) = kernels::convolution(&x, &weight, Some(&bias), 1, Border::Reflection(1)) {
+                    return y;
+                }
+                conv2d(pad::reflect(x, 1), weight, Some(bias), ConvOptions::new([1; 2], [0; 2], [1; 2], 1))
             }
         }
     }

@@ -41,7 +41,8 @@ pub(super) fn convolve(with: Vectors, x: Images, weight: Images, bias: Option<&[
     let [rows, columns] = window.result([height, width]);
     let planes = Planes::new(x, window.border, window.stride);
     let taps = planes.taps(window);
-    let weights = packed(output, shape.channels, taps.len(), |o, tap| weight.values[o * input * tall * wide + tap]);
+    let places: Vec<usize> = (0..taps.len()).collect();
+    let weights = packed(weight.values, output, input * tall * wide, &places, shape.channels);
     let grid = Grid { height: rows, width: columns, pitch: planes.pitch, origin: 0 };
     let phase = Phase { vectors: grid.vectors(shape), grid, taps, weights, first: [0, 0] };
     let mut y = vec![0f32; count * output * rows * columns];
@@ -83,17 +84,15 @@ pub(super) fn spread(
             .step_by(stride)
             .flat_map(|y| (offset[1]..wide).step_by(stride).map(move |x| [y, x]))
             .collect();
-        let mut taps = Vec::with_capacity(output * taken.len());
+        let (mut taps, mut places) = (Vec::new(), Vec::new());
         for channel in 0..output {
             for [y, x] in &taken {
+                places.push((channel * input * tall + y) * wide + x);
                 let (y, x) = (most - y / stride, most - x / stride);
                 taps.push((channel * planes.area() + y * planes.pitch + x) as u32);
             }
         }
-        let weights = packed(input, shape.channels, taps.len(), |i, tap| {
-            let ([y, x], o) = (taken[tap % taken.len()], tap / taken.len());
-            weight.values[((o * input + i) * tall + y) * wide + x]
-        });
+        let weights = packed(weight.values, input, tall * wide, &places, shape.channels);
         let origin = first[0] * planes.pitch + first[1];
         let grid = Grid { height: rows, width: columns, pitch: planes.pitch, origin };
         phases.push(Phase { vectors: grid.vectors(shape), grid, taps, weights, first: place });
@@ -129,11 +128,16 @@ pub(super) fn weight_slopes(with: Vectors, x: Images, gradient: Images, window: 
     let work = |(number, out): (usize, &mut [f32])| {
         // channels that are not there are its first once more, and forgotten
         let there = out.len() / wanted;
-        let channels: Vec<u32> = (0..block)
-            .map(|m| ((number * block + if m < there { m } else { 0 }) * plane) as u32)
-            .collect();
-        let job =
-            Slopes { source: &planes.values, taps: &taps, starts: &starts, gradient: values, places: &places, channels: &channels };
+        let channels: Vec<u32> =
+            (0..block).map(|m| ((number * block + if m < there { m } else { 0 }) * plane) as u32).collect();
+        let job = Slopes {
+            source: &planes.values,
+            taps: &taps,
+            starts: &starts,
+            gradient: values,
+            places: &places,
+            channels: &channels,
+        };
         let mut found = vec![0f32; taps.len() * block];
         tile::slopes(with, &job, &mut found);
         for (m, out) in out.chunks_exact_mut(wanted).enumerate() {
@@ -178,7 +182,9 @@ impl Planes {
         let [rows, pitch] = [height, width].map(|side| (side + 2 * border.width()).div_ceil(stride));
         let mut planes = Planes { values: Vec::new(), channels, stride, rows, pitch };
         planes.values = vec![0f32; count * planes.image() + SLACK];
-        for (number, plane) in planes.values.chunks_exact_mut(rows * pitch).take(count * stride * stride * channels).enumerate() {
+        for (number, plane) in
+            planes.values.chunks_exact_mut(rows * pitch).take(count * stride * stride * channels).enumerate()
+        {
             let (image, rest) = (number / (stride * stride * channels), number % (stride * stride * channels));
             let (phase, channel) = (rest / channels, rest % channels);
             let (down, right) = (phase / stride, phase % stride);
@@ -193,7 +199,9 @@ impl Planes {
                 match stride {
                     1 => row[first..end].copy_from_slice(from),
                     _ => {
-                        for (to, from) in row[first..end].iter_mut().zip(from[inner.min(width)..].iter().step_by(stride)) {
+                        for (to, from) in
+                            row[first..end].iter_mut().zip(from[inner.min(width)..].iter().step_by(stride))
+                        {
                             *to = *from;
                         }
                     }
@@ -284,16 +292,18 @@ struct Phase {
     first: [usize; 2],
 }
 
-/// `weight(channel, tap)` in blocks of `block` channels, \[block, tap, channel\]; channels that are not there have zeros.
-fn packed(channels: usize, block: usize, taps: usize, weight: impl Fn(usize, usize) -> f32) -> Vec<f32> {
-    let mut values = vec![0f32; channels.div_ceil(block) * taps * block];
+/// Numbers of each of `channels`, which begin `step` apart, at `places` behind that, in blocks of `block` channels,
+/// \[block, place, channel\]; channels that are not there have zeros.
+fn packed(values: &[f32], channels: usize, step: usize, places: &[usize], block: usize) -> Vec<f32> {
+    let mut all = vec![0f32; channels.div_ceil(block) * places.len() * block];
     for channel in 0..channels {
-        let (number, m) = (channel / block, channel % block);
-        for tap in 0..taps {
-            values[(number * taps + tap) * block + m] = weight(channel, tap);
+        let from = &values[channel * step..];
+        let to = &mut all[channel / block * places.len() * block..][channel % block..];
+        for (to, &place) in to.iter_mut().step_by(block).zip(places) {
+            *to = from[place];
         }
     }
-    values
+    all
 }
 
 /// Results \[image, channel, y, x\] of `shape` \[channel, y, x\], whose pixels of each phase lie `stride` apart.
@@ -309,13 +319,16 @@ fn correlate(
     let [channels, height, width] = shape;
     let (kernel, area) = (tile::shape(with), height * width);
     let block = kernel.channels;
-    let biases = packed(channels, block, 1, |channel, _| bias.map_or(0.0, |bias| bias[channel]));
+    let mut biases = bias.map_or_else(|| vec![0f32; channels], <[f32]>::to_vec);
+    biases.resize(channels.next_multiple_of(block), 0.0);
     let work: usize = phases.iter().map(|p| p.weights.len() * p.vectors.starts.len() * kernel.lanes).sum();
     let images = out.len() / (channels * area);
     let jobs: Vec<_> = out
         .chunks_mut(channels * area)
         .enumerate()
-        .flat_map(|(image, out)| out.chunks_mut(block * area).enumerate().map(move |(number, out)| (image, number, out)))
+        .flat_map(|(image, out)| {
+            out.chunks_mut(block * area).enumerate().map(move |(number, out)| (image, number, out))
+        })
         .collect();
     each(jobs, work * images, |(image, number, out): (usize, usize, &mut [f32])| {
         let there = out.len() / area;

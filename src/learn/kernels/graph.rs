@@ -147,7 +147,9 @@ impl Convolution {
         let ([count, ..], [first, second, ..]) = (x.shape, weight.shape);
         let (values, [height, width]) = match self.transposed {
             true => (spread(vectors(), x.images(), weight.images(), bias, self.window, self.size), self.size),
-            false => (convolve(vectors(), x.images(), weight.images(), bias, self.window), self.window.result(self.size)),
+            false => {
+                (convolve(vectors(), x.images(), weight.images(), bias, self.window), self.window.result(self.size))
+            }
         };
         tensor(values, [count, if self.transposed { second } else { first }, height, width])
     }

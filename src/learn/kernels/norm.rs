@@ -1,3 +1,4 @@
+use crate::math::vectors::with_vectors;
 use rayon::prelude::*;
 
 /// What follows a norm.
@@ -14,7 +15,13 @@ impl Activation {
     fn of(self, x: f32) -> f32 {
         match self {
             Activation::None => x,
-            Activation::Leaky(slope) => if x > 0.0 { x } else { slope * x },
+            Activation::Leaky(slope) => {
+                if x > 0.0 {
+                    x
+                } else {
+                    slope * x
+                }
+            }
         }
     }
 
@@ -22,7 +29,13 @@ impl Activation {
     fn slope(self, x: f32) -> f32 {
         match self {
             Activation::None => 1.0,
-            Activation::Leaky(slope) => if x > 0.0 { 1.0 } else { slope },
+            Activation::Leaky(slope) => {
+                if x > 0.0 {
+                    1.0
+                } else {
+                    slope
+                }
+            }
         }
     }
 }
@@ -37,46 +50,60 @@ const LANES: usize = 16;
 #[inline(always)]
 fn sum(a: &[f32], b: &[f32], value: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0f32; LANES];
-    let (a, b) = (a.chunks(LANES), b.chunks(LANES));
-    for (a, b) in a.zip(b) {
-        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += value(a, b);
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..LANES {
+            lanes[i] += value(a[i], b[i]);
         }
     }
-    lanes.iter().sum()
+    let rest: f32 = rest_a.iter().zip(rest_b).map(|(&a, &b)| value(a, b)).sum();
+    lanes.iter().sum::<f32>() + rest
 }
 
 /// Planes of `pixels` numbers with their mean taken off and divided by their standard deviation, then activated.
 pub(super) fn forward(x: &[f32], pixels: usize, epsilon: f32, act: Activation) -> (Vec<f32>, Vec<Moments>) {
     let mut y = vec![0f32; x.len()];
-    let one = |(x, y): (&[f32], &mut [f32])| {
-        let mean = sum(x, x, |v, _| v) / pixels as f32;
-        let variance = sum(x, x, |v, _| (v - mean) * (v - mean)) / pixels as f32;
-        let inverse = (variance + epsilon).sqrt().recip();
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = act.of((x - mean) * inverse);
-        }
-        [mean, inverse]
-    };
-    let moments = x.par_chunks(pixels).zip(y.par_chunks_mut(pixels)).with_min_len(least(pixels)).map(one).collect();
+    let planes = x.par_chunks(pixels).zip(y.par_chunks_mut(pixels)).with_min_len(least(pixels));
+    let moments = planes.map(|(x, y)| normalise(x, y, epsilon, act)).collect();
     (y, moments)
+}
+
+with_vectors! {
+    fn normalise[](x: &[f32], y: &mut [f32], epsilon: f32, act: Activation) -> Moments = normalised[]
+}
+
+#[inline(always)]
+fn normalised<const FMA: bool>(x: &[f32], y: &mut [f32], epsilon: f32, act: Activation) -> Moments {
+    let mean = sum(x, x, |v, _| v) / x.len() as f32;
+    let variance = sum(x, x, |v, _| (v - mean) * (v - mean)) / x.len() as f32;
+    let inverse = (variance + epsilon).sqrt().recip();
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = act.of((x - mean) * inverse);
+    }
+    [mean, inverse]
 }
 
 /// The gradient of `x` from that of what [`forward`] makes of it.
 pub(super) fn backward(x: &[f32], moments: &[Moments], gradient: &[f32], pixels: usize, act: Activation) -> Vec<f32> {
     let mut slope = vec![0f32; x.len()];
-    let one = |(((x, g), out), &[mean, inverse]): (((&[f32], &[f32]), &mut [f32]), &Moments)| {
-        let (of, part) = (|x: f32| (x - mean) * inverse, |v: f32, g: f32| g * act.slope(v));
-        let all = sum(x, g, |x, g| part(of(x), g)) / pixels as f32;
-        let along = sum(x, g, |x, g| part(of(x), g) * of(x)) / pixels as f32;
-        for ((out, &x), &g) in out.iter_mut().zip(x).zip(g) {
-            let v = of(x);
-            *out = inverse * (part(v, g) - all - v * along);
-        }
-    };
     let planes = x.par_chunks(pixels).zip(gradient.par_chunks(pixels)).zip(slope.par_chunks_mut(pixels)).zip(moments);
-    planes.with_min_len(least(pixels)).for_each(one);
+    planes.with_min_len(least(pixels)).for_each(|(((x, g), out), moments)| slope_of(x, g, out, *moments, act));
     slope
+}
+
+with_vectors! {
+    fn slope_of[](x: &[f32], g: &[f32], out: &mut [f32], moments: Moments, act: Activation) = sloped[]
+}
+
+#[inline(always)]
+fn sloped<const FMA: bool>(x: &[f32], g: &[f32], out: &mut [f32], [mean, inverse]: Moments, act: Activation) {
+    let (of, part) = (|x: f32| (x - mean) * inverse, |v: f32, g: f32| g * act.slope(v));
+    let all = sum(x, g, |x, g| part(of(x), g)) / x.len() as f32;
+    let along = sum(x, g, |x, g| part(of(x), g) * of(x)) / x.len() as f32;
+    for ((out, &x), &g) in out.iter_mut().zip(x).zip(g) {
+        let v = of(x);
+        *out = inverse * (part(v, g) - all - v * along);
+    }
 }
 
 /// Planes that are worth a thread's while.

@@ -69,7 +69,8 @@ fn convolutions_and_their_gradients_are_the_sums_of_all_products() {
         let count = |shape: [usize; 4]| shape.iter().product::<usize>();
         let (values, weights, slope) = (noise(count(x), 1), noise(count(kernel), 2), noise(count(out), 3));
         let bias = noise(output, 4);
-        let (mut y, mut of_x, mut of_weight) = (vec![0f64; count(out)], vec![0f64; count(x)], vec![0f64; count(kernel)]);
+        let (mut y, mut of_x, mut of_weight) =
+            (vec![0f64; count(out)], vec![0f64; count(x)], vec![0f64; count(kernel)]);
         products(x, output, window, |from, weight, to| {
             let (v, w, g) = (f64::from(values[from]), f64::from(weights[weight]), f64::from(slope[to]));
             y[to] += v * w;
@@ -102,7 +103,9 @@ fn transposed_convolutions_fill_the_size_that_is_asked_for() {
     let mut want = vec![0f64; 2 * input * 160];
     want.iter_mut().enumerate().for_each(|(i, v)| *v = f64::from(bias[i / 160 % 4]));
     assert_eq!(window.result(size), [5, 8]);
-    products([2, input, 10, 16], 3, window, |to, weight, from| want[to] += f64::from(values[from]) * f64::from(weights[weight]));
+    products([2, input, 10, 16], 3, window, |to, weight, from| {
+        want[to] += f64::from(values[from]) * f64::from(weights[weight])
+    });
     for set in sets() {
         let images = Images { values: &values, shape: y };
         let kernel = Images { values: &weights, shape: [3, 4, 3, 3] };

@@ -298,8 +298,8 @@ fn packed(values: &[f32], channels: usize, step: usize, places: &[usize], block:
     let mut all = vec![0f32; channels.div_ceil(block) * places.len() * block];
     for channel in 0..channels {
         let from = &values[channel * step..];
-        let to = &mut all[channel / block * places.len() * block..][channel % block..];
-        for (to, &place) in to.iter_mut().step_by(block).zip(places) {
+        let to = &mut all[channel / block * places.len() * block..];
+        for (to, &place) in to.iter_mut().skip(channel % block).step_by(block).zip(places) {
             *to = from[place];
         }
     }

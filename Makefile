@@ -16,7 +16,7 @@ help:
 
 # The GPU backend (Vulkan, Metal, WebGPU); about 40 CPU minutes the first time.
 gpu:
-	@$(env) cargo build --release --features wgpu --bin skyfringe
+	@$(env) cargo build --release --features tuned --bin skyfringe
 
 build:
 	@$(env) cargo build --release --bin skyfringe

@@ -159,6 +159,66 @@ fn a_resumed_training_ends_in_the_same_bits_and_tells_what_it_did() {
     place.refused(&["train", "small.toml", "--out", "half"], &["holds a training", "--resume"]);
 }
 
+/// On the first GPU, which in CI is a program (lavapipe); nothing where there is none.
+#[test]
+fn a_gpu_trains_as_the_cpu_does_and_resumes_in_the_same_bits() {
+    let wanted = std::env::var_os("SKYFRINGE_REQUIRE_GPU").is_some();
+    let usable = skyfringe::learn::device::gpus().first().is_some_and(|gpu| gpu.usable());
+    assert!(usable || !wanted, "no GPU was found, not even lavapipe");
+    if !usable {
+        eprintln!("no GPU: not tested");
+        return;
+    }
+    let place = Place::get();
+    let listed = place.ok(&["devices"]);
+    assert!(listed.lines().any(|l| l.starts_with("gpu:0") && l.contains("agree with the CPU's")), "{listed}");
+    let train = |out: &str, device: &str, more: &[&str]| {
+        let data = format!("train.data={:?}", place.path("whole/data"));
+        let set = |word: &'static str| ["--set", word];
+        let words = [
+            &["train", "small.toml", "--out", out, "--device", device, "--set", &data][..],
+            &set("train.steps=1"),
+            &set("train.decay_steps=1"),
+            &set("train.validation.samples=1"),
+            more,
+        ]
+        .concat();
+        place.ok(&words)
+    };
+    train("on-cpu", "cpu", &[]);
+    train("on-gpu", "gpu:0", &[]);
+    let losses = |name: &str| -> Vec<f64> {
+        let text = fs::read_to_string(place.path(name).join("log.jsonl")).unwrap();
+        let lines = text.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap());
+        lines
+            .filter_map(|l| l["losses"].as_object().cloned())
+            .flat_map(|l| l.into_iter().map(|(_, v)| v.as_f64().unwrap()))
+            .collect()
+    };
+    let (cpu, gpu) = (losses("on-cpu"), losses("on-gpu"));
+    assert!(cpu.len() == gpu.len() && cpu.len() > 10, "{cpu:?}");
+    for (c, g) in cpu.iter().zip(&gpu) {
+        // the first step from the same weights, the second from such that Adam's first stride parts a little
+        assert!((c - g).abs() < 1e-3 * c.abs().max(1e-3), "{cpu:?} {gpu:?}");
+    }
+    let last = |name: &str| weights(&place.path(name).join("checkpoints/step-00000002"));
+    copy(&place.path("on-gpu"), &place.path("on-gpu-again"));
+    fs::remove_dir_all(place.path("on-gpu-again/checkpoints/step-00000002")).unwrap();
+    train("on-gpu-again", "gpu:0", &["--resume"]);
+    assert!(last("on-gpu").len() == 10 && last("on-gpu") == last("on-gpu-again"));
+
+    // the same weights on both devices
+    let shard = place.path("whole/data/shard-00000.h5");
+    for (device, out) in [("cpu", "by-cpu"), ("gpu:0", "by-gpu")] {
+        place.ok(&["translate", "on-cpu", shard.to_str().unwrap(), "--out", out, "--device", device]);
+    }
+    let read = |name: &str| ShardReader::open(&place.path(name).join("shard-00000.h5")).unwrap().read(0, 3).unwrap();
+    let (cpu, gpu) = (read("by-cpu"), read("by-gpu"));
+    let peak = cpu.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    let worst = cpu.iter().zip(&gpu).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
+    assert!(peak > 0.0 && worst < 2e-5 * peak, "{worst} of {peak}");
+}
+
 #[test]
 fn images_are_translated_both_ways_with_their_headers() {
     let place = Place::get();

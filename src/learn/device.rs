@@ -51,6 +51,14 @@ pub struct Gpu {
     pub software: bool,
 }
 
+impl Gpu {
+    /// Whether it can be computed on. The compiler of a software driver (Mesa 22.3 and 25.0) dies, and the process with
+    /// it, of kernels that burn fuses and tries out, so programs with these two leave such drivers alone.
+    pub fn usable(&self) -> bool {
+        !(self.software && cfg!(any(feature = "tuned", feature = "cuda")))
+    }
+}
+
 /// A device to compute on and what it is called.
 #[derive(Debug, Clone)]
 pub struct Picked {
@@ -80,15 +88,18 @@ pub fn gpus() -> Vec<Gpu> {
 /// The device of a choice.
 ///
 /// # Errors
-/// A GPU that is not there, or is software.
+/// A GPU that is not there; software where kernels are tuned ([`usable`]).
 pub fn pick(choice: DeviceChoice) -> Result<Picked> {
     let cpu = |warning| Picked { device: Device::flex(), name: "cpu".into(), warning };
-    let of_gpu = |number: usize, gpu: &Gpu| match gpu.software {
-        false => Ok(Picked { device: gpu.device.clone(), name: format!("gpu:{number} ({})", gpu.name), warning: None }),
-        // its compiler dies, and the process with it, of kernels that burn tries out (Mesa 22.3 and 25.0)
-        true => Err(Error::input("this GPU is a program that acts as one, and cannot be used")
-            .found(format!("gpu:{number} ({})", gpu.name))
-            .hint("--device cpu is faster than it in any case")),
+    let of_gpu = |number: usize, gpu: &Gpu| {
+        let name = format!("gpu:{number} ({})", gpu.name);
+        if !gpu.usable() {
+            return Err(Error::input("this GPU is a program that acts as one, and cannot be used")
+                .found(name)
+                .hint("--device cpu is faster than it in any case"));
+        }
+        let warning = gpu.software.then(|| format!("{name} is a program that acts as a GPU: --device cpu is faster"));
+        Ok(Picked { device: gpu.device.clone(), name, warning })
     };
     match choice {
         DeviceChoice::Cpu => Ok(cpu(None)),
@@ -240,16 +251,20 @@ mod tests {
 
     /// Runs on what is there: nothing without the feature.
     #[test]
-    fn every_gpu_agrees_with_the_cpu_and_software_is_refused() {
+    fn every_gpu_agrees_with_the_cpu_or_is_refused() {
         for (number, gpu) in gpus().into_iter().enumerate() {
-            if gpu.software {
+            if !gpu.usable() {
                 let error = pick(DeviceChoice::Gpu(number)).unwrap_err().to_string();
                 assert!(error.contains("acts as one") && error.contains(&gpu.name), "{error}");
                 continue;
             }
+            assert_eq!(pick(DeviceChoice::Gpu(number)).unwrap().warning.is_some(), gpu.software);
             let difference = check(&gpu.device).unwrap();
             assert!(difference < 1e-5, "{}: {difference}", gpu.name);
         }
+        // software is never what `auto` takes
+        let auto = pick(DeviceChoice::Auto).unwrap();
+        assert_eq!(auto.name == "cpu", gpus().iter().all(|gpu| gpu.software));
     }
 
     #[test]

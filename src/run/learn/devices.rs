@@ -22,9 +22,10 @@ pub fn devices(progress: &dyn Progress) -> Result<String> {
     let mut text = format!("cpu    {threads} threads: {}\n", verdict(&cpu.device));
     watch.advance(1)?;
     for (number, gpu) in found.iter().enumerate() {
-        let verdict = match gpu.software {
-            true => "a program that acts as a GPU: not used".to_owned(),
-            false => verdict(&gpu.device),
+        let verdict = match (gpu.usable(), gpu.software) {
+            (false, _) => "a program that acts as a GPU: not used".to_owned(),
+            (true, true) => format!("a program that acts as a GPU: {}", verdict(&gpu.device)),
+            (true, false) => verdict(&gpu.device),
         };
         let _ = writeln!(text, "gpu:{number}  {}: {verdict}", gpu.name);
         watch.advance(1)?;

@@ -126,9 +126,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Those of a folder; none where there is no such folder.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let name = |e: &fs::DirEntry| e.file_name().into_string().unwrap();
-    fs::read_dir(folder).unwrap().flatten().map(|e| (name(&e), fs::read(e.path()).unwrap())).collect()
+    let Ok(entries) = fs::read_dir(folder) else { return BTreeMap::new() };
+    entries.flatten().map(|e| (name(&e), fs::read(e.path()).unwrap())).collect()
 }
 
 fn weights(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -157,6 +159,51 @@ fn a_resumed_training_ends_in_the_same_bits_and_tells_what_it_did() {
     let text = place.ok(&["train", "small.toml", "--out", "half", "--resume"]);
     assert!(text.starts_with("0 steps"), "{text}");
     place.refused(&["train", "small.toml", "--out", "half"], &["holds a training", "--resume"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_training_leaves_a_checkpoint_and_ends_in_the_same_bits() {
+    let place = Place::get();
+    let data = format!("train.data={:?}", place.path("whole/data"));
+    let words = |out: &'static str| {
+        let set = |word: &'static str| ["--set", word];
+        let all = ["train", "small.toml", "--out", out, "--set", &data].map(str::to_owned);
+        let rest: Vec<String> = [
+            set("train.steps=200"),
+            set("train.decay_steps=200"),
+            set("train.validation.steps=400"),
+            set("train.checkpoint.every=\"1 h\""),
+        ]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+        [&all[..], &rest].concat()
+    };
+    let whole = words("unstopped");
+    place.ok(&whole.iter().map(String::as_str).collect::<Vec<_>>());
+    let words = words("stopped");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skyfringe"));
+    let mut child = command.current_dir(place.folder.path()).args(&words).spawn().unwrap();
+    let log = place.path("stopped/log.jsonl");
+    while !fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 3) {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    // SAFETY: the process is ours and has not been waited for
+    unsafe {
+        libc::kill(child.id() as i32, libc::SIGINT);
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // no checkpoint was due: the one that is there was written because of the signal
+    let checkpoints = |name: &str| fs::read_dir(place.path(name).join("checkpoints")).unwrap().count();
+    assert_eq!(checkpoints("stopped"), 1);
+    let last = |name: &str| weights(&place.path(name).join("checkpoints/step-00000400"));
+    assert!(last("stopped").is_empty());
+    place.ok(&words.iter().map(String::as_str).chain(["--resume"]).collect::<Vec<_>>());
+    assert_eq!(last("stopped").len(), 10);
+    assert!(last("stopped") == last("unstopped"));
 }
 
 /// On the first GPU, which in CI is a program (lavapipe); nothing where there is none.

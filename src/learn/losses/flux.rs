@@ -52,4 +52,28 @@ mod tests {
         assert_eq!(values(flux_error(none.clone(), none, std::slice::from_ref(&channel))).unwrap(), [0.0]);
         assert_eq!(values(flux_error(truth.clone(), truth, &[channel])).unwrap(), [0.0]);
     }
+
+    #[test]
+    fn its_slope_is_that_of_finite_differences() {
+        let scaling = Scaling { kind: ScalingKind::Asinh, scale: 3.0, offset: 0.4, gain: 1.5, lambda: 1.0 };
+        let channel = [ChannelScaling::fitted("tb", "mK", None, scaling, 2.0)];
+        let image =
+            |us: &[f32], device: &Device| Tensor::<4>::from_data(TensorData::new(us.to_vec(), [2, 1, 2, 2]), device);
+        let made = [0.3f32, -0.1, 0.5, 0.2, 0.1, 0.4, -0.3, 0.6];
+        let (plain, graph) = (Device::flex(), Device::flex().autodiff());
+        let truth = image(&[0.2, 0.1, 0.3, 0.4, 0.0, 0.2, 0.5, 0.1], &plain);
+        let u = image(&made, &graph).require_grad();
+        let slopes = u.grad(&flux_error(u.clone(), truth.clone(), &channel).backward()).unwrap();
+        let slopes = values(slopes).unwrap();
+        let greatest = slopes.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        for i in 0..8 {
+            let at = |by: f32| {
+                let mut moved = made;
+                moved[i] += by;
+                f64::from(values(flux_error(image(&moved, &plain), truth.clone(), &channel)).unwrap()[0])
+            };
+            let want = (at(2e-3) - at(-2e-3)) / 4e-3;
+            assert!((f64::from(slopes[i]) - want).abs() < 0.01 * f64::from(greatest), "{i}: {} {want}", slopes[i]);
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod geometry;
 mod grid_route;
 mod input;
 mod noise;
+mod product;
 #[cfg(test)]
 mod testing;
 

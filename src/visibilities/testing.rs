@@ -25,6 +25,11 @@ fn telescope(layout: OskarLayout) -> Telescope {
     Telescope::from_oskar("test", &model).unwrap()
 }
 
+/// Stations east, north and up of the place, m.
+pub fn enu_array(stations_m: Vec<[f64; 3]>) -> Telescope {
+    telescope(OskarLayout::EnuM(stations_m))
+}
+
 /// Five stations within a kilometre.
 pub fn small_array() -> Telescope {
     telescope(OskarLayout::EnuM(vec![

@@ -11,7 +11,6 @@
 mod border;
 mod conv;
 mod graph;
-mod lanes;
 mod norm;
 mod tile;
 

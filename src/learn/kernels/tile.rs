@@ -1,4 +1,4 @@
-use super::lanes::Lanes;
+use crate::math::lanes::Lanes;
 use crate::math::vectors::Vectors;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
@@ -66,7 +66,7 @@ pub(super) fn correlate(with: Vectors, job: &Correlation, out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn correlated<T: Lanes, const M: usize, const V: usize>(job: &Correlation, out: &mut [f32]) {
+fn correlated<T: Lanes<Scalar = f32>, const M: usize, const V: usize>(job: &Correlation, out: &mut [f32]) {
     let weights = job.weights.as_chunks::<M>().0;
     for (tile, starts) in job.starts.as_chunks::<V>().0.iter().enumerate() {
         let mut sums = [[T::splat(0.0); V]; M];
@@ -133,7 +133,7 @@ pub(super) fn slopes(with: Vectors, job: &Slopes, out: &mut [f32]) {
 }
 
 #[inline(always)]
-fn sloped<T: Lanes, const M: usize, const K: usize>(job: &Slopes, out: &mut [f32]) {
+fn sloped<T: Lanes<Scalar = f32>, const M: usize, const K: usize>(job: &Slopes, out: &mut [f32]) {
     let channels: [u32; M] = std::array::from_fn(|m| job.channels[m]);
     for (taps, out) in job.taps.as_chunks::<K>().0.iter().zip(out.chunks_exact_mut(K * M)) {
         let mut sums = [[T::splat(0.0); K]; M];

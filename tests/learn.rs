@@ -210,7 +210,8 @@ fn an_interrupted_training_leaves_a_checkpoint_and_ends_in_the_same_bits() {
 #[test]
 fn a_gpu_trains_as_the_cpu_does_and_resumes_in_the_same_bits() {
     let wanted = std::env::var_os("SKYFRINGE_REQUIRE_GPU").is_some();
-    let usable = skyfringe::learn::device::gpus().first().is_some_and(|gpu| gpu.usable());
+    let first = skyfringe::learn::device::gpus().into_iter().next();
+    let usable = first.as_ref().is_some_and(|gpu| gpu.usable());
     assert!(usable || !wanted, "no GPU was found, not even lavapipe");
     if !usable {
         eprintln!("no GPU: not tested");
@@ -227,11 +228,17 @@ fn a_gpu_trains_as_the_cpu_does_and_resumes_in_the_same_bits() {
             &set("train.steps=1"),
             &set("train.decay_steps=1"),
             &set("train.validation.samples=1"),
+            // the other losses multiply matrices, which a GPU in software does not survive
+            &set("train.loss={flux=1}"),
             more,
         ]
         .concat();
         place.ok(&words)
     };
+    if first.is_some_and(|gpu| gpu.software) {
+        let words = ["train", "small.toml", "--out", "refused", "--device", "gpu:0"];
+        place.refused(&words, &["products of matrices", "instrument = 0"]);
+    }
     train("on-cpu", "cpu", &[]);
     train("on-gpu", "gpu:0", &[]);
     let losses = |name: &str| -> Vec<f64> {

@@ -5,6 +5,7 @@ use burn::Tensor;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, TensorData};
 use skyfringe::formats::safetensors::{self, NamedTensor};
+use skyfringe::learn::device::{Gpu, gpus};
 use skyfringe::learn::networks::{Discriminator, Generator};
 use skyfringe::learn::settings::*;
 use skyfringe::learn::sums::{mean, sum};
@@ -18,11 +19,19 @@ const FIRST: Init = Init { kind: InitKind::Normal, gain: 0.02 };
 
 /// Where the tests run: the CPU and every GPU.
 fn devices() -> Vec<Device> {
-    let gpus: Vec<_> = skyfringe::learn::device::gpus().into_iter().filter(|gpu| gpu.usable()).collect();
+    devices_with(|_| true)
+}
+
+/// The CPU and those GPUs that are usable and as `wanted`.
+fn devices_with(as_wanted: impl Fn(&Gpu) -> bool) -> Vec<Device> {
+    let gpus: Vec<_> = gpus().into_iter().filter(Gpu::usable).collect();
     // CI, which builds with a GPU's backend and installs a driver in software, says that there must be one
     let wanted = std::env::var_os("SKYFRINGE_REQUIRE_GPU").is_some();
     assert!(!wanted || !gpus.is_empty(), "no GPU was found, not even lavapipe");
-    std::iter::once(Device::flex()).chain(gpus.into_iter().map(|gpu| gpu.device)).map(Device::autodiff).collect()
+    std::iter::once(Device::flex())
+        .chain(gpus.into_iter().filter(as_wanted).map(|gpu| gpu.device))
+        .map(Device::autodiff)
+        .collect()
 }
 
 /// The tensors of a fixture by name.
@@ -215,7 +224,7 @@ fn generators_have_pytorchs_values_and_gradients() {
 
 #[test]
 fn discriminators_have_pytorchs_values_and_gradients() {
-    let (devices, fixture) = (devices(), Fixture::read("networks"));
+    let fixture = Fixture::read("networks");
     let spectral =
         DiscriminatorSettings { norm: Norm::None, spectral: true, ..discriminator(DiscriminatorKind::Patch70, 1, 2) };
     let cases = [
@@ -225,10 +234,13 @@ fn discriminators_have_pytorchs_values_and_gradients() {
         ("patch286", discriminator(DiscriminatorKind::Patch286, 1, 2)),
         ("patch70-spectral", spectral),
     ];
-    for ((case, settings), device) in cases.iter().flat_map(|case| devices.iter().map(move |device| (case, device))) {
-        let network = Discriminator::new(settings, &FIRST, 1, device).unwrap();
-        let network = load_named(network, &fixture.under(&format!("{case}.weights."))).unwrap();
-        network_agrees(&fixture, case, network, device, |network, x| network.forward(x));
+    for (case, settings) in cases {
+        // products of matrices kill a driver in software
+        for device in devices_with(|gpu| !(gpu.software && settings.spectral)) {
+            let network = Discriminator::new(&settings, &FIRST, 1, &device).unwrap();
+            let network = load_named(network, &fixture.under(&format!("{case}.weights."))).unwrap();
+            network_agrees(&fixture, case, network, &device, |network, x| network.forward(x));
+        }
     }
 }
 

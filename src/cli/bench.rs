@@ -6,6 +6,16 @@ use crate::run;
 use clap::Subcommand;
 use std::path::PathBuf;
 
+/// Products of a baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum StokesWord {
+    /// Stokes I.
+    #[value(name = "I")]
+    I,
+    /// XX, XY, YX, YY.
+    Full,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchWords {
     /// Image to visibilities and back, with errors against the exact sums.
@@ -132,11 +142,32 @@ pub(super) enum BenchWords {
         #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
         batch: u16,
         /// Images that a thread works on at once.
-        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
         piece: u16,
         /// Steps that are timed; the medians are printed.
         #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
         steps: u16,
+    },
+    /// The direct sum over point sources, with its error against the sum of all terms.
+    Predict {
+        /// Stations.
+        #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u16).range(2..))]
+        stations: u16,
+        /// Point sources.
+        #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+        sources: u32,
+        /// Time steps of a minute.
+        #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+        times: u16,
+        /// Stokes I, or all products of polarised sources.
+        #[arg(long, value_enum, default_value = "I")]
+        stokes: StokesWord,
+        /// What is summed in; phases are f64 in any case.
+        #[arg(long, value_enum, default_value = "f64")]
+        precision: run::bench::Precision,
+        /// Repetitions; the fastest is printed.
+        #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        reps: u16,
     },
     /// One complex FFT of N x N.
     Fft {
@@ -208,6 +239,16 @@ impl BenchWords {
                 let [npix, width, blocks, batch, piece, steps] =
                     [npix, width, blocks, batch, piece, steps].map(usize::from);
                 run::bench::train(run::bench::TrainRequest { npix, width, blocks, batch, piece, steps })
+            }
+            BenchWords::Predict { stations, sources, times, stokes, precision, reps } => {
+                run::bench::predict(&run::bench::PredictRequest {
+                    stations: usize::from(stations),
+                    sources: sources as usize,
+                    times: usize::from(times),
+                    full: stokes == StokesWord::Full,
+                    precision,
+                    reps: usize::from(reps),
+                })
             }
             BenchWords::Fft { npix, precision, reps } => {
                 run::bench::fft(usize::from(npix), precision, usize::from(reps))

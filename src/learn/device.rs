@@ -66,8 +66,10 @@ pub struct Picked {
     pub device: Device,
     /// `cpu`, or the GPU's number and name.
     pub name: String,
-    /// What the user should know: that `auto` found no GPU.
+    /// What the user should know: that `auto` found no GPU, or that this one is software.
     pub warning: Option<String>,
+    /// Whether it is a GPU in software. Products of matrices kill its compiler, and the process with it (Mesa 25.0).
+    pub software: bool,
 }
 
 /// The GPUs that this program reaches, software ones last; empty where it was built without GPU support or
@@ -90,7 +92,7 @@ pub fn gpus() -> Vec<Gpu> {
 /// # Errors
 /// A GPU that is not there; software where kernels are tuned ([`usable`]).
 pub fn pick(choice: DeviceChoice) -> Result<Picked> {
-    let cpu = |warning| Picked { device: Device::flex(), name: "cpu".into(), warning };
+    let cpu = |warning| Picked { device: Device::flex(), name: "cpu".into(), warning, software: false };
     let of_gpu = |number: usize, gpu: &Gpu| {
         let name = format!("gpu:{number} ({})", gpu.name);
         if !gpu.usable() {
@@ -99,7 +101,7 @@ pub fn pick(choice: DeviceChoice) -> Result<Picked> {
                 .hint("--device cpu is faster than it in any case"));
         }
         let warning = gpu.software.then(|| format!("{name} is a program that acts as a GPU: --device cpu is faster"));
-        Ok(Picked { device: gpu.device.clone(), name, warning })
+        Ok(Picked { device: gpu.device.clone(), name, warning, software: gpu.software })
     };
     match choice {
         DeviceChoice::Cpu => Ok(cpu(None)),

@@ -1,7 +1,9 @@
 //! Numbers of one register, for the inner loops that a compiler does not find the vectors of.
 
+use super::vectors::{Vectors, vectors};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
+use std::time::Instant;
 
 /// Some numbers side by side. The implementations of an instruction set are for functions that enable it alone
 /// ([`super::vectors`]).
@@ -133,3 +135,60 @@ macro_rules! plain {
 
 plain!(f32, 8);
 plain!(f64, 4);
+
+/// Multiplications with additions a second, of single numbers, that one thread of this processor does.
+macro_rules! fma_rate {
+    ($name:ident, $wide:ty, $middle:ty, $plain:ty) => {
+        pub(crate) fn $name() -> f64 {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+                fn avx512() -> f64 {
+                    rate::<$wide>()
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2() -> f64 {
+                    rate::<$middle>()
+                }
+                match vectors() {
+                    // SAFETY: the processor has these instructions
+                    Vectors::Avx512 => return unsafe { avx512() },
+                    // SAFETY: the processor has these instructions
+                    Vectors::Avx2 => return unsafe { avx2() },
+                    Vectors::Plain => {}
+                }
+            }
+            rate::<$plain>()
+        }
+    };
+}
+
+fma_rate!(fma_per_s_f32, __m512, __m256, [f32; 8]);
+fma_rate!(fma_per_s_f64, __m512d, __m256d, [f64; 4]);
+
+/// The best of a few runs; sums enough to hide the time that each takes to become ready.
+#[inline(always)]
+fn rate<T: Lanes>() -> f64
+where
+    T::Scalar: From<u8>,
+{
+    const SUMS: usize = 12;
+    const TURNS: usize = 2_000_000;
+    let number = T::Scalar::from(std::hint::black_box(0));
+    let (a, b) = (T::splat(number), T::splat(number));
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let began = Instant::now();
+        let mut sums = [T::splat(number); SUMS];
+        for _ in 0..TURNS {
+            for sum in &mut sums {
+                *sum = sum.add_product(a, b);
+            }
+        }
+        for sum in sums {
+            std::hint::black_box(sum.total());
+        }
+        best = best.min(began.elapsed().as_secs_f64());
+    }
+    (SUMS * TURNS * T::COUNT) as f64 / best
+}

@@ -6,6 +6,7 @@ mod exact;
 mod fast;
 mod gridder;
 mod measure;
+mod predict;
 mod scene;
 #[cfg(feature = "learn")]
 mod train;
@@ -15,6 +16,7 @@ pub use dataset::{DatasetRequest, dataset};
 pub use deposit::{DepositRequest, deposition};
 pub use fast::{FastRequest, fast};
 pub use gridder::{GridderRequest, gridder};
+pub use predict::{PredictRequest, predict};
 #[cfg(feature = "learn")]
 pub use train::{TrainRequest, train};
 pub use transform::fft;

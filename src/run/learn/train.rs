@@ -60,6 +60,12 @@ pub fn train(request: &TrainRequest, progress: &dyn Progress) -> Result<String> 
     if let Some(warning) = &picked.warning {
         progress.note(warning);
     }
+    if picked.software && (train.loss.power > 0.0 || train.loss.instrument > 0.0 || train.discriminator.spectral) {
+        return Err(Error::input("these settings need products of matrices, which a GPU in software does not survive")
+            .found(&picked.name)
+            .place(format!("{}, train.loss or train.discriminator", request.config.display()))
+            .hint("give --device cpu, or power = 0, instrument = 0 and spectral = false"));
+    }
     let _folder = make_folder(&request.out)?;
     let checkpoints = CheckpointFolder::new(&request.out.join("checkpoints"), train.keep.last);
     if !request.resume && !checkpoints.steps()?.is_empty() {

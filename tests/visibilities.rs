@@ -14,7 +14,7 @@ use skyfringe::telescope::Telescope;
 use skyfringe::telescope::beam::{BeamChoice, StationBeams};
 use skyfringe::time::{EarthOrientation, Frame};
 use skyfringe::units::{DEG_RAD, RaDec};
-use skyfringe::visibilities::{DirectSky, Precision, Track, new_table, predict_direct, sum_points};
+use skyfringe::visibilities::{DirectSky, Summing, Track, new_table, predict_direct, sum_points};
 use std::path::{Path, PathBuf};
 
 /// Largest |dV| / rms(V) allowed (OSKAR cases, README.md: "same equations, double precision").
@@ -89,7 +89,7 @@ impl Case {
         let beams = StationBeams::new(&telescope, self.beam);
         let list = components(sky);
         let sky = DirectSky::Components { list: &list, snap_tolerance };
-        predict_direct(&mut table, sky, Some((&instants, &beams)), None, Precision::Float64, &Watch::silent()).unwrap();
+        predict_direct(&mut table, sky, Some((&instants, &beams)), None, Summing::Float64, &Watch::silent()).unwrap();
         table
     }
 }
@@ -236,7 +236,7 @@ fn the_sum_over_points_equals_a_wide_field_dft() {
         })
         .collect();
     let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
-    predict_direct(&mut table, sky, None, None, Precision::Float64, &Watch::silent()).unwrap();
+    predict_direct(&mut table, sky, None, None, Summing::Float64, &Watch::silent()).unwrap();
     let worst = table.vis.iter().zip(&expected).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max) / rms;
     println!("predict_direct: max |dV|/rms {worst:.1e}");
     assert!(worst < 1e-10, "{worst:e}");

@@ -11,9 +11,7 @@ use crate::formats::Staged;
 use crate::formats::visibilities::{Polarisations, VisibilityTable, read_visibility_frame, write_visibilities};
 use crate::telescope::beam::StationBeams;
 use crate::time::Frame;
-use crate::visibilities::{
-    DirectSky, Instant, Precision, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct,
-};
+use crate::visibilities::{DirectSky, Instant, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct};
 use std::path::Path;
 
 /// Visibilities and what happened on the way.
@@ -120,7 +118,7 @@ fn predict(
             let pixels = cube.flux_jy.len() / sky.freq_hz.len().max(1);
             let watch = progress.stage("visibilities", steps * pixels as u64);
             let limit = (!prediction.keep_beyond_nyquist).then_some(cube.cell_rad);
-            predict_direct(table, DirectSky::Cube(cube), station, limit, Precision::Float64, &watch)?;
+            predict_direct(table, DirectSky::Cube(cube), station, limit, prediction.summing, &watch)?;
             Ok(())
         }
         (SkyContent::Components(list), None | Some(Method::Direct)) => {
@@ -135,7 +133,7 @@ fn predict(
                 DirectSky::Components { list, snap_tolerance },
                 station,
                 None,
-                Precision::Float64,
+                prediction.summing,
                 &watch,
             )?;
             Ok(())

@@ -16,6 +16,7 @@ use crate::sky::h2::{H2Model, H2Settings};
 use crate::telescope::beam::BeamChoice;
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, RaDec};
+use crate::visibilities::Summing;
 use std::path::{Path, PathBuf};
 
 /// Reads settings.ini; paths in it are relative to its folder.
@@ -144,7 +145,13 @@ pub fn load(path: &Path) -> Result<Settings> {
             polarisations,
         },
         noise,
-        prediction: PredictionSettings { method: Some(Method::Direct), epsilon: 1e-6, keep_beyond_nyquist: false },
+        prediction: PredictionSettings {
+            method: Some(Method::Direct),
+            epsilon: 1e-6,
+            keep_beyond_nyquist: false,
+            // whatever simulator/double_precision says: OSKAR's single precision is no wish but a limit
+            summing: Summing::Float64,
+        },
         image: ImageSettings {
             size: PixelChoice::Auto,
             cell_rad: PixelChoice::Auto,

@@ -21,7 +21,7 @@ const BLOCK: usize = 256;
 
 /// What points are summed in; phases are float64 in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
+pub enum Summing {
     /// float64: errors of 1e-15 of the largest phase in turns.
     Float64,
     /// float32, by blocks of 256 points: errors below 2e-6 of the rms, in a third of the time.
@@ -85,7 +85,7 @@ pub fn predict_direct(
     sky: DirectSky,
     station: Option<(&[Instant], &StationBeams)>,
     nyquist_cell_rad: Option<f64>,
-    precision: Precision,
+    summing: Summing,
     watch: &Watch,
 ) -> Result<SampleCount> {
     check_stations(table, station)?;
@@ -94,9 +94,9 @@ pub fn predict_direct(
     let (points, extended): (Vec<Source>, Vec<Source>) =
         sources.into_iter().partition(|source| station.is_some() && source.taper.is_none());
     if let Some(station) = station.filter(|_| !points.is_empty()) {
-        match precision {
-            Precision::Float64 => add_points::<f64>(table, &points, station, vectors(), watch)?,
-            Precision::Float32 => add_points::<f32>(table, &points, station, vectors(), watch)?,
+        match summing {
+            Summing::Float64 => add_points::<f64>(table, &points, station, vectors(), watch)?,
+            Summing::Float32 => add_points::<f32>(table, &points, station, vectors(), watch)?,
         }
     }
     add_one_by_one(table, &extended, station, watch)?;
@@ -376,7 +376,7 @@ mod tests {
         let (mut t, instants) = table(telescope, track, &FREQ_HZ, polarisations);
         let beams = StationBeams::new(telescope, BeamChoice::None);
         let sky = DirectSky::Components { list, snap_tolerance: 0.0 };
-        predict_direct(&mut t, sky, Some((&instants, &beams)), None, Precision::Float64, &Watch::silent()).unwrap();
+        predict_direct(&mut t, sky, Some((&instants, &beams)), None, Summing::Float64, &Watch::silent()).unwrap();
         t
     }
 
@@ -428,8 +428,7 @@ mod tests {
         std::mem::swap(&mut swapped.antenna1, &mut swapped.antenna2);
         let beams = StationBeams::new(&telescope, BeamChoice::None);
         let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
-        predict_direct(&mut swapped, sky, Some((&instants, &beams)), None, Precision::Float64, &Watch::silent())
-            .unwrap();
+        predict_direct(&mut swapped, sky, Some((&instants, &beams)), None, Summing::Float64, &Watch::silent()).unwrap();
         for (a, b) in t.vis.lanes(Axis(2)).into_iter().zip(swapped.vis.lanes(Axis(2))) {
             for (p, q) in [(0, 0), (1, 2), (2, 1), (3, 3)] {
                 assert!((a[p] - b[q].conj()).norm() < 1e-12);
@@ -525,7 +524,7 @@ mod tests {
         let (mut t, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
         let list = scattered(track.phase_centre);
         let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
-        predict_direct(&mut t, sky, Some((&instants, &beams)), None, Precision::Float64, &Watch::silent()).unwrap();
+        predict_direct(&mut t, sky, Some((&instants, &beams)), None, Summing::Float64, &Watch::silent()).unwrap();
         let voltage = |station: u32, sin_theta: f64, freq: f64| match station {
             0 | 3 => airy.voltage(sin_theta, freq),
             _ => gaussian.voltage(sin_theta, freq),
@@ -554,10 +553,10 @@ mod tests {
         assert!(instants.iter().all(|i| i.sin_elevation(0, behind.unit_vector()) > 0.0));
         let mut seen = t.clone();
         let dishes = StationBeams { classes: vec![Arc::new(AiryBeam { diameter_m: 15.0 })], class_of: vec![0; 5] };
-        predict_direct(&mut t, sky, Some((&instants, &dishes)), None, Precision::Float64, &Watch::silent()).unwrap();
+        predict_direct(&mut t, sky, Some((&instants, &dishes)), None, Summing::Float64, &Watch::silent()).unwrap();
         assert!(t.vis.iter().all(|v| v.norm() == 0.0));
         let none = StationBeams { classes: vec![Arc::new(Isotropic)], class_of: vec![0; 5] };
-        predict_direct(&mut seen, sky, Some((&instants, &none)), None, Precision::Float64, &Watch::silent()).unwrap();
+        predict_direct(&mut seen, sky, Some((&instants, &none)), None, Summing::Float64, &Watch::silent()).unwrap();
         assert!(seen.vis.iter().all(|v| (v.norm() - 1.0).abs() < 1e-12));
     }
 
@@ -589,7 +588,7 @@ mod tests {
             DirectSky::Cube(&cube),
             Some((&instants, &beams)),
             None,
-            Precision::Float64,
+            Summing::Float64,
             &Watch::silent(),
         )
         .unwrap();
@@ -615,17 +614,11 @@ mod tests {
         let beams = StationBeams::new(&telescope, BeamChoice::None);
         let station = Some((instants.as_slice(), &beams));
         let mut all = t.clone();
-        predict_direct(&mut all, DirectSky::Cube(&cube), station, None, Precision::Float64, &Watch::silent()).unwrap();
+        predict_direct(&mut all, DirectSky::Cube(&cube), station, None, Summing::Float64, &Watch::silent()).unwrap();
         t.flag.slice_mut(s![..10, .., ..]).fill(true);
-        let left_out = predict_direct(
-            &mut t,
-            DirectSky::Cube(&cube),
-            station,
-            Some(cell_rad),
-            Precision::Float64,
-            &Watch::silent(),
-        )
-        .unwrap();
+        let left_out =
+            predict_direct(&mut t, DirectSky::Cube(&cube), station, Some(cell_rad), Summing::Float64, &Watch::silent())
+                .unwrap();
         let mut beyond = 0;
         for row in 0..t.uvw_m.nrows() {
             for (channel, freq) in FREQ_HZ.iter().enumerate() {
@@ -671,7 +664,7 @@ mod tests {
         let (t, _) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
         let refused =
             |t: &VisibilityTable, sky: DirectSky, station: Option<(&[Instant], &StationBeams)>, words: &str| {
-                let error = predict_direct(&mut t.clone(), sky, station, None, Precision::Float64, &Watch::silent())
+                let error = predict_direct(&mut t.clone(), sky, station, None, Summing::Float64, &Watch::silent())
                     .unwrap_err()
                     .to_string();
                 assert!(error.contains(words), "{error}");
@@ -701,8 +694,8 @@ mod tests {
         refused(&t, DirectSky::Components { list: &broken, snap_tolerance: 0.0 }, station, "cannot be projected");
 
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let error = predict_direct(&mut t.clone(), sky, station, None, Precision::Float64, &Watch::stopped_by(stop))
-            .unwrap_err();
+        let error =
+            predict_direct(&mut t.clone(), sky, station, None, Summing::Float64, &Watch::stopped_by(stop)).unwrap_err();
         assert!(error.is_interrupt());
     }
 

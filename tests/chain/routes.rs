@@ -10,7 +10,7 @@ use skyfringe::sky::cube::SkyCube;
 use skyfringe::telescope::Telescope;
 use skyfringe::telescope::beam::{BeamChoice, StationBeams};
 use skyfringe::units::{ARCSEC_RAD, DEG_RAD, RaDec};
-use skyfringe::visibilities::{DirectSky, Instant, Precision, add_thermal_noise, predict_by_grid, predict_direct};
+use skyfringe::visibilities::{DirectSky, Instant, Summing, add_thermal_noise, predict_by_grid, predict_direct};
 
 const FREQ_HZ: [f64; 2] = [1.30e9, 1.41e9];
 const EPSILONS: [f64; 3] = [1e-4, 1e-6, 1e-10];
@@ -78,7 +78,7 @@ impl Scene {
         let mut table = self.empty.clone();
         let station = Some((self.instants.as_slice(), &self.beams));
         let sky = DirectSky::Cube(&self.cube);
-        predict_direct(&mut table, sky, station, Some(self.cube.cell_rad), Precision::Float64, &silent()).unwrap();
+        predict_direct(&mut table, sky, station, Some(self.cube.cell_rad), Summing::Float64, &silent()).unwrap();
         table
     }
 
@@ -118,7 +118,7 @@ fn samples_beyond_nyquist_are_predicted_too_where_asked_for() {
     let scene = scene(6, 60, Polarisations::I);
     let mut exact = scene.empty.clone();
     let station = Some((scene.instants.as_slice(), &scene.beams));
-    predict_direct(&mut exact, DirectSky::Cube(&scene.cube), station, None, Precision::Float64, &silent()).unwrap();
+    predict_direct(&mut exact, DirectSky::Cube(&scene.cube), station, None, Summing::Float64, &silent()).unwrap();
     let fast = scene.by_grid(1e-8, true);
     assert!(!fast.flag.iter().any(|f| *f));
     let off = relative_l2(fast.vis.iter(), exact.vis.iter());
@@ -229,7 +229,7 @@ fn a_point_is_imaged_where_it_is() {
             DirectSky::Components { list: &[by_angle], snap_tolerance: 0.0 },
             station,
             Some(cube.cell_rad),
-            Precision::Float64,
+            Summing::Float64,
             &silent(),
         )
         .unwrap();

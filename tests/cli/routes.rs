@@ -122,3 +122,22 @@ fn bench_fast_prints_one_json_object() {
     refused(&[&wide[..], &["--channels", "2", "--epsilon", "1e-12"]].concat(), &["fast path", "--epsilon"]);
     place.run(&["bench", "fast", "--npix", "4"]).bad_words(&["--npix"]);
 }
+
+#[test]
+fn bench_predict_prints_one_json_object_and_meets_its_errors() {
+    let place = Place::new();
+    for (stokes, precision, bound) in
+        [("I", "f64", 3e-12), ("full", "f64", 3e-12), ("I", "f32", 3e-6), ("full", "f32", 3e-6)]
+    {
+        let small = ["bench", "predict", "--stations", "21", "--sources", "300", "--times", "2"];
+        let out = place.run(&[&small[..], &["--stokes", stokes, "--precision", precision]].concat()).ok();
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let number = |key: &str| json[key].as_f64().unwrap_or_else(|| panic!("{key}: {out}"));
+        for key in ["cpu_seconds", "wall_seconds", "msbct_per_cpu_s", "share_of_fma_peak", "largest_phase_turns"] {
+            assert!(number(key) > 0.0, "{key}: {out}");
+        }
+        assert_eq!((number("stations"), number("sources"), number("times")), (21.0, 300.0, 2.0));
+        assert!(number("largest_error_of_rms") < bound, "{out}");
+    }
+    place.run(&["bench", "predict", "--stations", "1"]).bad_words(&["--stations"]);
+}

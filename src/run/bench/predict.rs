@@ -12,7 +12,7 @@ use crate::telescope::Telescope;
 use crate::telescope::beam::{BeamChoice, StationBeams};
 use crate::time::{EarthOrientation, Frame};
 use crate::units::{C_M_S, DEG_RAD, RaDec};
-use crate::visibilities::{DirectSky, Instant, Precision, Track, new_table, predict_direct};
+use crate::visibilities::{DirectSky, Instant, Summing, Track, new_table, predict_direct};
 use rustfft::num_complex::Complex64;
 use serde_json::json;
 use std::f64::consts::TAU;
@@ -55,16 +55,16 @@ pub fn predict(request: &PredictRequest) -> Result<String> {
     let list = sky(centre, sources, full);
     let (mut table, instants, _) = new_table(&telescope, &track, &[FREQ_HZ], 1.0, polarisations, -1.6)?;
     let beams = StationBeams::new(&telescope, BeamChoice::None);
-    let precision = match request.precision {
-        Words::F32 => Precision::Float32,
-        Words::F64 => Precision::Float64,
+    let summing = match request.precision {
+        Words::F32 => Summing::Float32,
+        Words::F64 => Summing::Float64,
     };
     let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
     let mut costs = Vec::new();
     for _ in 0..request.reps {
         table.vis.fill(Complex64::ZERO);
         let station = Some((instants.as_slice(), &beams));
-        let (done, cost) = measured(|| predict_direct(&mut table, sky, station, None, precision, &Watch::silent()));
+        let (done, cost) = measured(|| predict_direct(&mut table, sky, station, None, summing, &Watch::silent()));
         done?;
         costs.push(cost);
     }

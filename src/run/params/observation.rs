@@ -6,6 +6,7 @@ use crate::formats::visibilities::Polarisations;
 use crate::telescope::{Telescope, preset_names};
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, Dimension, RaDec};
+use crate::visibilities::Summing;
 use std::collections::BTreeSet;
 
 /// When an observation takes place.
@@ -181,6 +182,8 @@ pub struct PredictionSettings {
     pub epsilon: f64,
     /// Keep baselines beyond the pixels' Nyquist limit (periodic; for comparisons with the DFT).
     pub keep_beyond_nyquist: bool,
+    /// What the direct sum adds points in.
+    pub summing: Summing,
 }
 
 pub(super) fn read_prediction(document: &Document) -> Result<PredictionSettings> {
@@ -192,6 +195,10 @@ pub(super) fn read_prediction(document: &Document) -> Result<PredictionSettings>
     };
     let epsilon = read_epsilon(&s)?;
     let keep_beyond_nyquist = s.boolean("keep_beyond_nyquist")?.unwrap_or(false);
+    let summing = match s.choice("precision", &["f64", "f32"])? {
+        Some("f32") => Summing::Float32,
+        _ => Summing::Float64,
+    };
     s.finish()?;
-    Ok(PredictionSettings { method, epsilon, keep_beyond_nyquist })
+    Ok(PredictionSettings { method, epsilon, keep_beyond_nyquist, summing })
 }

@@ -227,13 +227,7 @@ fn the_sum_over_points_equals_a_wide_field_dft() {
     let list: Vec<Component> = lm
         .iter()
         .zip(&flux)
-        .map(|([l, m], s)| Component {
-            direction: RaDec::from_lm(*l, *m, phase_centre),
-            stokes_jy: [*s, 0.0, 0.0, 0.0],
-            reference_hz: 0.0,
-            spectral_index: Vec::new(),
-            shape: None,
-        })
+        .map(|([l, m], s)| Component::point(RaDec::from_lm(*l, *m, phase_centre), [*s, 0.0, 0.0, 0.0]))
         .collect();
     let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
     predict_direct(&mut table, sky, None, None, Summing::Float64, &Watch::silent()).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::formats::oskar::OskarSource;
-use crate::units::RaDec;
+use crate::units::{C_M_S, RaDec};
 use nalgebra::{Matrix5, Vector5};
 use std::f64::consts::{LN_2, PI};
 
@@ -11,14 +11,61 @@ use std::f64::consts::{LN_2, PI};
 pub struct Component {
     /// Direction in the frame of the observation.
     pub direction: RaDec,
-    /// Stokes I, Q, U, V at `reference_hz`, Jy.
+    /// Stokes I, Q, U, V where the spectrum is 1, Jy.
     pub stokes_jy: [f64; 4],
-    /// Reference frequency of the spectrum, Hz; 0 for a flat spectrum.
-    pub reference_hz: f64,
-    /// Terms of the logarithmic polynomial: S = S0 x^(a0 + a1 lg x + ...), x = nu/reference.
-    pub spectral_index: Vec<f64>,
+    /// How they change with frequency.
+    pub spectrum: Spectrum,
+    /// How Q and U turn with frequency besides.
+    pub faraday: Option<FaradayRotation>,
     /// Shape; `None` is a point.
     pub shape: Option<GaussianShape>,
+}
+
+/// Flux density over frequency, relative to [`Component::stokes_jy`] unless a variant says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Spectrum {
+    /// 1 at every frequency.
+    Flat,
+    /// x^(a0 + a1 lg x + a2 (lg x)^2 + ...), x = nu/reference.
+    LogPolynomial {
+        /// Hz.
+        reference_hz: f64,
+        /// a0, a1, ...
+        terms: Vec<f64>,
+    },
+    /// S_I + a0 (x - 1) + a1 (x - 1)^2 + ... in Jy, x = nu/reference, and Q, U, V in proportion (WSClean's and DP3's ordinary
+    /// polynomial).
+    Polynomial {
+        /// Hz.
+        reference_hz: f64,
+        /// a0, a1, ..., Jy.
+        terms_jy: Vec<f64>,
+    },
+    /// A sum of Gaussian lines, each with its own Stokes parameters in place of the component's.
+    Lines(Vec<SpectralLine>),
+    /// Stokes parameters at frequencies in ascending order, in place of the component's: linear between them (in the logarithms
+    /// where both are positive), 0 outside.
+    Table(Vec<(f64, [f64; 4])>),
+}
+
+/// A Gaussian line: stokes exp(-(nu - centre)^2/(2 sigma^2)).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SpectralLine {
+    /// Hz.
+    pub centre_hz: f64,
+    /// Standard deviation, Hz.
+    pub sigma_hz: f64,
+    /// I, Q, U, V at the centre, Jy.
+    pub stokes_jy: [f64; 4],
+}
+
+/// chi(nu) = chi_0 + RM (lambda^2 - lambda_0^2), by which Q + iU turns at twice its rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaradayRotation {
+    /// Rotation measure, rad/m^2.
+    pub rm_rad_m2: f64,
+    /// Wavelength at which Q and U are stated, m; 0 for the intrinsic ones.
+    pub reference_m: f64,
 }
 
 /// An elliptical Gaussian on the sphere.
@@ -34,30 +81,82 @@ pub struct GaussianShape {
 
 impl From<OskarSource> for Component {
     fn from(source: OskarSource) -> Component {
+        let spectrum = match source.reference_freq_hz {
+            Some(reference_hz) if !source.spectral_index.is_empty() => {
+                Spectrum::LogPolynomial { reference_hz, terms: source.spectral_index }
+            }
+            _ => Spectrum::Flat,
+        };
         Component {
-            direction: source.direction,
-            stokes_jy: source.stokes_jy,
-            reference_hz: source.reference_freq_hz.unwrap_or(0.0),
-            spectral_index: source.spectral_index,
+            spectrum,
             shape: source.gaussian.map(|g| GaussianShape {
                 major_rad: g.major_fwhm_rad,
                 minor_rad: g.minor_fwhm_rad,
                 angle_rad: g.position_angle_rad,
             }),
+            ..Component::point(source.direction, source.stokes_jy)
         }
     }
 }
 
 impl Component {
+    /// A point with a flat spectrum.
+    pub fn point(direction: RaDec, stokes_jy: [f64; 4]) -> Component {
+        Component { direction, stokes_jy, spectrum: Spectrum::Flat, faraday: None, shape: None }
+    }
+
     /// Stokes I, Q, U, V at `freq_hz`, Jy.
     pub fn stokes_at(&self, freq_hz: f64) -> [f64; 4] {
-        if self.reference_hz <= 0.0 || self.spectral_index.is_empty() {
-            return self.stokes_jy;
-        }
-        let x = freq_hz / self.reference_hz;
-        let exponent = self.spectral_index.iter().rev().fold(0.0, |sum, a| sum * x.log10() + a);
-        self.stokes_jy.map(|s| s * x.powf(exponent))
+        let [i, q, u, v] = self.spectrum.stokes_at(self.stokes_jy, freq_hz);
+        let Some(FaradayRotation { rm_rad_m2, reference_m }) = self.faraday else {
+            return [i, q, u, v];
+        };
+        let (sin, cos) = (2.0 * rm_rad_m2 * ((C_M_S / freq_hz).powi(2) - reference_m.powi(2))).sin_cos();
+        [i, q * cos - u * sin, q * sin + u * cos, v]
     }
+}
+
+impl Spectrum {
+    fn stokes_at(&self, stokes_jy: [f64; 4], freq_hz: f64) -> [f64; 4] {
+        match self {
+            Spectrum::Flat => stokes_jy,
+            Spectrum::LogPolynomial { reference_hz, terms } => {
+                let x = freq_hz / reference_hz;
+                let exponent = terms.iter().rev().fold(0.0, |sum, a| sum * x.log10() + a);
+                stokes_jy.map(|s| s * x.powf(exponent))
+            }
+            Spectrum::Polynomial { reference_hz, terms_jy } => {
+                let x = freq_hz / reference_hz - 1.0;
+                let added = x * terms_jy.iter().rev().fold(0.0, |sum, a| sum * x + a);
+                // a component without I has nothing that Q, U and V could stay in proportion to
+                let [i, q, u, v] = stokes_jy;
+                let factor = if i == 0.0 { 1.0 } else { 1.0 + added / i };
+                [i + added, q * factor, u * factor, v * factor]
+            }
+            Spectrum::Lines(lines) => lines.iter().fold([0.0; 4], |sum, line| {
+                let offset = (freq_hz - line.centre_hz) / line.sigma_hz;
+                let profile = (-0.5 * offset * offset).exp();
+                std::array::from_fn(|k| sum[k] + line.stokes_jy[k] * profile)
+            }),
+            Spectrum::Table(entries) => table_at(entries, freq_hz),
+        }
+    }
+}
+
+fn table_at(entries: &[(f64, [f64; 4])], freq_hz: f64) -> [f64; 4] {
+    let after = entries.partition_point(|(f, _)| *f < freq_hz);
+    let Some(&(high_hz, high)) = entries.get(after) else { return [0.0; 4] };
+    if high_hz == freq_hz {
+        return high;
+    }
+    let Some(&(low_hz, low)) = after.checked_sub(1).and_then(|before| entries.get(before)) else { return [0.0; 4] };
+    std::array::from_fn(|k| {
+        if low[k] > 0.0 && high[k] > 0.0 {
+            low[k] * (high[k] / low[k]).powf((freq_hz / low_hz).ln() / (high_hz / low_hz).ln())
+        } else {
+            low[k] + (high[k] - low[k]) * (freq_hz - low_hz) / (high_hz - low_hz)
+        }
+    })
 }
 
 /// The visibility of a unit Gaussian relative to a point: exp(-(a u^2 + b u v + c v^2)), u and v in
@@ -211,16 +310,51 @@ mod tests {
     #[test]
     fn the_spectrum_is_a_logarithmic_polynomial() {
         let component = Component {
-            direction: RaDec::from_deg(0.0, 0.0),
-            stokes_jy: [2.0, 1.0, 0.0, -0.5],
-            reference_hz: 1e8,
-            spectral_index: vec![-0.7, 0.1],
-            shape: None,
+            spectrum: Spectrum::LogPolynomial { reference_hz: 1e8, terms: vec![-0.7, 0.1] },
+            ..Component::point(RaDec::from_deg(0.0, 0.0), [2.0, 1.0, 0.0, -0.5])
         };
         let x: f64 = 3.0;
         let factor = x.powf(-0.7 + 0.1 * x.log10());
         for (got, s) in component.stokes_at(3e8).iter().zip(component.stokes_jy) {
             assert!((got - s * factor).abs() < 1e-14);
         }
+    }
+
+    #[test]
+    fn spectra_are_their_formulas() {
+        let with =
+            |spectrum| Component { spectrum, ..Component::point(RaDec::from_deg(0.0, 0.0), [2.0, 1.0, 0.0, -0.5]) };
+        let near = |got: [f64; 4], want: [f64; 4]| {
+            assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-12), "{got:?} {want:?}");
+        };
+        let polynomial = with(Spectrum::Polynomial { reference_hz: 1e8, terms_jy: vec![0.5, -0.25] });
+        // x - 1 = 2: 2 + 1 - 1
+        near(polynomial.stokes_at(3e8), [2.0, 1.0, 0.0, -0.5]);
+        near(polynomial.stokes_at(2e8), [2.25, 1.125, 0.0, -0.5625]);
+        let line = |centre_hz, i| SpectralLine { centre_hz, sigma_hz: 1e6, stokes_jy: [i, 0.0, 0.0, 0.1] };
+        let lines = with(Spectrum::Lines(vec![line(1e8, 2.0), line(1.02e8, 1.0)]));
+        let far = (-2.0f64).exp();
+        near(lines.stokes_at(1e8), [2.0 + far, 0.0, 0.0, 0.1 + 0.1 * far]);
+        let table = with(Spectrum::Table(vec![(1e8, [1.0, 1.0, -1.0, 0.0]), (4e8, [4.0, 0.0, 2.0, 0.0])]));
+        near(table.stokes_at(2e8), [2.0, 2.0 / 3.0, 0.0, 0.0]);
+        near(table.stokes_at(4e8), [4.0, 0.0, 2.0, 0.0]);
+        near(table.stokes_at(0.9e8), [0.0; 4]);
+        near(table.stokes_at(4.1e8), [0.0; 4]);
+    }
+
+    /// OSKAR turns Q and U of sources with a spectral index by the rotation measure alone; here all four follow the index.
+    #[test]
+    fn faraday_rotation_turns_q_and_u_and_the_index_scales_them() {
+        let component = Component {
+            spectrum: Spectrum::LogPolynomial { reference_hz: 1.5e8, terms: vec![-0.7] },
+            faraday: Some(FaradayRotation { rm_rad_m2: 25.0, reference_m: C_M_S / 1.5e8 }),
+            ..Component::point(RaDec::from_deg(0.0, 0.0), [2.0, 0.6, 0.8, 0.1])
+        };
+        assert_eq!(component.stokes_at(1.5e8), [2.0, 0.6, 0.8, 0.1]);
+        let [i, q, u, v] = component.stokes_at(1.6e8);
+        let factor = (1.6f64 / 1.5).powf(-0.7);
+        assert!((i - 2.0 * factor).abs() < 1e-12 && (v - 0.1 * factor).abs() < 1e-12);
+        let turned = 0.5 * (0.8f64).atan2(0.6) + 25.0 * ((C_M_S / 1.6e8).powi(2) - (C_M_S / 1.5e8).powi(2));
+        assert!((q - factor * (2.0 * turned).cos()).abs() < 1e-12 && (u - factor * (2.0 * turned).sin()).abs() < 1e-12);
     }
 }

@@ -354,7 +354,7 @@ pub fn sum_points(lm: &[[f64; 2]], flux_jy: &[f64], uvw_wavelengths: &[[f64; 3]]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sky::components::GaussianShape;
+    use crate::sky::components::{GaussianShape, Spectrum};
     use crate::telescope::beam::{AiryBeam, BeamChoice, GaussianBeam, Isotropic};
     use crate::telescope::{Geodetic, Telescope};
     use crate::units::ARCSEC_RAD;
@@ -410,7 +410,7 @@ mod tests {
     fn a_source_at_the_phase_centre_gives_its_flux_everywhere() {
         let track = track(-35.0, -0.4);
         let mut source = point(track.phase_centre, [2.5, 0.0, 0.0, 0.0]);
-        (source.reference_hz, source.spectral_index) = (1.42e9, vec![-0.7]);
+        source.spectrum = Spectrum::LogPolynomial { reference_hz: 1.42e9, terms: vec![-0.7] };
         let t = predicted(&small_array(), &track, Polarisations::I, &[source]);
         for (channel, freq) in FREQ_HZ.iter().enumerate() {
             let expected = 2.5 * (freq / 1.42e9).powf(-0.7);

@@ -77,7 +77,7 @@ pub fn table(
 
 /// A flat-spectrum point.
 pub fn point(direction: RaDec, stokes_jy: [f64; 4]) -> Component {
-    Component { direction, stokes_jy, reference_hz: 0.0, spectral_index: Vec::new(), shape: None }
+    Component::point(direction, stokes_jy)
 }
 
 /// Runs `work` in a pool of so many threads.

@@ -212,13 +212,7 @@ fn a_point_is_imaged_where_it_is() {
         cube.flux_jy[[0, 40, 260]] = 2.0;
         // by angles, not by pixels: 110 pixels to the west (x rises as RA falls), 110 to the south
         let direction = RaDec::from_lm(-110.0 * cube.cell_rad, -110.0 * cube.cell_rad, centre);
-        let by_angle = skyfringe::sky::components::Component {
-            direction,
-            stokes_jy: [2.0, 0.0, 0.0, 0.0],
-            reference_hz: 0.0,
-            spectral_index: Vec::new(),
-            shape: None,
-        };
+        let by_angle = skyfringe::sky::components::Component::point(direction, [2.0, 0.0, 0.0, 0.0]);
         let turn = (direction.ra_rad - centre.ra_rad + 3.0 * std::f64::consts::PI)
             .rem_euclid(2.0 * std::f64::consts::PI)
             - std::f64::consts::PI;

@@ -118,13 +118,8 @@ fn sky(centre: RaDec, sources: usize, full: bool) -> Vec<Component> {
             let (radius, angle) = (2.5 * DEG_RAD * random.uniform().sqrt(), TAU * random.uniform());
             let flux = random.uniform() + 0.1;
             let mut part = || if full { flux * (random.uniform() - 0.5) } else { 0.0 };
-            Component {
-                direction: RaDec::from_lm(radius * angle.cos(), radius * angle.sin(), centre),
-                stokes_jy: [flux, part(), part(), part()],
-                reference_hz: 0.0,
-                spectral_index: Vec::new(),
-                shape: None,
-            }
+            let direction = RaDec::from_lm(radius * angle.cos(), radius * angle.sin(), centre);
+            Component::point(direction, [flux, part(), part(), part()])
         })
         .collect()
 }

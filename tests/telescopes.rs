@@ -213,7 +213,7 @@ fn reads_the_telescope_folders_of_the_oskar_cases() {
         ("07_mid_gaussian_beam", 16, 1),
     ] {
         let model = read_oskar_telescope(&folder.join(case).join("telescope.tm")).unwrap();
-        assert_eq!(model.station_types[0].elements_m.len(), elements, "{case}");
+        assert_eq!(model.station_types[0].elements.len(), elements, "{case}");
         assert_eq!(model.type_of_station, vec![0; stations], "{case}");
         let (telescope, unsupported) = Telescope::from_oskar_folder(&folder.join(case).join("telescope.tm")).unwrap();
         assert_eq!((telescope.stations.len(), telescope.name.as_str()), (stations, "telescope"), "{case}");

@@ -1,6 +1,6 @@
 //! Numbers of one register, for the inner loops that a compiler does not find the vectors of.
 
-use super::vectors::{Vectors, vectors};
+use super::vectors::{vectors, with_registers};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 use std::time::Instant;
@@ -22,6 +22,18 @@ pub(crate) trait Lanes: Copy {
     fn add_product(self, a: Self, b: Self) -> Self;
     /// self - a b.
     fn take_product(self, a: Self, b: Self) -> Self;
+    /// self + other.
+    fn plus(self, other: Self) -> Self;
+    /// self - other.
+    fn minus(self, other: Self) -> Self;
+    /// self other.
+    fn times(self, other: Self) -> Self;
+    /// self / other.
+    fn over(self, other: Self) -> Self;
+    /// The larger of each two.
+    fn larger(self, other: Self) -> Self;
+    /// self 2^k for whole numbers k, of which 2^k is no denormal.
+    fn times_power(self, k: Self) -> Self;
     /// Their sum.
     fn total(self) -> Self::Scalar;
 }
@@ -40,7 +52,8 @@ fn folded<T: Copy + std::ops::Add<Output = T>, const N: usize>(mut x: [T; N]) ->
 }
 
 macro_rules! registers {
-    ($type:ty, $scalar:ty, $count:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $take:ident) => {
+    ($type:ty, $scalar:ty, $count:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $take:ident,
+     $($name:ident: $two:ident),*; $power:ident) => {
         #[cfg(target_arch = "x86_64")]
         impl Lanes for $type {
             type Scalar = $scalar;
@@ -78,6 +91,20 @@ macro_rules! registers {
                 unsafe { $take(a, b, self) }
             }
 
+            $(
+                #[inline(always)]
+                fn $name(self, other: Self) -> Self {
+                    // SAFETY: as above
+                    unsafe { $two(self, other) }
+                }
+            )*
+
+            #[inline(always)]
+            fn times_power(self, k: Self) -> Self {
+                // SAFETY: as above
+                unsafe { $power(self, k) }
+            }
+
             #[inline(always)]
             fn total(self) -> $scalar {
                 let mut x = [0.0; $count];
@@ -88,14 +115,60 @@ macro_rules! registers {
     };
 }
 
-registers!(__m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps);
-registers!(__m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd);
-registers!(__m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps);
-registers!(__m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_fnmadd_pd);
+/// x 2^k, by way of the exponent's bits.
+///
+/// # Safety
+/// For processors with AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn scaled_ps(x: __m256, k: __m256) -> __m256 {
+    // SAFETY: the caller's
+    unsafe {
+        let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(k), _mm256_set1_epi32(127));
+        _mm256_mul_ps(x, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)))
+    }
+}
+
+/// x 2^k, by way of the exponent's bits.
+///
+/// # Safety
+/// For processors with AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn scaled_pd(x: __m256d, k: __m256d) -> __m256d {
+    // SAFETY: the caller's
+    unsafe {
+        // 1.5 2^52 leaves whole numbers in the low bits
+        let whole = _mm256_castpd_si256(_mm256_add_pd(k, _mm256_set1_pd(6_755_399_441_055_744.0)));
+        let exponent = _mm256_add_epi64(whole, _mm256_set1_epi64x(1023));
+        _mm256_mul_pd(x, _mm256_castsi256_pd(_mm256_slli_epi64(exponent, 52)))
+    }
+}
+
+registers!(
+    __m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps,
+    plus: _mm512_add_ps, minus: _mm512_sub_ps, times: _mm512_mul_ps, over: _mm512_div_ps, larger: _mm512_max_ps;
+    _mm512_scalef_ps
+);
+registers!(
+    __m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_fmadd_pd, _mm512_fnmadd_pd,
+    plus: _mm512_add_pd, minus: _mm512_sub_pd, times: _mm512_mul_pd, over: _mm512_div_pd, larger: _mm512_max_pd;
+    _mm512_scalef_pd
+);
+registers!(
+    __m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps,
+    plus: _mm256_add_ps, minus: _mm256_sub_ps, times: _mm256_mul_ps, over: _mm256_div_ps, larger: _mm256_max_ps;
+    scaled_ps
+);
+registers!(
+    __m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd, _mm256_fnmadd_pd,
+    plus: _mm256_add_pd, minus: _mm256_sub_pd, times: _mm256_mul_pd, over: _mm256_div_pd, larger: _mm256_max_pd;
+    scaled_pd
+);
 
 /// For every processor; the compiler finds what registers there are.
 macro_rules! plain {
-    ($scalar:ty, $count:literal) => {
+    ($scalar:ident, $count:literal) => {
         impl Lanes for [$scalar; $count] {
             type Scalar = $scalar;
             const COUNT: usize = $count;
@@ -126,6 +199,36 @@ macro_rules! plain {
             }
 
             #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] + other[i])
+            }
+
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] - other[i])
+            }
+
+            #[inline(always)]
+            fn times(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] * other[i])
+            }
+
+            #[inline(always)]
+            fn over(self, other: Self) -> Self {
+                std::array::from_fn(|i| self[i] / other[i])
+            }
+
+            #[inline(always)]
+            fn larger(self, other: Self) -> Self {
+                std::array::from_fn(|i| if self[i] > other[i] { self[i] } else { other[i] })
+            }
+
+            #[inline(always)]
+            fn times_power(self, k: Self) -> Self {
+                std::array::from_fn(|i| self[i] * $scalar::powi(2.0, k[i] as i32))
+            }
+
+            #[inline(always)]
             fn total(self) -> $scalar {
                 folded(self)
             }
@@ -140,24 +243,10 @@ plain!(f64, 4);
 macro_rules! fma_rate {
     ($name:ident, $wide:ty, $middle:ty, $plain:ty) => {
         pub(crate) fn $name() -> f64 {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-                fn avx512() -> f64 {
-                    rate::<$wide>()
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn avx2() -> f64 {
-                    rate::<$middle>()
-                }
-                match vectors() {
-                    // SAFETY: the processor has these instructions
-                    Vectors::Avx512 => return unsafe { avx512() },
-                    // SAFETY: the processor has these instructions
-                    Vectors::Avx2 => return unsafe { avx2() },
-                    Vectors::Plain => {}
-                }
-            }
+            with_registers!(match vectors(); () -> f64 {
+                Avx512 => rate::<$wide>(),
+                Avx2 => rate::<$middle>(),
+            });
             rate::<$plain>()
         }
     };

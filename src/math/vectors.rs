@@ -57,6 +57,32 @@ macro_rules! with_vectors {
 }
 pub(crate) use with_vectors;
 
+/// Compiles a call over the registers of each set of instructions, and returns that of `with` from the function; goes on where
+/// there are none.
+macro_rules! with_registers {
+    (match $with:expr; ($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? { Avx512 => $wide:expr, Avx2 => $middle:expr $(,)? }) => {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+            fn avx512($($arg: $type),*) $(-> $out)? {
+                $wide
+            }
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2($($arg: $type),*) $(-> $out)? {
+                $middle
+            }
+            match $with {
+                // SAFETY: the processor has these instructions
+                $crate::math::vectors::Vectors::Avx512 => return unsafe { avx512($($arg),*) },
+                // SAFETY: the processor has these instructions
+                $crate::math::vectors::Vectors::Avx2 => return unsafe { avx2($($arg),*) },
+                $crate::math::vectors::Vectors::Plain => {}
+            }
+        }
+    };
+}
+pub(crate) use with_registers;
+
 /// a b + c: one rounding where `FMA` says that the instruction exists, else two (never a slow library call).
 #[inline(always)]
 pub(crate) fn mul_add<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {

@@ -47,8 +47,7 @@ impl Telescope {
 
     /// Reads an OSKAR telescope folder.
     ///
-    /// The second value names what the folder holds beyond what is supported (element patterns,
-    /// gain models, noise files, ...): the caller decides whether that is an error or a note.
+    /// The second value names what the folder holds beyond what is supported (gain models, noise files, ...): the caller decides whether that is an error or a note.
     pub fn from_oskar_folder(folder: &Path) -> Result<(Telescope, Vec<String>)> {
         let model = read_oskar_telescope(folder)?;
         let name = folder.file_stem().map_or("oskar".into(), |n| n.to_string_lossy().into_owned());
@@ -81,7 +80,7 @@ impl Telescope {
             name: name.into(),
             version: String::new(),
             source: "OSKAR telescope folder".into(),
-            notes: elements_note(model),
+            notes: Vec::new(),
             reference_ecef_m,
             stations: stations.collect(),
         };
@@ -174,16 +173,6 @@ impl Telescope {
 
 fn difference(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
-}
-
-/// Station elements are read but not used: a user who brings a folder of aperture arrays must hear of it.
-fn elements_note(model: &OskarTelescope) -> Vec<String> {
-    let elements = model.station_types.iter().map(|t| t.elements_m.len()).max().unwrap_or(0);
-    if elements > 1 {
-        vec![format!("the {elements} elements of OSKAR's stations are not used: a station's beam is the one asked for")]
-    } else {
-        Vec::new()
-    }
 }
 
 #[cfg(test)]

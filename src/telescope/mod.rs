@@ -3,6 +3,7 @@
 //! A station's position is kept as an offset from the array's reference point, on the geocentric
 //! axes: near 6.4e6 m a double resolves 1e-9 m only, and baselines are differences of offsets.
 
+pub mod array;
 pub mod beam;
 mod geodesy;
 mod layout;

@@ -1,5 +1,6 @@
 use crate::error::Result;
 use crate::telescope::Telescope;
+use crate::telescope::array::Horizon;
 use crate::time::{EarthOrientation, transpose_times};
 use crate::units::{DAY_S, RaDec};
 
@@ -34,6 +35,12 @@ pub struct Instant {
     pub station_uvw_m: Vec<[f64; 3]>,
     /// Zenith of each station as a celestial unit vector (geodetic vertical).
     pub zenith: Vec<[f64; 3]>,
+    /// East of each station as a celestial unit vector.
+    pub east: Vec<[f64; 3]>,
+    /// What the Earth turns about: towards its north pole, as a celestial unit vector, and on the axes of u, v, w.
+    pub pole: [f64; 3],
+    /// The same on the axes of (u, v, w).
+    pub pole_uvw: [f64; 3],
 }
 
 impl Instant {
@@ -43,18 +50,47 @@ impl Instant {
         let rotation = track.earth.celestial_to_terrestrial(mjd_utc)?;
         let (sa, ca) = track.phase_centre.ra_rad.sin_cos();
         let (sd, cd) = track.phase_centre.dec_rad.sin_cos();
-        let station_uvw_m = telescope
-            .stations
-            .iter()
-            .map(|station| {
-                let [x, y, z] = transpose_times(&rotation, station.offset_m);
-                let towards = x * ca + y * sa;
-                [y * ca - x * sa, z * cd - towards * sd, z * sd + towards * cd]
-            })
-            .collect();
-        let zenith =
-            (0..telescope.stations.len()).map(|i| transpose_times(&rotation, telescope.station_zenith(i))).collect();
-        Ok(Instant { mjd_utc, station_uvw_m, zenith })
+        let on_uvw = |[x, y, z]: [f64; 3]| {
+            let towards = x * ca + y * sa;
+            [y * ca - x * sa, z * cd - towards * sd, z * sd + towards * cd]
+        };
+        let stations = &telescope.stations;
+        let station_uvw_m = stations.iter().map(|s| on_uvw(transpose_times(&rotation, s.offset_m))).collect();
+        let zenith: Vec<[f64; 3]> = (0..stations.len()).map(|i| telescope.station_zenith(i)).collect();
+        let east = zenith.iter().map(|[x, y, _]| {
+            let across = x.hypot(*y);
+            // at a pole of the Earth, longitude 0 is as good as any
+            let east = if across > 0.0 { [-y / across, x / across, 0.0] } else { [0.0, 1.0, 0.0] };
+            transpose_times(&rotation, east)
+        });
+        let east = east.collect();
+        let zenith = zenith.into_iter().map(|z| transpose_times(&rotation, z)).collect();
+        let pole = transpose_times(&rotation, [0.0, 0.0, 1.0]);
+        Ok(Instant { mjd_utc, station_uvw_m, zenith, east, pole, pole_uvw: on_uvw(pole) })
+    }
+
+    /// The same after the Earth has turned by `angle_rad` more.
+    pub(super) fn turned(&self, angle_rad: f64) -> Instant {
+        let (sin, cos) = angle_rad.sin_cos();
+        // Rodrigues' formula
+        let turn = |axis: [f64; 3], v: &[f64; 3]| {
+            let (along, across) = (dot(axis, *v), cross(axis, *v));
+            [0, 1, 2].map(|k| v[k] * cos + across[k] * sin + axis[k] * along * (1.0 - cos))
+        };
+        Instant {
+            mjd_utc: self.mjd_utc,
+            station_uvw_m: self.station_uvw_m.iter().map(|v| turn(self.pole_uvw, v)).collect(),
+            zenith: self.zenith.iter().map(|v| turn(self.pole, v)).collect(),
+            east: self.east.iter().map(|v| turn(self.pole, v)).collect(),
+            pole: self.pole,
+            pole_uvw: self.pole_uvw,
+        }
+    }
+
+    /// Axes of a station's horizon.
+    pub(super) fn horizon(&self, station: usize) -> Horizon {
+        let (up, east) = (self.zenith[station], self.east[station]);
+        Horizon { east, north: cross(up, east), up }
     }
 
     /// Sine of the elevation of `direction` (celestial unit vector) at `station`.
@@ -74,4 +110,14 @@ impl Instant {
         let length = east.hypot(north);
         if length == 0.0 { (1.0, 0.0) } else { (north / length, east / length) }
     }
+}
+
+/// a . b
+pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+}
+
+/// a x b
+pub(super) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }

@@ -22,7 +22,9 @@ mod product;
 #[cfg(test)]
 mod testing;
 
-pub use direct::{DirectSky, Summing, predict_direct, sum_points};
+pub use direct::{
+    Cell, DirectOptions, DirectSky, EARTH_RATE, OSKAR_EARTH_RATE, Smearing, Summing, predict_direct, sum_points,
+};
 pub use frame::{FrameReport, beyond_nyquist, new_table};
 pub use geometry::{Instant, Track};
 pub use grid_route::predict_by_grid;

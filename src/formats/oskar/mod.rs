@@ -7,11 +7,13 @@ mod angle;
 mod columns;
 mod settings;
 mod sky;
+mod station;
 mod telescope;
 
 pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
 pub use sky::{OskarGaussian, OskarSource, parse_oskar_sky, read_oskar_sky};
-pub use telescope::{OskarLayout, OskarStationType, OskarTelescope, read_oskar_telescope};
+pub use station::{OskarElement, OskarStationType};
+pub use telescope::{OskarLayout, OskarTelescope, read_oskar_telescope};
 
 use crate::error::{Error, Result};
 

@@ -1,4 +1,5 @@
 use super::number;
+use super::station::{OskarStationType, read_station};
 use crate::error::{Error, Result};
 use crate::formats::text::read_text;
 use std::fs;
@@ -29,15 +30,6 @@ impl OskarLayout {
     }
 }
 
-/// A station folder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OskarStationType {
-    /// Name of the folder.
-    pub folder: String,
-    /// Elements: east, north, up relative to the station's centre, m.
-    pub elements_m: Vec<[f64; 3]>,
-}
-
 /// What an OSKAR telescope folder holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OskarTelescope {
@@ -53,15 +45,15 @@ pub struct OskarTelescope {
     pub station_types: Vec<OskarStationType>,
     /// Index into `station_types` for every station; empty where there are no station folders.
     pub type_of_station: Vec<usize>,
-    /// What the folder holds beyond this, each as "file: what it is": element patterns, gains,
-    /// noise, tiles, position errors.
+    /// What the folder holds beyond this, each as "file: what it is": numerical element patterns, gain models, noise, errors of
+    /// the stations' positions.
     pub unsupported: Vec<String>,
 }
 
 /// Reads an OSKAR telescope folder.
 ///
 /// Needs `position.txt` and exactly one of `layout.txt`, `layout_ecef.txt`, `layout_wgs84.txt`;
-/// reads the `layout.txt` of every station folder and `station_type_map.txt`. A missing or
+/// reads the station folders with their tiles, and `station_type_map.txt`. A missing or
 /// malformed file is an error with file and line.
 pub fn read_oskar_telescope(folder: &Path) -> Result<OskarTelescope> {
     let (files, folders) = list(folder)?;
@@ -91,7 +83,7 @@ pub fn read_oskar_telescope(folder: &Path) -> Result<OskarTelescope> {
     let layout = read_layout(folder, &files, &mut unsupported)?;
     let mut station_types = Vec::with_capacity(folders.len());
     for name in folders {
-        station_types.push(read_station(folder, name, &mut unsupported)?);
+        station_types.push(read_station(folder, name, 0, &mut unsupported)?);
     }
     let type_of_station = types(folder, &files, &station_types, layout.len())?;
     Ok(OskarTelescope { longitude_deg, latitude_deg, altitude_m, layout, station_types, type_of_station, unsupported })
@@ -115,17 +107,6 @@ fn read_layout(folder: &Path, files: &[String], unsupported: &mut Vec<String>) -
         }
         _ => OskarLayout::EnuM(positions(&path, 2, name, unsupported)?),
     })
-}
-
-fn read_station(root: &Path, folder: String, unsupported: &mut Vec<String>) -> Result<OskarStationType> {
-    let path = root.join(&folder);
-    let (files, folders) = list(&path)?;
-    unsupported.extend(files.iter().filter_map(|f| beyond(f)).map(|what| format!("{folder}/{what}")));
-    if let Some(tile) = folders.first() {
-        unsupported.push(format!("{folder}/{tile}: nested tiles"));
-    }
-    let elements_m = positions(&path.join("layout.txt"), 2, &format!("{folder}/layout.txt"), unsupported)?;
-    Ok(OskarStationType { folder, elements_m })
 }
 
 /// Positions of a layout file; columns 4 to 6 are position errors, reported when not zero.
@@ -178,13 +159,8 @@ fn types(root: &Path, files: &[String], types: &[OskarStationType], stations: us
 }
 
 /// "file: what it is" where OSKAR reads a file that this program does not.
-fn beyond(file: &str) -> Option<String> {
+pub(super) fn beyond(file: &str) -> Option<String> {
     let what = match file {
-        "element_types.txt" => "element types",
-        "gain_phase.txt" => "gains and phases of elements",
-        "cable_length_error.txt" => "cable length errors",
-        "apodisation.txt" | "apodization.txt" => "apodisation weights",
-        "feed_angle.txt" | "feed_angle_x.txt" | "feed_angle_y.txt" => "feed angles",
         "permitted_beams.txt" => "permitted beam directions",
         "mount_type.txt" => "mount type",
         "gain_model.h5" => "gain model",
@@ -197,7 +173,7 @@ fn beyond(file: &str) -> Option<String> {
 }
 
 /// Names of the files and of the folders in `folder`, each sorted.
-fn list(folder: &Path) -> Result<(Vec<String>, Vec<String>)> {
+pub(super) fn list(folder: &Path) -> Result<(Vec<String>, Vec<String>)> {
     let cannot = |e| Error::io("read the telescope folder", folder, e);
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(folder).map_err(cannot)? {
@@ -216,13 +192,13 @@ fn list(folder: &Path) -> Result<(Vec<String>, Vec<String>)> {
 }
 
 /// Lines of numbers, comments and empty lines left out.
-struct Table {
-    rows: Vec<Vec<f64>>,
+pub(super) struct Table {
+    pub rows: Vec<Vec<f64>>,
     lines: Vec<usize>,
 }
 
 impl Table {
-    fn read(path: &Path, least: usize, most: usize) -> Result<Table> {
+    pub fn read(path: &Path, least: usize, most: usize) -> Result<Table> {
         let text = read_text(path, "the telescope folder")?;
         let mut table = Table { rows: Vec::new(), lines: Vec::new() };
         for (index, raw) in text.lines().enumerate() {
@@ -279,22 +255,53 @@ mod tests {
         assert_eq!((model.longitude_deg, model.latitude_deg, model.altitude_m), (116.76, -26.82, 0.0));
         let expected = vec![[0.0, 0.0, 1.0], [10.0, 20.0, 0.0], [1.0, 2.0, 3.0]];
         assert_eq!(model.layout, OskarLayout::EnuM(expected));
-        assert_eq!(model.station_types[1].elements_m, [[1.0, 2.0, 0.0], [3.0, 4.0, 5.0]]);
+        let places: Vec<_> = model.station_types[1].elements.iter().map(|e| e.place_m).collect();
+        assert_eq!(places, [[1.0, 2.0, 0.0], [3.0, 4.0, 5.0]]);
         assert_eq!(model.type_of_station, [1, 0, 1]);
         assert!(model.unsupported.is_empty());
     }
 
     #[test]
+    fn reads_what_is_said_of_elements_and_tiles() {
+        let station = [
+            ("s/layout.txt", "0 0 0 0.1 0.2 0.3\n1 1\n"),
+            ("s/gain_phase.txt", "1.1\n0.9 10 0.1 5\n"),
+            ("s/apodization.txt", "0.5 0.25\n2\n"),
+            ("s/cable_length_error.txt", "0.015\n0\n"),
+            ("s/feed_angle_y.txt", "3\n4\n"),
+            ("s/element_types.txt", "0\n1\n"),
+            ("s/a/layout.txt", "0 0\n"),
+            ("s/b/layout.txt", "0 1\n0 2\n"),
+        ];
+        let dir = folder(&[&[POSITION, LAYOUT][..], &station].concat());
+        let model = read_oskar_telescope(dir.path()).unwrap();
+        assert!(model.unsupported.is_empty(), "{:?}", model.unsupported);
+        let [s] = &model.station_types[..] else { panic!("{:?}", model.station_types) };
+        let [a, b] = [s.elements[0], s.elements[1]];
+        assert_eq!((a.error_m, a.gain_phase, a.apodisation), ([0.1, 0.2, 0.3], [1.1, 0.0, 0.0, 0.0], [0.5, 0.25]));
+        assert_eq!((b.gain_phase, b.apodisation, b.kind), ([0.9, 10.0, 0.1, 5.0], [2.0, 0.0], 1));
+        assert_eq!((a.cable_m, a.feed_angle_deg, b.feed_angle_deg), (0.015, [0.0, 3.0], [0.0, 4.0]));
+        assert_eq!(s.tiles.iter().map(|t| t.elements.len()).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
     fn names_what_is_not_supported() {
         let errors = ("layout.txt", "0 0 0 0.1 0 0\n1 1\n");
-        let more = [("s/layout.txt", "0 0\n"), ("s/t1/layout.txt", "0 0\n"), ("s/gain_phase.txt", "1\n")];
+        let more = [
+            ("s/layout.txt", "0 0\n"),
+            ("s/t1/layout.txt", "0 0\n"),
+            ("s/t1/u/layout.txt", "0 0\n"),
+            ("s/gain_model.h5", "1\n"),
+            ("s/feed_angle.txt", "1 2\n"),
+        ];
         let dir = folder(&[&[POSITION, errors, ("rms.txt", "1\n"), ("README", "hi")], &more[..]].concat());
         let model = read_oskar_telescope(dir.path()).unwrap();
         let expected = [
             "rms.txt: noise",
             "layout.txt: position errors in columns 4 to 6",
-            "s/gain_phase.txt: gains and phases of elements",
-            "s/t1: nested tiles",
+            "s/gain_model.h5: gain model",
+            "s/feed_angle.txt: feed angles beta and gamma",
+            "t1/u: tiles within tiles",
         ];
         assert_eq!(model.unsupported, expected);
     }
@@ -315,6 +322,12 @@ mod tests {
             (vec![("position.txt", "-26 116\n"), LAYOUT], "no point on the Earth"),
             (vec![POSITION, LAYOUT, st("a/layout.txt"), st("b/layout.txt")], "2 folders"),
             (vec![POSITION, LAYOUT, st("a/other.txt")], "layout.txt"),
+            (vec![POSITION, LAYOUT, st("a/layout.txt"), ("a/gain_phase.txt", "1\n1\n")], "one line an element"),
+            (vec![POSITION, LAYOUT, st("a/layout.txt"), ("a/element_types.txt", "0.5\n")], "element type"),
+            (
+                vec![POSITION, LAYOUT, st("a/layout.txt"), st("a/b/layout.txt"), st("a/c/layout.txt")],
+                "number of tile folders",
+            ),
             (vec![POSITION, LAYOUT, st("a/layout.txt"), ("station_type_map.txt", "0\n0\n1\n")], "map.txt, line 3"),
             (vec![POSITION, LAYOUT, st("a/layout.txt"), ("station_type_map.txt", "0\n0\n")], "wrong length"),
         ];

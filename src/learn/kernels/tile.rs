@@ -1,5 +1,5 @@
 use crate::math::lanes::Lanes;
-use crate::math::vectors::Vectors;
+use crate::math::vectors::{Vectors, with_registers};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m512};
 
@@ -44,24 +44,10 @@ pub(super) struct Correlation<'a> {
 
 /// out\[c, v\] = bias\[c\] + sum over taps t of weight\[t, c\] source\[start v + tap t ..\].
 pub(super) fn correlate(with: Vectors, job: &Correlation, out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-        fn avx512(job: &Correlation, out: &mut [f32]) {
-            correlated::<__m512, 8, 2>(job, out);
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2(job: &Correlation, out: &mut [f32]) {
-            correlated::<__m256, 4, 2>(job, out);
-        }
-        match with {
-            // SAFETY: the processor has these instructions
-            Vectors::Avx512 => return unsafe { avx512(job, out) },
-            // SAFETY: the processor has these instructions
-            Vectors::Avx2 => return unsafe { avx2(job, out) },
-            Vectors::Plain => {}
-        }
-    }
+    with_registers!(match with; (job: &Correlation, out: &mut [f32]) {
+        Avx512 => correlated::<__m512, 8, 2>(job, out),
+        Avx2 => correlated::<__m256, 4, 2>(job, out),
+    });
     correlated::<[f32; 8], 4, 2>(job, out);
 }
 
@@ -111,24 +97,10 @@ pub(super) struct Slopes<'a> {
 
 /// out\[t, c\] = sum over vectors v of gradient\[place v + channel c ..\] source\[start v + tap t ..\].
 pub(super) fn slopes(with: Vectors, job: &Slopes, out: &mut [f32]) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-        fn avx512(job: &Slopes, out: &mut [f32]) {
-            sloped::<__m512, 4, 4>(job, out);
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2(job: &Slopes, out: &mut [f32]) {
-            sloped::<__m256, 4, 2>(job, out);
-        }
-        match with {
-            // SAFETY: the processor has these instructions
-            Vectors::Avx512 => return unsafe { avx512(job, out) },
-            // SAFETY: the processor has these instructions
-            Vectors::Avx2 => return unsafe { avx2(job, out) },
-            Vectors::Plain => {}
-        }
-    }
+    with_registers!(match with; (job: &Slopes, out: &mut [f32]) {
+        Avx512 => sloped::<__m512, 4, 4>(job, out),
+        Avx2 => sloped::<__m256, 4, 2>(job, out),
+    });
     sloped::<[f32; 8], 4, 2>(job, out);
 }
 

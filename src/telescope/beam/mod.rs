@@ -9,6 +9,7 @@ mod models;
 pub use models::{AiryBeam, CosineTaperBeam, GaussianBeam, Isotropic, VoltageGaussianBeam};
 
 use crate::telescope::Telescope;
+use crate::telescope::array::ApertureArrays;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub struct StationBeams {
     pub classes: Vec<Arc<dyn VoltageBeam>>,
     /// Class of each station.
     pub class_of: Vec<usize>,
+    /// Stations that are arrays of antennas, which have that response in place of a circular beam.
+    pub arrays: Option<Arc<ApertureArrays>>,
 }
 
 impl StationBeams {
@@ -85,15 +88,27 @@ impl StationBeams {
                 classes.len() - 1
             }));
         }
-        StationBeams { classes, class_of }
+        StationBeams { classes, class_of, arrays: None }
+    }
+
+    /// Beams of aperture arrays.
+    pub fn of_arrays(arrays: Arc<ApertureArrays>) -> StationBeams {
+        StationBeams {
+            classes: vec![Arc::new(Isotropic)],
+            class_of: vec![0; arrays.kind_of.len()],
+            arrays: Some(arrays),
+        }
     }
 
     /// Every model in use, for headers.
     pub fn describe(&self) -> String {
-        self.classes.iter().map(|c| c.describe()).collect::<Vec<_>>().join("; ")
+        match &self.arrays {
+            Some(arrays) => arrays.describe(),
+            None => self.classes.iter().map(|c| c.describe()).collect::<Vec<_>>().join("; "),
+        }
     }
 
-    /// Whether no station has a beam.
+    /// Whether no station has a circular beam.
     pub fn is_unity(&self) -> bool {
         self.classes.iter().all(|c| c.is_unity())
     }

@@ -1,15 +1,20 @@
-//! The direct sum over point sources as a product of matrices.
+//! The direct sum over sources, block by block.
 //!
 //! A point's share of a baseline is J_p B J_q^H, and J = E R K knows one station alone: with all sources side by side V =
-//! (J B) J^H, of which the half p <= q is made. Phases cost one sine and cosine a station and source, not a baseline and
-//! source, and the product runs in registers ([`tile`]).
+//! (J B) J^H, of which the half p <= q is made ([`Sums::add`]). Phases cost one sine and cosine a station and source, not a
+//! baseline and source, and the product runs in registers ([`tile`]). What depends on both stations, smearing and the shape of
+//! Gaussians, is a factor that each baseline makes for each source ([`Sums::add_each`], [`each`]).
 //!
 //! Phases are float64 turns in any case; a block of [`BLOCK`] sources is summed in [`Real`], blocks in float64.
 
+mod each;
 mod panel;
 mod tile;
 
 use crate::math::vectors::Vectors;
+use crate::telescope::array::FormedBeam;
+use crate::units::C_M_S;
+use each::{Each, ROWS, Smeared, terms};
 use panel::Panels;
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
@@ -30,12 +35,14 @@ pub(super) struct Place {
     pub north: [f64; 3],
 }
 
-/// Points as one channel has them.
-pub(super) struct Points<'a> {
+/// Sources as one channel has them.
+pub(super) struct Sources<'a> {
     /// At most [`BLOCK`].
     pub places: &'a [Place],
     /// I, Q, U, V of each, Jy.
     pub stokes: &'a [[f64; 4]],
+    /// a, b, c of each one's exponent in wavelengths; empty for points.
+    pub tapers: &'a [[f64; 3]],
     /// Voltage patterns \[class\]\[source\]; none where all are 1.
     pub voltage: Option<&'a [Vec<f64>]>,
 }
@@ -43,13 +50,61 @@ pub(super) struct Points<'a> {
 /// Stations at one time and frequency.
 pub(super) struct Stations<'a> {
     /// (u, v, w), m.
-    pub uvw_m: &'a [[f64; 3]],
+    pub uvw_m: Vec<[f64; 3]>,
     /// Celestial unit vectors of the zeniths: what lies below a station's horizon it does not see.
-    pub zenith: &'a [[f64; 3]],
+    pub zenith: Vec<[f64; 3]>,
     /// Class of each station's beam.
     pub class_of: &'a [usize],
     /// Turns of phase a metre of path: frequency over the speed of light.
     pub turns_per_m: f64,
+    /// Beams of aperture arrays, and which of them each station has.
+    pub arrays: Option<(&'a [FormedBeam<'a>], &'a [usize])>,
+    /// What happens within a time step and channel.
+    pub smearing: Option<Motion>,
+}
+
+/// How stations move within a time step, and how their samples are averaged.
+pub(super) struct Motion {
+    /// d(u, v, w)/dt and its own derivative, m/s and m/s^2.
+    pub velocity: Vec<[f64; 3]>,
+    pub acceleration: Vec<[f64; 3]>,
+    /// Of the Earth, rad/s.
+    pub rate_rad_s: f64,
+    pub time_s: f64,
+    pub bandwidth_hz: f64,
+    /// The true average to this; `None` for the sines alone.
+    pub epsilon: Option<f64>,
+    /// Parts into which the time step is cut where one is not enough, and whether this is the middle one.
+    pub parts: usize,
+    pub middle: bool,
+}
+
+impl Motion {
+    /// Most that neglecting the second order of (c t^2/2 + b width t f) does to a mean over t and f from -1/2 to 1/2: its mean
+    /// square times 2 pi^2. For baselines of `length_m` and sources within `reach` of the phase centre.
+    pub fn neglected(&self, length_m: f64, reach: f64, turns_per_m: f64, parts: usize) -> f64 {
+        let swing = self.rate_rad_s * self.time_s / parts as f64;
+        let path = length_m * reach * turns_per_m;
+        let (bent, crossed) = (path * swing * swing, path * swing * self.bandwidth_hz / (turns_per_m * C_M_S));
+        2.0 * std::f64::consts::PI.powi(2) * (bent * bent / 320.0 + crossed * crossed / 144.0)
+    }
+
+    /// What one tile's loops need; `None` where this part of the step has nothing to add.
+    fn of<R: Real>(&self, length_m: f64, reach: f64, turns_per_m: f64) -> Option<(Smeared<R>, f64)> {
+        let whole =
+            self.parts == 1 || self.epsilon.is_none_or(|e| self.neglected(length_m, reach, turns_per_m, 1) <= e);
+        if whole && !self.middle {
+            return None;
+        }
+        let part = if whole { 1.0 } else { 1.0 / self.parts as f64 };
+        let path = length_m * reach;
+        let most = (path * self.bandwidth_hz / C_M_S).max(path * turns_per_m * self.rate_rad_s * self.time_s * part);
+        // digits that the sums do not have are not made; an average is asked for to its epsilon
+        let epsilon = self.epsilon.map_or(R::EPSILON, |e| (0.01 * e).max(R::EPSILON));
+        let arguments = if self.epsilon.is_some() { 3 } else { 2 };
+        let width = self.bandwidth_hz / (turns_per_m * C_M_S);
+        Some((Smeared { arguments, terms: terms(most, epsilon), part: R::of(part), width: R::of(width) }, part))
+    }
 }
 
 /// Visibilities of all pairs of stations, in float64.
@@ -68,7 +123,7 @@ impl Sums {
 
     /// Zeros once more.
     pub fn clear(&mut self) {
-        self.values.fill(Complex64::ZERO);
+        self.values.par_chunks_mut(self.stations * self.products).for_each(|row| row.fill(Complex64::ZERO));
     }
 
     /// A product of the baseline of stations p and q: V_pq, or V_qp^H.
@@ -81,36 +136,97 @@ impl Sums {
         }
     }
 
-    /// Adds what `points` give, with the instructions `with`.
-    pub fn add<R: Real>(&mut self, with: Vectors, stations: &Stations, points: &Points) {
+    /// Adds what `sources` give, points without smearing, with the instructions `with`.
+    pub fn add<R: Real>(&mut self, with: Vectors, stations: &Stations, sources: &Sources) {
         let lanes = R::lanes(with);
-        let jones = Panels::<R>::jones(with, stations, points, self.products);
-        let weighted = jones.weighted(points.stokes);
+        let jones = Panels::<R>::jones(with, stations, sources, self.products);
+        let weighted = jones.weighted(sources.stokes);
         let row = lanes * self.stations * self.products;
         let (count, products) = (self.stations, self.products);
         self.values.par_chunks_mut(row).enumerate().for_each(|(p, sums)| {
-            let mut tile = vec![R::default(); R::rows(with, products) * products * 2 * lanes];
+            let rows = R::rows(with, products);
+            let mut tile = vec![R::default(); rows * products * 2 * lanes];
             for q in p..jones.blocks() {
-                for first in (0..lanes).step_by(R::rows(with, products)) {
+                for first in (0..lanes).step_by(rows) {
                     R::tile(with, products, weighted.of(p), first, jones.of(q), &mut tile);
-                    // [station p][product][re, im][station q]
-                    for (m, tile) in tile.chunks_exact(products * 2 * lanes).enumerate() {
-                        let (station, in_block) = (p * lanes + first + m, first + m);
-                        if station >= count {
-                            break;
-                        }
-                        for (product, parts) in tile.chunks_exact(2 * lanes).enumerate() {
-                            for lane in 0..lanes {
-                                let other = q * lanes + lane;
-                                if other >= station && other < count {
-                                    sums[(in_block * count + other) * products + product] +=
-                                        Complex64::new(parts[lane].to_f64(), parts[lanes + lane].to_f64());
-                                }
-                            }
-                        }
-                    }
+                    gather(sums, &tile, [p, q], first, lanes, [count, products], 1.0);
                 }
             }
         });
+    }
+
+    /// Adds what `sources` give with a factor of each on each baseline.
+    pub fn add_each<R: Real>(&mut self, with: Vectors, stations: &Stations, sources: &Sources) {
+        let lanes = R::lanes(with);
+        let jones = Panels::<R>::jones(with, stations, sources, self.products);
+        let weighted = jones.weighted(sources.stokes);
+        let shares =
+            stations.smearing.as_ref().map(|motion| Panels::<R>::shares(with, stations, motion, sources.places));
+        let tapers: Vec<[R; 3]> = sources.tapers.iter().map(|abc| abc.map(R::of)).collect();
+        // |s - s_0|^2 = -2 (n - 1)
+        let reach = sources.places.iter().map(|p| (-2.0 * p.lmn1[2]).max(0.0).sqrt()).fold(0.0, f64::max);
+        let row = lanes * self.stations * self.products;
+        let (count, products) = (self.stations, self.products);
+        self.values.par_chunks_mut(row).enumerate().for_each(|(p, sums)| {
+            let mut tile = vec![R::default(); ROWS * products * 2 * lanes];
+            let mut uv = vec![R::default(); ROWS * 3 * lanes];
+            for q in p..jones.blocks() {
+                for first in (0..lanes).step_by(ROWS).take_while(|first| p * lanes + first < count) {
+                    let mut longest = 0.0f64;
+                    for m in 0..ROWS {
+                        let from = stations.uvw_m[(p * lanes + first + m).min(count - 1)];
+                        for lane in 0..lanes {
+                            let to = stations.uvw_m[(q * lanes + lane).min(count - 1)];
+                            let b = [0, 1, 2].map(|k| from[k] - to[k]);
+                            longest = longest.max(b.iter().map(|x| x * x).sum::<f64>());
+                            let [u, v, _] = b.map(|x| x * stations.turns_per_m);
+                            for (which, value) in [u * u, u * v, v * v].into_iter().enumerate() {
+                                uv[(m * 3 + which) * lanes + lane] = R::of(value);
+                            }
+                        }
+                    }
+                    let (smearing, weight) = match &stations.smearing {
+                        None => (None, 1.0),
+                        Some(motion) => match motion.of(longest.sqrt(), reach, stations.turns_per_m) {
+                            None => continue,
+                            Some((smeared, weight)) => (Some(smeared), weight),
+                        },
+                    };
+                    let of = |block: usize| shares.as_ref().map_or(&[][..], |shares| shares.of(block));
+                    let (weighted, jones) = (weighted.of(p), jones.of(q));
+                    let shares = [of(p), of(q)];
+                    let job = Each { products, weighted, first, jones, shares, smearing, uv: &uv, tapers: &tapers };
+                    R::each(with, &job, &mut tile);
+                    gather(sums, &tile, [p, q], first, lanes, [count, products], weight);
+                }
+            }
+        });
+    }
+}
+
+/// Adds a tile \[station p\]\[product\]\[re, im\]\[station q\], times `weight`, to the rows of a block of stations p.
+fn gather<R: Real>(
+    sums: &mut [Complex64],
+    tile: &[R],
+    [p, q]: [usize; 2],
+    first: usize,
+    lanes: usize,
+    [count, products]: [usize; 2],
+    weight: f64,
+) {
+    for (m, tile) in tile.chunks_exact(products * 2 * lanes).enumerate() {
+        let (station, in_block) = (p * lanes + first + m, first + m);
+        if station >= count {
+            break;
+        }
+        for (product, parts) in tile.chunks_exact(2 * lanes).enumerate() {
+            for lane in 0..lanes {
+                let other = q * lanes + lane;
+                if other >= station && other < count {
+                    sums[(in_block * count + other) * products + product] +=
+                        weight * Complex64::new(parts[lane].to_f64(), parts[lanes + lane].to_f64());
+                }
+            }
+        }
     }
 }

@@ -1,7 +1,9 @@
 use super::tile::Real;
-use super::{Place, Points, Stations};
+use super::{Motion, Place, Sources, Stations};
 use crate::math::vectors::{Vectors, with_vectors};
+use crate::units::C_M_S;
 use rayon::prelude::*;
+use rustfft::num_complex::Complex64;
 
 /// Most numbers of a register.
 const MOST: usize = 16;
@@ -18,18 +20,46 @@ pub(super) struct Panels<R> {
 
 impl<R: Real> Panels<R> {
     /// J = E R K of every station.
-    pub fn jones(with: Vectors, stations: &Stations, points: &Points, components: usize) -> Panels<R> {
+    pub fn jones(with: Vectors, stations: &Stations, sources: &Sources, components: usize) -> Panels<R> {
         let lanes = R::lanes(with);
-        let block = points.places.len() * components * 2 * lanes;
+        let block = sources.places.len() * components * 2 * lanes;
+        let response = response(stations, sources, components);
         let mut values = vec![R::default(); stations.uvw_m.len().div_ceil(lanes) * block];
         values.par_chunks_mut(block).enumerate().for_each(|(number, values)| {
             let lot = Lot::new(stations, number * lanes, lanes);
             match components {
-                1 => filled::<R, 1>(&lot, points, values),
-                _ => filled::<R, 4>(&lot, points, values),
+                1 => filled::<R, 1>(&lot, sources, &response, values),
+                _ => filled::<R, 4>(&lot, sources, &response, values),
             }
         });
         Panels { values, lanes, components, block }
+    }
+
+    /// What each station gives to the arguments of the smearing, in turns: path times bandwidth, fringe rate times time, and,
+    /// where averages are asked for, the change of the rate times the square of the time.
+    pub fn shares(with: Vectors, stations: &Stations, motion: &Motion, places: &[Place]) -> Panels<R> {
+        let lanes = R::lanes(with);
+        let arguments = if motion.epsilon.is_some() { 3 } else { 2 };
+        let block = places.len() * arguments * lanes;
+        let mut values = vec![R::default(); stations.uvw_m.len().div_ceil(lanes) * block];
+        let scale = [
+            motion.bandwidth_hz / C_M_S,
+            stations.turns_per_m * motion.time_s,
+            stations.turns_per_m * motion.time_s * motion.time_s,
+        ];
+        let vectors = [&stations.uvw_m, &motion.velocity, &motion.acceleration];
+        values.par_chunks_mut(block).enumerate().for_each(|(number, values)| {
+            for (place, values) in places.iter().zip(values.chunks_exact_mut(arguments * lanes)) {
+                for (argument, values) in values.chunks_exact_mut(lanes).enumerate() {
+                    let stations = vectors[argument].iter().skip(number * lanes);
+                    for (value, v) in values.iter_mut().zip(stations) {
+                        let [l, m, n1] = place.lmn1;
+                        *value = R::of((v[0] * l + v[1] * m + v[2] * n1) * scale[argument]);
+                    }
+                }
+            }
+        });
+        Panels { values, lanes, components: arguments, block }
     }
 
     /// J B, with B = I or \[\[I + Q, U + iV\], \[U - iV, I - Q\]\].
@@ -70,9 +100,27 @@ impl<R: Real> Panels<R> {
     }
 }
 
+/// E of each beam of aperture arrays, \[beam\]\[source\]\[component\], and which of them each station has.
+struct Response<'a> {
+    values: Vec<Vec<Complex64>>,
+    of: &'a [usize],
+}
+
+fn response<'a>(stations: &'a Stations, sources: &Sources, components: usize) -> Option<Response<'a>> {
+    let (beams, of) = stations.arrays?;
+    let towards: Vec<[f64; 3]> = sources.places.iter().map(|place| place.towards).collect();
+    let values = beams.par_iter().map(|beam| match components {
+        1 => beam.voltages(&towards),
+        _ => beam.matrices(&towards).into_iter().flatten().collect(),
+    });
+    Some(Response { values: values.collect(), of })
+}
+
 /// The stations of a block, side by side.
 struct Lot {
     lanes: usize,
+    /// Number of the first.
+    first: usize,
     /// (u, v, w) in turns.
     turns: [[f64; MOST]; 3],
     zenith: [[f64; MOST]; 3],
@@ -83,8 +131,14 @@ struct Lot {
 
 impl Lot {
     fn new(stations: &Stations, first: usize, lanes: usize) -> Lot {
-        let mut lot =
-            Lot { lanes, turns: [[0.0; MOST]; 3], zenith: [[0.0; MOST]; 3], there: [0.0; MOST], class: [0; MOST] };
+        let mut lot = Lot {
+            lanes,
+            first,
+            turns: [[0.0; MOST]; 3],
+            zenith: [[0.0; MOST]; 3],
+            there: [0.0; MOST],
+            class: [0; MOST],
+        };
         for lane in 0..lanes.min(stations.uvw_m.len() - first) {
             for axis in 0..3 {
                 lot.turns[axis][lane] = stations.uvw_m[first + lane][axis] * stations.turns_per_m;
@@ -97,24 +151,34 @@ impl Lot {
 }
 
 with_vectors! {
-    fn filled[R: Real, const C: usize](lot: &Lot, points: &Points, out: &mut [R]) = fill[R, C,]
+    fn filled[R: Real, const C: usize](lot: &Lot, sources: &Sources, response: &Option<Response>, out: &mut [R]) = fill[R, C,]
 }
 
 #[inline(always)]
-fn fill<R: Real, const C: usize, const FMA: bool>(lot: &Lot, points: &Points, out: &mut [R]) {
+fn fill<R: Real, const C: usize, const FMA: bool>(
+    lot: &Lot,
+    sources: &Sources,
+    response: &Option<Response>,
+    out: &mut [R],
+) {
     match lot.lanes {
-        4 => fill_lanes::<R, 4, C, FMA>(lot, points, out),
-        8 => fill_lanes::<R, 8, C, FMA>(lot, points, out),
-        _ => fill_lanes::<R, 16, C, FMA>(lot, points, out),
+        4 => fill_lanes::<R, 4, C, FMA>(lot, sources, response, out),
+        8 => fill_lanes::<R, 8, C, FMA>(lot, sources, response, out),
+        _ => fill_lanes::<R, 16, C, FMA>(lot, sources, response, out),
     }
 }
 
 #[inline(always)]
-fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(lot: &Lot, points: &Points, out: &mut [R]) {
-    for (index, (place, out)) in points.places.iter().zip(out.chunks_exact_mut(2 * C * L)).enumerate() {
+fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(
+    lot: &Lot,
+    sources: &Sources,
+    response: &Option<Response>,
+    out: &mut [R],
+) {
+    for (index, (place, out)) in sources.places.iter().zip(out.chunks_exact_mut(2 * C * L)).enumerate() {
         let mut gain = [0f64; L];
         gain.copy_from_slice(&lot.there[..L]);
-        if let Some(voltage) = points.voltage {
+        if let Some(voltage) = sources.voltage {
             for lane in 0..L {
                 gain[lane] *= voltage[lot.class[lane]][index];
             }
@@ -129,7 +193,19 @@ fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(lot: &Lo
             let gain = R::of(if up { gain[lane] } else { 0.0 });
             (re[lane], im[lane]) = (gain * cos, gain * sin);
         }
+        // E of a lane's station, where it is an aperture array
+        let voltages = |lane: usize| {
+            let response = response.as_ref()?;
+            let beam = *response.of.get(lot.first + lane)?;
+            response.values[beam][index * C..].first_chunk::<C>()
+        };
         if C == 1 {
+            for lane in 0..L {
+                if let Some(e) = voltages(lane) {
+                    let e = [R::of(e[0].re), R::of(e[0].im)];
+                    (re[lane], im[lane]) = (e[0] * re[lane] - e[1] * im[lane], e[0] * im[lane] + e[1] * re[lane]);
+                }
+            }
             out[..L].copy_from_slice(&re);
             out[L..].copy_from_slice(&im);
             continue;
@@ -143,6 +219,18 @@ fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(lot: &Lo
             let (cos, sin) = (if square > 0.0 { north * inverse } else { 1.0 }, east * inverse);
             let (cos, sin) = (R::of(cos), R::of(sin));
             let minus = R::default() - sin;
+            if let Some(e) = voltages(lane) {
+                let e: [[R; 2]; C] = e.map(|e| [R::of(e.re), R::of(e.im)]);
+                // E R K
+                for (component, (row, [x, y])) in
+                    [(0, [cos, sin]), (0, [minus, cos]), (2, [cos, sin]), (2, [minus, cos])].into_iter().enumerate()
+                {
+                    let [a, b] = [0, 1].map(|part| e[row][part] * x + e[row + 1][part] * y);
+                    out[2 * component * L + lane] = a * re[lane] - b * im[lane];
+                    out[(2 * component + 1) * L + lane] = a * im[lane] + b * re[lane];
+                }
+                continue;
+            }
             // [[cos p, -sin p], [sin p, cos p]]
             for (component, factor) in [cos, minus, sin, cos].into_iter().enumerate() {
                 out[2 * component * L + lane] = factor * re[lane];

@@ -1,6 +1,7 @@
+use super::each::{Each, each};
 use crate::math::lanes::Lanes;
 use crate::math::turns::{cis, cis_f32};
-use crate::math::vectors::Vectors;
+use crate::math::vectors::{Vectors, with_registers};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
@@ -14,6 +15,14 @@ pub(in crate::visibilities) trait Real:
     + std::ops::Add<Output = Self>
     + std::ops::Sub<Output = Self>
 {
+    /// Accuracy that factors of its sums are made to.
+    const EPSILON: f64;
+    /// Adding it and taking it away rounds to whole numbers.
+    const ROUNDER: f64;
+    /// Where differences of functions over their argument lose half of the digits.
+    const NEAR: f64;
+    /// Powers of two below this are taken for it.
+    const LEAST_POWER: f64;
     /// The nearest.
     fn of(x: f64) -> Self;
     /// The same number.
@@ -27,11 +36,18 @@ pub(in crate::visibilities) trait Real:
     /// The products of [`Real::rows`] stations p, from lane `first` of their block on, with all stations q of a block, summed over
     /// the sources: \[p\]\[product\]\[re, im\]\[q\].
     fn tile(with: Vectors, products: usize, weighted: &[Self], first: usize, jones: &[Self], out: &mut [Self]);
+    /// The same of [`ROWS`](super::each::ROWS) stations p, with a factor of each source's that depends on both stations.
+    fn each(with: Vectors, job: &Each<Self>, out: &mut [Self]);
 }
 
 macro_rules! real {
-    ($real:ty, $cis:ident, $wide:ty, $middle:ty, $plain:ty) => {
+    ($real:ty, $cis:ident, $wide:ty, $middle:ty, $plain:ty, $epsilon:expr, $rounder:expr, $near:expr, $least:expr) => {
         impl Real for $real {
+            const EPSILON: f64 = $epsilon;
+            const ROUNDER: f64 = $rounder;
+            const NEAR: f64 = $near;
+            const LEAST_POWER: f64 = $least;
+
             #[inline(always)]
             fn of(x: f64) -> Self {
                 x as $real
@@ -67,41 +83,45 @@ macro_rules! real {
             }
 
             fn tile(with: Vectors, products: usize, weighted: &[Self], first: usize, jones: &[Self], out: &mut [Self]) {
-                #[cfg(target_arch = "x86_64")]
-                {
-                    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-                    fn avx512(products: usize, weighted: &[$real], first: usize, jones: &[$real], out: &mut [$real]) {
-                        match products {
-                            1 => scalar::<$wide, 8>(weighted, first, jones, out),
-                            _ => full::<$wide, 2>(weighted, first, jones, out),
-                        }
-                    }
-                    #[target_feature(enable = "avx2,fma")]
-                    fn avx2(products: usize, weighted: &[$real], first: usize, jones: &[$real], out: &mut [$real]) {
-                        match products {
-                            1 => scalar::<$middle, 4>(weighted, first, jones, out),
-                            _ => full::<$middle, 1>(weighted, first, jones, out),
-                        }
-                    }
-                    match with {
-                        // SAFETY: the processor has these instructions
-                        Vectors::Avx512 => return unsafe { avx512(products, weighted, first, jones, out) },
-                        // SAFETY: the processor has these instructions
-                        Vectors::Avx2 => return unsafe { avx2(products, weighted, first, jones, out) },
-                        Vectors::Plain => {}
-                    }
-                }
+                with_registers!(match with; (products: usize, weighted: &[$real], first: usize, jones: &[$real], out: &mut [$real]) {
+                    Avx512 => match products {
+                        1 => scalar::<$wide, 8>(weighted, first, jones, out),
+                        _ => full::<$wide, 2>(weighted, first, jones, out),
+                    },
+                    Avx2 => match products {
+                        1 => scalar::<$middle, 4>(weighted, first, jones, out),
+                        _ => full::<$middle, 1>(weighted, first, jones, out),
+                    },
+                });
                 match products {
                     1 => scalar::<$plain, 4>(weighted, first, jones, out),
                     _ => full::<$plain, 1>(weighted, first, jones, out),
+                }
+            }
+
+            fn each(with: Vectors, job: &Each<$real>, out: &mut [$real]) {
+                with_registers!(match with; (job: &Each<$real>, out: &mut [$real]) {
+                    Avx512 => match job.products {
+                        1 => each::<$wide, 1>(job, out),
+                        _ => each::<$wide, 4>(job, out),
+                    },
+                    Avx2 => match job.products {
+                        1 => each::<$middle, 1>(job, out),
+                        _ => each::<$middle, 4>(job, out),
+                    },
+                });
+                match job.products {
+                    1 => each::<$plain, 1>(job, out),
+                    _ => each::<$plain, 4>(job, out),
                 }
             }
         }
     };
 }
 
-real!(f64, cis, __m512d, __m256d, [f64; 4]);
-real!(f32, cis_f32, __m512, __m256, [f32; 8]);
+// 1.5 2^52 and 1.5 2^23
+real!(f64, cis, __m512d, __m256d, [f64; 4], 1e-14, 6_755_399_441_055_744.0, 1e-4, -1000.0);
+real!(f32, cis_f32, __m512, __m256, [f32; 8], 1e-8, 12_582_912.0, 1e-2, -100.0);
 
 /// M numbers of `x` from `first` on.
 #[inline(always)]

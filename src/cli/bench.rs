@@ -165,6 +165,12 @@ pub(super) enum BenchWords {
         /// What is summed in; phases are f64 in any case.
         #[arg(long, value_enum, default_value = "f64")]
         precision: run::bench::Precision,
+        /// Smear samples of 60 s and 500 kHz: OSKAR's factors, or the average to 1e-4. Without a word: sinc.
+        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "sinc")]
+        smearing: Option<run::bench::SmearingWord>,
+        /// Stations of so many half-wave dipoles, each with its own layout; 0 for stations without beams.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        station_antennas: u16,
         /// Repetitions; the fastest is printed.
         #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         reps: u16,
@@ -240,13 +246,15 @@ impl BenchWords {
                     [npix, width, blocks, batch, piece, steps].map(usize::from);
                 run::bench::train(run::bench::TrainRequest { npix, width, blocks, batch, piece, steps })
             }
-            BenchWords::Predict { stations, sources, times, stokes, precision, reps } => {
+            BenchWords::Predict { stations, sources, times, stokes, precision, smearing, station_antennas, reps } => {
                 run::bench::predict(&run::bench::PredictRequest {
                     stations: usize::from(stations),
                     sources: sources as usize,
                     times: usize::from(times),
                     full: stokes == StokesWord::Full,
                     precision,
+                    smearing,
+                    station_antennas: usize::from(station_antennas),
                     reps: usize::from(reps),
                 })
             }

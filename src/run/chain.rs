@@ -19,7 +19,6 @@ use crate::formats::fits::Card;
 use crate::formats::visibilities::{Precision, VisibilityTable, read_visibilities};
 use crate::formats::{Staged, sha256_file};
 use crate::imaging::Images;
-use crate::telescope::beam::StationBeams;
 use crate::units::{Dimension, format_quantity};
 use crate::visibilities::Track;
 use rustfft::num_complex::Complex64;
@@ -142,7 +141,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
         record.note(n);
     });
     let watch = progress.stage("products", 3);
-    let beams = StationBeams::new(telescope, settings.telescope.beam).describe();
+    let beams = settings.telescope.beams().describe();
     let mut cards = observation_cards(settings, &sky.object, track.start_mjd_utc, &beams);
     cards.extend(sky.cards.iter().filter(|c| c.key != "OBJECT").cloned());
     if let Some(noise) = &settings.noise

@@ -15,7 +15,6 @@ use crate::formats::snapshot::{describe, find_snapshot, subhalo_gas};
 use crate::math::machine_memory;
 use crate::sky::cosmology::Cosmology;
 use crate::sky::snapshot::{CodeUnits, Selection};
-use crate::telescope::beam::StationBeams;
 use crate::time::format_utc;
 use crate::units::{C_M_S, DEG_RAD, Dimension, format_quantity};
 use crate::visibilities::{Track, beyond_nyquist};
@@ -51,7 +50,7 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
     line("configuration", "valid".into());
     line("sky", sky.words);
     line("telescope", format!("{} ({}), {} stations", telescope.name, telescope.version, telescope.stations.len()));
-    line("beams", StationBeams::new(telescope, settings.telescope.beam).describe());
+    line("beams", settings.telescope.beams().describe());
     let end = track.start_mjd_utc + settings.observation.length_s / crate::units::DAY_S;
     line("time", format!("{} to {} UTC", format_utc(track.start_mjd_utc), format_utc(end)));
     line("steps", format!("{} of {}", track.steps, format_quantity(track.step_s, Dimension::Time)));
@@ -182,7 +181,7 @@ fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool, 
             Foreseen::Psf(foresight) => Some(*foresight),
         },
     };
-    let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
+    let beams = settings.telescope.beams();
     needs(&size, &beams, images, rayon::current_num_threads())
 }
 

@@ -1,7 +1,7 @@
 //! Sky to visibilities: the second stage of a run, and the command `observe`.
 
 use super::check::{Extent, require_feasible};
-use super::params::{Method, Settings};
+use super::params::{Method, Settings, SmearingSettings};
 use super::provenance::provenance;
 use super::sampling::{Sampling, TOO_LOW};
 use super::skies::{FixedChannels, PreparedSky, SkyContent, prepare};
@@ -11,7 +11,9 @@ use crate::formats::Staged;
 use crate::formats::visibilities::{Polarisations, VisibilityTable, read_visibility_frame, write_visibilities};
 use crate::telescope::beam::StationBeams;
 use crate::time::Frame;
-use crate::visibilities::{DirectSky, Instant, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct};
+use crate::visibilities::{
+    DirectOptions, DirectSky, Instant, Smearing, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct,
+};
 use std::path::Path;
 
 /// Visibilities and what happened on the way.
@@ -87,7 +89,7 @@ pub(super) fn observe(
     progress: &dyn Progress,
 ) -> Result<Observed> {
     let (mut table, instants) = empty_table(settings, track, &sky.freq_hz, sky.channel_width_hz)?;
-    let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
+    let beams = settings.telescope.beams();
     let low = Sampling::flagged_rows(&table);
     predict(settings, &mut table, sky, Some((&instants, &beams)), progress)?;
     if let Some(noise) = &settings.noise {
@@ -118,7 +120,7 @@ fn predict(
             let pixels = cube.flux_jy.len() / sky.freq_hz.len().max(1);
             let watch = progress.stage("visibilities", steps * pixels as u64);
             let limit = (!prediction.keep_beyond_nyquist).then_some(cube.cell_rad);
-            predict_direct(table, DirectSky::Cube(cube), station, limit, prediction.summing, &watch)?;
+            predict_direct(table, DirectSky::Cube(cube), station, limit, options(settings, sky), &watch)?;
             Ok(())
         }
         (SkyContent::Components(list), None | Some(Method::Direct)) => {
@@ -133,7 +135,7 @@ fn predict(
                 DirectSky::Components { list, snap_tolerance },
                 station,
                 None,
-                prediction.summing,
+                options(settings, sky),
                 &watch,
             )?;
             Ok(())
@@ -144,6 +146,14 @@ fn predict(
                 .expected("method = \"direct\" or \"auto\""))
         }
     }
+}
+
+/// How the direct sum is made.
+fn options(settings: &Settings, sky: &PreparedSky) -> DirectOptions {
+    let (observation, prediction) = (&settings.observation, &settings.prediction);
+    let step_s = observation.length_s / observation.steps as f64;
+    let of = |smearing: SmearingSettings| smearing.of(step_s, sky.channel_width_hz, observation.earth.frame);
+    DirectOptions { summing: prediction.summing, smearing: prediction.smearing.map_or(Smearing::None, of) }
 }
 
 fn onto_existing(settings: &Settings, file: &Path, progress: &dyn Progress) -> Result<Observed> {

@@ -5,19 +5,21 @@
 
 use super::params::{
     ImageSettings, Inclined, Method, NoiseSettings, ObservationSettings, PixelChoice, PlacingSettings,
-    PredictionSettings, RouteChoice, Settings, SkySettings, SkySource, SpectralSettings, TelescopeSettings, TimeRange,
-    supported_oskar_folder,
+    PredictionSettings, RouteChoice, Settings, SkySettings, SkySource, SmearingSettings, SpectralSettings,
+    TelescopeSettings, TimeRange, supported_oskar_folder,
 };
 use crate::error::{Error, Result};
-use crate::formats::oskar::{OskarSetting, OskarSettings, read_oskar_settings};
+use crate::formats::oskar::{OskarSetting, OskarSettings, OskarTelescope, read_oskar_settings};
 use crate::formats::visibilities::{Polarisations, Precision};
 use crate::imaging::Weighting;
 use crate::sky::h2::{H2Model, H2Settings};
+use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, Taper};
 use crate::telescope::beam::BeamChoice;
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, RaDec};
 use crate::visibilities::Summing;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Reads settings.ini; paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Settings> {
@@ -27,20 +29,27 @@ pub fn load(path: &Path) -> Result<Settings> {
 
     let components = keys.need_path("sky", "oskar_sky_model/file")?;
     let folder = keys.need_path("telescope", "input_directory")?;
-    let telescope = supported_oskar_folder(&folder)?;
+    let (telescope, model) = supported_oskar_folder(&folder)?;
+    let mut arrays = None;
     let beam = match keys.text("telescope", "station_type").unwrap_or_else(|| "Aperture array".into()).as_str() {
         "Isotropic beam" | "Isotropic" => BeamChoice::None,
         "Gaussian beam" | "Gaussian" => BeamChoice::VoltageGaussian {
             fwhm_rad: keys.need_number("telescope", "gaussian_beam/fwhm_deg")? * DEG_RAD,
             reference_hz: keys.need_number("telescope", "gaussian_beam/ref_freq_hz")?,
         },
+        "Aperture array" | "AA" => {
+            arrays = Some(keys.arrays(&model)?);
+            BeamChoice::None
+        }
         other => {
-            let known = "Isotropic beam or Gaussian beam (aperture arrays and others come with later releases)";
+            let known = "Aperture array, Isotropic beam or Gaussian beam";
             return Err(keys.unsupported("telescope", "station_type", other, known));
         }
     };
     // a Gaussian is 1 at the phase centre already
-    keys.one_of("telescope", "normalise_beams_at_phase_centre", &["true", "false"])?;
+    let normalised = keys.boolean("telescope", "normalise_beams_at_phase_centre")?.unwrap_or(true);
+    let shared = keys.boolean("telescope", "allow_station_beam_duplication")?.unwrap_or(false);
+    let arrays = arrays.map(|arrays| Arc::new(ApertureArrays { normalised, shared, ..arrays }));
     let polarisations = match keys.text("telescope", "pol_mode").as_deref() {
         Some("Scalar") => Polarisations::I,
         None | Some("Full") => Polarisations::Linear,
@@ -69,12 +78,15 @@ pub fn load(path: &Path) -> Result<Settings> {
         .ok_or_else(|| keys.unsupported("observation", "length", &length, "seconds, or hh:mm:ss"))?;
     let steps = keys.count("observation", "num_time_steps")?;
 
-    for key in ["channel_bandwidth_hz", "time_average_sec"] {
-        if keys.number("interferometer", key)?.unwrap_or(0.0) != 0.0 {
-            let value = keys.text("interferometer", key).unwrap_or_default();
-            return Err(keys.unsupported("interferometer", key, &value, "0 (smearing comes with a later release)"));
+    let bandwidth_hz = keys.number("interferometer", "channel_bandwidth_hz")?.unwrap_or(0.0);
+    let time_s = keys.number("interferometer", "time_average_sec")?.unwrap_or(0.0);
+    for (key, value) in [("channel_bandwidth_hz", bandwidth_hz), ("time_average_sec", time_s)] {
+        if value < 0.0 {
+            return Err(keys.unsupported("interferometer", key, &value.to_string(), "0 or more"));
         }
     }
+    let smearing = SmearingSettings { epsilon: None, time_s: Some(time_s), bandwidth_hz: Some(bandwidth_hz) };
+    let smearing = (bandwidth_hz > 0.0 || time_s > 0.0).then_some(smearing);
     // ours to choose: precision, devices and file names do not change the numbers asked for
     for (group, key) in [
         ("General", "app"),
@@ -133,7 +145,7 @@ pub fn load(path: &Path) -> Result<Settings> {
             cold_fraction: 0.0,
             cold_temperature_k: 100.0,
         },
-        telescope: TelescopeSettings { telescope, beam },
+        telescope: TelescopeSettings { telescope, beam, arrays },
         observation: ObservationSettings {
             phase_centre,
             time: TimeRange::Start { mjd_utc: start },
@@ -151,6 +163,7 @@ pub fn load(path: &Path) -> Result<Settings> {
             keep_beyond_nyquist: false,
             // whatever simulator/double_precision says: OSKAR's single precision is no wish but a limit
             summing: Summing::Float64,
+            smearing,
         },
         image: ImageSettings {
             size: PixelChoice::Auto,
@@ -229,6 +242,75 @@ impl Keys {
         Ok(self.number(group, key)?.unwrap_or_default())
     }
 
+    fn boolean(&mut self, group: &str, key: &str) -> Result<Option<bool>> {
+        let Some(text) = self.text(group, key) else { return Ok(None) };
+        match text.to_ascii_lowercase().as_str() {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            _ => Err(self.unsupported(group, key, &text, "true or false")),
+        }
+    }
+
+    /// The group telescope/aperture_array: elements as OSKAR's defaults have them, and array patterns as it makes them.
+    fn arrays(&mut self, model: &OskarTelescope) -> Result<ApertureArrays> {
+        const GROUP: &str = "telescope";
+        let key = |name: &str| format!("aperture_array/{name}");
+        self.one_of(GROUP, &key("array_pattern/enable"), &["true"])?;
+        self.one_of(GROUP, &key("array_pattern/normalise"), &["false"])?;
+        self.one_of(GROUP, &key("element_pattern/normalise"), &["false"])?;
+        self.one_of(GROUP, &key("element_pattern/swap_xy"), &["false"])?;
+        // numerical patterns are files of the folder, and named where they are there
+        self.boolean(GROUP, &key("element_pattern/enable_numerical"))?;
+        let length = self.number(GROUP, &key("element_pattern/dipole_length"))?.unwrap_or(0.5);
+        let units =
+            self.text(GROUP, &key("element_pattern/dipole_length_units")).unwrap_or_else(|| "Wavelengths".into());
+        let length = match units.to_ascii_lowercase().as_str() {
+            _ if length <= 0.0 => {
+                return Err(self.unsupported(
+                    GROUP,
+                    &key("element_pattern/dipole_length"),
+                    &length.to_string(),
+                    "above 0",
+                ));
+            }
+            "wavelengths" => DipoleLength::Wavelengths(length),
+            "metres" => DipoleLength::Metres(length),
+            _ => {
+                let units_key = key("element_pattern/dipole_length_units");
+                return Err(self.unsupported(GROUP, &units_key, &units, "Wavelengths or Metres"));
+            }
+        };
+        let functional = self.text(GROUP, &key("element_pattern/functional_type")).unwrap_or_else(|| "Dipole".into());
+        let pattern = match functional.as_str() {
+            "Dipole" => Pattern::Dipole(length),
+            "Isotropic (unpolarised)" | "Isotropic" => Pattern::Isotropic,
+            other => {
+                let known = "Dipole or Isotropic (unpolarised)";
+                return Err(self.unsupported(GROUP, &key("element_pattern/functional_type"), other, known));
+            }
+        };
+        let power = self.number(GROUP, &key("element_pattern/taper/cosine_power"))?.unwrap_or(1.0);
+        let fwhm_deg = self.number(GROUP, &key("element_pattern/taper/gaussian_fwhm_deg"))?.unwrap_or(45.0);
+        let taper = self.text(GROUP, &key("element_pattern/taper/type")).unwrap_or_else(|| "None".into());
+        let taper = match taper.as_str() {
+            "None" => Taper::None,
+            "Cosine" => Taper::Cosine { power },
+            "Gaussian" if fwhm_deg > 0.0 => Taper::Gaussian { fwhm_rad: fwhm_deg * DEG_RAD, reference_hz: 0.0 },
+            other => {
+                let known = "None, Cosine, or Gaussian with a positive taper/gaussian_fwhm_deg";
+                return Err(self.unsupported(GROUP, &key("element_pattern/taper/type"), other, known));
+            }
+        };
+        let element = Element { pattern, taper, feed_angle_rad: [0.0; 2] };
+        // seeds of time-variable errors are ours: OSKAR's random numbers are not reproduced
+        ApertureArrays::from_oskar(model, &element, true, 1).ok_or_else(|| {
+            Error::input("aperture arrays need station folders")
+                .found("a telescope folder without any")
+                .expected("a folder with layout.txt for each kind of station")
+                .place(self.path.display())
+        })
+    }
+
     fn one_of(&mut self, group: &str, key: &str, allowed: &[&str]) -> Result<()> {
         match self.text(group, key) {
             Some(value) if !allowed.iter().any(|a| a.eq_ignore_ascii_case(&value)) => {
@@ -261,7 +343,7 @@ impl Keys {
             None => Ok(()),
             Some(e) => Err(Error::input("this OSKAR setting is not supported yet")
                 .found(format!("{}/{} = {}", e.group, e.key, e.value))
-                .expected("settings of point and Gaussian skies, isotropic or Gaussian stations, without smearing")
+                .expected("settings of point and Gaussian skies, and stations of OSKAR's kinds")
                 .place(format!("{}, line {}", self.path.display(), e.line))
                 .hint("remove the line if its default is what you want")),
         }

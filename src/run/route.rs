@@ -11,7 +11,6 @@ use crate::formats::visibilities::VisibilityTable;
 use crate::gridding::ImageGeometry;
 use crate::imaging::fast::{self, ErrorBound, FastPlan, FastRequest, Foresight};
 use crate::sky::cube::SkyCube;
-use crate::telescope::beam::StationBeams;
 use crate::visibilities::{Track, weigh};
 use ndarray::Array3;
 use serde_json::{Value, json};
@@ -99,7 +98,7 @@ pub(super) fn foresee(
     // the width changes all weights alike
     let (mut table, instants) = empty_table(settings, track, &[freq_hz], 1.0)?;
     weighed(settings, &mut table, sky.dm, &Watch::silent())?;
-    let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
+    let beams = settings.telescope.beams();
     let params = image::params_of(settings, image);
     match FastPlan::foresee(&table, Some((&instants, &beams)), &params, sky, &request(settings))? {
         Ok(foresight) => Ok(Foreseen::Psf(foresight)),
@@ -145,7 +144,7 @@ fn by_psf(
     let (mut table, instants) = empty_table(settings, track, &sky.freq_hz, sky.channel_width_hz)?;
     let low = Sampling::flagged_rows(&table);
     weighed(settings, &mut table, cube.cell_rad, &progress.stage("weights", 1))?;
-    let beams = StationBeams::new(&settings.telescope.telescope, settings.telescope.beam);
+    let beams = settings.telescope.beams();
     let params = image::params_of(settings, image::square(sky.pixels.size, sky.pixels.cell_rad));
     let channels = sky.freq_hz.len() as u64;
 

@@ -87,8 +87,15 @@ impl Instant {
         }
     }
 
+    /// Change of the path of a source at `lmn1` (l, m, n - 1) between stations p and q, m/s, where the Earth turns by
+    /// `rate_rad_s`.
+    pub fn fringe_rate(&self, [p, q]: [usize; 2], lmn1: [f64; 3], rate_rad_s: f64) -> f64 {
+        let baseline = [0, 1, 2].map(|k| self.station_uvw_m[p][k] - self.station_uvw_m[q][k]);
+        rate_rad_s * dot(cross(self.pole_uvw, baseline), lmn1)
+    }
+
     /// Axes of a station's horizon.
-    pub(super) fn horizon(&self, station: usize) -> Horizon {
+    pub(crate) fn horizon(&self, station: usize) -> Horizon {
         let (up, east) = (self.zenith[station], self.east[station]);
         Horizon { east, north: cross(up, east), up }
     }

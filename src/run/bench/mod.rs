@@ -16,7 +16,7 @@ pub use dataset::{DatasetRequest, dataset};
 pub use deposit::{DepositRequest, deposition};
 pub use fast::{FastRequest, fast};
 pub use gridder::{GridderRequest, gridder};
-pub use predict::{PredictRequest, predict};
+pub use predict::{PredictRequest, SmearingWord, predict};
 #[cfg(feature = "learn")]
 pub use train::{TrainRequest, train};
 pub use transform::fft;

@@ -6,16 +6,22 @@ use crate::error::{Result, Watch};
 use crate::formats::oskar::{OskarLayout, OskarTelescope};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::math::lanes::{fma_per_s_f32, fma_per_s_f64};
+use crate::math::quadrature::gauss_legendre;
 use crate::math::random::Stream;
 use crate::sky::components::Component;
 use crate::telescope::Telescope;
+use crate::telescope::array::{Aim, ApertureArrays, DipoleLength, Element, Pattern, Taper};
 use crate::telescope::beam::{BeamChoice, StationBeams};
 use crate::time::{EarthOrientation, Frame};
-use crate::units::{C_M_S, DEG_RAD, RaDec};
-use crate::visibilities::{DirectSky, Instant, Summing, Track, new_table, predict_direct};
+use crate::units::{C_M_S, DAY_S, DEG_RAD, RaDec};
+use crate::visibilities::{
+    Cell, DirectOptions, DirectSky, EARTH_RATE, Instant, Smearing, Summing, Track, new_table, predict_direct,
+};
+use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
 use serde_json::json;
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
 
 /// The words of `bench predict`.
 #[derive(Debug, Clone, Copy)]
@@ -30,9 +36,27 @@ pub struct PredictRequest {
     pub full: bool,
     /// What is summed in.
     pub precision: Words,
+    /// What samples of 60 s and 500 kHz are averaged by.
+    pub smearing: Option<SmearingWord>,
+    /// Half-wave dipoles of each station, every layout another; 0 for stations without beams.
+    pub station_antennas: usize,
     /// Repetitions; the fastest is printed.
     pub reps: usize,
 }
+
+/// How the samples of a benchmark are smeared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SmearingWord {
+    /// sin(x)/x for time and bandwidth.
+    Sinc,
+    /// The average over time and bandwidth, to 1e-4.
+    Average,
+}
+
+/// The cell of smeared samples.
+const CELL: Cell = Cell { time_s: 60.0, bandwidth_hz: 500e3, rate_rad_s: EARTH_RATE };
+/// Accuracy of averages.
+const EPSILON: f64 = 1e-4;
 
 /// Of the Murchison site.
 const PLACE_DEG: [f64; 2] = [116.7644482, -26.82472208];
@@ -54,30 +78,43 @@ pub fn predict(request: &PredictRequest) -> Result<String> {
     let polarisations = if full { Polarisations::Linear } else { Polarisations::I };
     let list = sky(centre, sources, full);
     let (mut table, instants, _) = new_table(&telescope, &track, &[FREQ_HZ], 1.0, polarisations, -1.6)?;
-    let beams = StationBeams::new(&telescope, BeamChoice::None);
-    let summing = match request.precision {
-        Words::F32 => Summing::Float32,
-        Words::F64 => Summing::Float64,
+    let beams = match request.station_antennas {
+        0 => StationBeams::new(&telescope, BeamChoice::None),
+        antennas => StationBeams::of_arrays(Arc::new(dipoles(stations, antennas))),
+    };
+    let options = DirectOptions {
+        summing: match request.precision {
+            Words::F32 => Summing::Float32,
+            Words::F64 => Summing::Float64,
+        },
+        smearing: match request.smearing {
+            None => Smearing::None,
+            Some(SmearingWord::Sinc) => Smearing::Sinc(CELL),
+            Some(SmearingWord::Average) => Smearing::Average { cell: CELL, epsilon: EPSILON },
+        },
     };
     let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
     let mut costs = Vec::new();
     for _ in 0..request.reps {
         table.vis.fill(Complex64::ZERO);
         let station = Some((instants.as_slice(), &beams));
-        let (done, cost) = measured(|| predict_direct(&mut table, sky, station, None, summing, &Watch::silent()));
+        let (done, cost) = measured(|| predict_direct(&mut table, sky, station, None, options, &Watch::silent()));
         done?;
         costs.push(cost);
     }
     let cost = costs.iter().min_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s)).copied().unwrap_or(costs[0]);
     let terms = sources as f64 * (stations * (stations - 1) / 2) as f64 * times as f64;
     let rate = 1e-6 * terms / cost.cpu_s;
-    let (error, turns) = compared(&table, &instants, &list);
+    let twin =
+        Twin { telescope: &telescope, track: &track, instants: &instants, beams: &beams, smearing: request.smearing };
+    let (error, turns) = twin.compared(&table, &list)?;
     // real products of a term: a complex one, or those of 2 x 2 matrices
     let share = rate * 1e6 * if full { 32.0 } else { 4.0 } / fma_per_s(request.precision);
     let report = json!({
         "program": concat!("skyfringe ", env!("CARGO_PKG_VERSION")),
         "stations": stations, "sources": sources, "times": times,
         "stokes": if full { "full" } else { "I" }, "precision": request.precision.name(),
+        "smearing": request.smearing.map_or("none", SmearingWord::name), "station_antennas": request.station_antennas,
         "threads": rayon::current_num_threads(), "reps": request.reps,
         "cpu_seconds": cost.cpu_s, "wall_seconds": cost.wall_s, "peak_mib": cost.peak_mib,
         "msbct_per_cpu_s": rate, "share_of_fma_peak": share,
@@ -124,59 +161,192 @@ fn sky(centre: RaDec, sources: usize, full: bool) -> Vec<Component> {
         .collect()
 }
 
-/// Largest difference, over the rms of the visibilities compared, from sums of terms whose phases are made in twice the
-/// digits, on some baselines; and the largest phase.
-fn compared(table: &VisibilityTable, instants: &[Instant], list: &[Component]) -> (f64, f64) {
-    let rows = table.uvw_m.nrows();
-    let rows_each = rows / instants.len();
-    let (mut worst, mut power, mut count, mut turns) = (0f64, 0f64, 0usize, 0f64);
-    for row in (0..rows).step_by((rows / COMPARED).max(1)) {
-        let instant = &instants[row / rows_each];
-        let (p, q) = (table.antenna1[row] as usize, table.antenna2[row] as usize);
-        let mut sum = vec![Complex64::ZERO; table.polarisations.count()];
-        for source in list {
-            let towards = source.direction.unit_vector();
-            if instant.sin_elevation(p, towards) < 0.0 || instant.sin_elevation(q, towards) < 0.0 {
-                continue;
+impl SmearingWord {
+    fn name(self) -> &'static str {
+        match self {
+            SmearingWord::Sinc => "sinc",
+            SmearingWord::Average => "average",
+        }
+    }
+}
+
+/// Stations of `antennas` half-wave dipoles within 19 m, at least 1 m apart where there is room, each in another way.
+fn dipoles(stations: usize, antennas: usize) -> ApertureArrays {
+    let places: Vec<Vec<[f64; 3]>> = (0..stations)
+        .map(|station| {
+            let mut random = Stream::new(20_261_123, [3, station as u32, 0]);
+            let mut places: Vec<[f64; 3]> = Vec::with_capacity(antennas);
+            while places.len() < antennas {
+                let mut place = || {
+                    let (radius, angle) = (19.0 * random.uniform().sqrt(), TAU * random.uniform());
+                    [radius * angle.sin(), radius * angle.cos(), 0.0]
+                };
+                let near = |p: &[f64; 3]| places.iter().any(|q| (p[0] - q[0]).hypot(p[1] - q[1]) < 1.0);
+                let tries: [[f64; 3]; 20] = std::array::from_fn(|_| place());
+                places.push(tries.into_iter().find(|p| !near(p)).unwrap_or(tries[0]));
             }
-            let [l, m, n] = source.direction.lmn(table.phase_centre);
-            let lmn1 = [l, m, -(l * l + m * m) / (1.0 + n)];
-            let (up, uq) = (instant.station_uvw_m[p], instant.station_uvw_m[q]);
-            let mut path = Twice::default();
-            for axis in 0..3 {
-                path = path.plus_product(up[axis], lmn1[axis]).plus_product(-uq[axis], lmn1[axis]);
-            }
-            let phase = path.times(FREQ_HZ).over(C_M_S);
-            turns = turns.max(phase.high.abs());
-            let (sin, cos) = (TAU * phase.fraction()).sin_cos();
-            let phasor = Complex64::new(cos, sin);
-            let [i, q0, u, v] = source.stokes_jy;
-            if sum.len() == 1 {
-                sum[0] += phasor * i;
-                continue;
-            }
-            let b = [Complex64::from(i + q0), Complex64::new(u, v), Complex64::new(u, -v), Complex64::from(i - q0)];
-            let rotation = |station: usize| {
-                let (cos, sin) = instant.parallactic(station, source.direction);
-                [cos, -sin, sin, cos]
+            places
+        })
+        .collect();
+    let pattern = Pattern::Dipole(DipoleLength::Wavelengths(0.5));
+    let element = Element { pattern, taper: Taper::None, feed_angle_rad: [0.0; 2] };
+    ApertureArrays::from_places(&places, (0..stations).collect(), &element, true)
+}
+
+/// What the sums are compared with: all terms of some baselines, phases in twice the digits, antennas one by one, averages by
+/// Gauss and Legendre's rule over the times of the cell.
+struct Twin<'a> {
+    telescope: &'a Telescope,
+    track: &'a Track,
+    instants: &'a [Instant],
+    beams: &'a StationBeams,
+    smearing: Option<SmearingWord>,
+}
+
+/// Nodes of an average in time.
+const NODES: usize = 24;
+
+impl Twin<'_> {
+    /// Largest difference, over the rms of the visibilities compared, and the largest phase.
+    fn compared(&self, table: &VisibilityTable, list: &[Component]) -> Result<(f64, f64)> {
+        let rows = table.uvw_m.nrows();
+        let rows_each = rows / self.instants.len();
+        let (mut worst, mut power, mut count, mut turns) = (0f64, 0f64, 0usize, 0f64);
+        let places: Vec<[f64; 3]> = list
+            .iter()
+            .map(|source| {
+                let [l, m, n] = source.direction.lmn(table.phase_centre);
+                [l, m, -(l * l + m * m) / (1.0 + n)]
+            })
+            .collect();
+        for step in 0..self.instants.len() {
+            let instant = &self.instants[step];
+            let cell = match self.smearing {
+                Some(SmearingWord::Average) => self.moments(step)?,
+                _ => Vec::new(),
             };
-            let (rp, rq) = (rotation(p), rotation(q));
-            for (product, sum) in sum.iter_mut().enumerate() {
-                let (row, column) = (product / 2, product % 2);
-                for k in 0..2 {
-                    for j in 0..2 {
-                        *sum += phasor * b[k * 2 + j] * rp[row * 2 + k] * rq[column * 2 + j];
+            let of_step = (0..rows).step_by((rows / COMPARED).max(1)).filter(|row| row / rows_each == step);
+            let sums: Vec<(usize, Vec<Complex64>, f64)> = of_step
+                .collect::<Vec<_>>()
+                .into_par_iter()
+                .map(|row| {
+                    let mut sum = vec![Complex64::ZERO; table.polarisations.count()];
+                    let stations = [table.antenna1[row] as usize, table.antenna2[row] as usize];
+                    let jones = stations.map(|station| self.jones(station, step, table, list));
+                    let mut turns = 0f64;
+                    for (k, (source, lmn1)) in list.iter().zip(&places).enumerate() {
+                        let phase = path(instant, stations, *lmn1).times(FREQ_HZ).over(C_M_S);
+                        turns = turns.max(phase.high.abs());
+                        let phasor =
+                            self.factor(instant, &cell, stations, *lmn1) * Complex64::cis(TAU * phase.fraction());
+                        let [i, q, u, v] = source.stokes_jy;
+                        let (a, b) = (jones[0][k], jones[1][k]);
+                        if sum.len() == 1 {
+                            sum[0] += phasor * i * a[0] * b[0].conj();
+                            continue;
+                        }
+                        let bright = [
+                            Complex64::from(i + q),
+                            Complex64::new(u, v),
+                            Complex64::new(u, -v),
+                            Complex64::from(i - q),
+                        ];
+                        for (product, sum) in sum.iter_mut().enumerate() {
+                            for x in 0..2 {
+                                for y in 0..2 {
+                                    let right = b[product % 2 * 2 + y].conj();
+                                    *sum += phasor * a[product / 2 * 2 + x] * bright[x * 2 + y] * right;
+                                }
+                            }
+                        }
                     }
+                    (row, sum, turns)
+                })
+                .collect();
+            for (row, sum, largest) in sums {
+                turns = turns.max(largest);
+                for (product, sum) in sum.iter().enumerate() {
+                    worst = worst.max((table.vis[[row, 0, product]] - sum).norm());
+                    power += sum.norm_sqr();
+                    count += 1;
                 }
             }
         }
-        for (product, sum) in sum.iter().enumerate() {
-            worst = worst.max((table.vis[[row, 0, product]] - sum).norm());
-            power += sum.norm_sqr();
-            count += 1;
+        Ok((worst / (power / count as f64).sqrt(), turns))
+    }
+
+    /// E R of a station for each source, or E in the scalar mode; zero below its horizon.
+    fn jones(&self, station: usize, step: usize, table: &VisibilityTable, list: &[Component]) -> Vec<[Complex64; 4]> {
+        let instant = &self.instants[step];
+        let linear = table.polarisations.count() == 4;
+        // a reach beyond all expansions: antennas one by one
+        let aim = Aim { freq_hz: FREQ_HZ, step: step as u32, reach: 1e9, count: 1, epsilon: 1e-15 };
+        let centre = table.phase_centre.unit_vector();
+        let formed = self.beams.arrays.as_ref().map(|a| a.form(station, instant.horizon(station), centre, &aim));
+        let of = |source: &Component| {
+            let towards = source.direction.unit_vector();
+            if instant.sin_elevation(station, towards) < 0.0 {
+                return [Complex64::ZERO; 4];
+            }
+            let e = match &formed {
+                None => [1.0, 0.0, 0.0, 1.0].map(Complex64::from),
+                Some(formed) if linear => formed.matrices(&[towards])[0],
+                Some(formed) => [formed.voltages(&[towards])[0]; 4],
+            };
+            if !linear {
+                return e;
+            }
+            let (cos, sin) = instant.parallactic(station, source.direction);
+            [e[0] * cos + e[1] * sin, e[1] * cos - e[0] * sin, e[2] * cos + e[3] * sin, e[3] * cos - e[2] * sin]
+        };
+        list.iter().map(of).collect()
+    }
+
+    /// Instants at the nodes of a time step's average, and their weights.
+    fn moments(&self, step: usize) -> Result<Vec<(Instant, f64)>> {
+        let (nodes, weights) = gauss_legendre(NODES);
+        let middle = self.track.mid_mjd_utc(step);
+        let at = |(node, weight): (f64, f64)| {
+            let mjd = middle + 0.5 * node * CELL.time_s / DAY_S;
+            let track = Track { start_mjd_utc: mjd, step_s: 0.0, steps: 1, ..*self.track };
+            Ok((Instant::new(self.telescope, &track, 0)?, 0.5 * weight))
+        };
+        nodes.into_iter().zip(weights).map(at).collect()
+    }
+
+    /// What smearing makes of a source on a baseline, relative to the middle of the cell.
+    fn factor(&self, instant: &Instant, cell: &[(Instant, f64)], stations: [usize; 2], lmn1: [f64; 3]) -> Complex64 {
+        let [p, q] = stations;
+        let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
+        match self.smearing {
+            None => Complex64::ONE,
+            Some(SmearingWord::Sinc) => {
+                let rate = instant.fringe_rate([p, q], lmn1, CELL.rate_rad_s) * FREQ_HZ / C_M_S;
+                let delay = path(instant, stations, lmn1).over(C_M_S).high;
+                Complex64::from(sinc(delay * CELL.bandwidth_hz) * sinc(rate * CELL.time_s))
+            }
+            Some(SmearingWord::Average) => {
+                let middle = path(instant, stations, lmn1).over(C_M_S);
+                let of = |(at, weight): &(Instant, f64)| {
+                    // the mean over frequency is the sine of the moment's own delay
+                    let delay = path(at, stations, lmn1).over(C_M_S);
+                    let turns = delay.plus(Twice { high: -middle.high, low: -middle.low }).times(FREQ_HZ).fraction();
+                    Complex64::cis(TAU * turns) * (weight * sinc(delay.high * CELL.bandwidth_hz))
+                };
+                cell.iter().map(of).sum()
+            }
         }
     }
-    (worst / (power / count as f64).sqrt(), turns)
+}
+
+/// The path of a source between two stations, m.
+fn path(instant: &Instant, [p, q]: [usize; 2], lmn1: [f64; 3]) -> Twice {
+    let (up, uq) = (instant.station_uvw_m[p], instant.station_uvw_m[q]);
+    let mut path = Twice::default();
+    for axis in 0..3 {
+        path = path.plus_product(up[axis], lmn1[axis]).plus_product(-uq[axis], lmn1[axis]);
+    }
+    path
 }
 
 /// The sum of two float64, the second of which is what the first cannot hold (Dekker 1971).

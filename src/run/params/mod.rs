@@ -13,7 +13,7 @@ pub use crate::imaging::fast::RouteChoice;
 pub use dataset::{DatasetSettings, FieldScaling, GalaxyChoice, SplitSettings};
 pub(super) use image::check_epsilon;
 pub use image::{ImageSettings, PixelChoice};
-pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, TimeRange};
+pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, SmearingSettings, TimeRange};
 pub use sky::{
     EorSettings, Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings, SubhaloChoice, WhichSubhalo,
 };
@@ -62,7 +62,16 @@ impl Settings {
         let telescope = telescope::read(document)?;
         let observation = observation::read(document)?;
         let noise = observation::read_noise(document, &telescope.telescope)?;
-        let prediction = observation::read_prediction(document)?;
+        let mut prediction = observation::read_prediction(document)?;
+        if telescope.arrays.is_some() {
+            if prediction.method == Some(Method::Grid) {
+                let section = document.section("prediction")?;
+                return Err(
+                    section.refuse("method", "\"auto\" or \"direct\": beams of antennas differ between stations")
+                );
+            }
+            prediction.method = Some(Method::Direct);
+        }
         let image = image::read(document)?;
         let output = document.section("output")?;
         let precision = match output.choice("precision", &["single", "double"])? {

@@ -6,7 +6,7 @@ use crate::formats::visibilities::Polarisations;
 use crate::telescope::{Telescope, preset_names};
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, Dimension, RaDec};
-use crate::visibilities::Summing;
+use crate::visibilities::{Cell, EARTH_RATE, OSKAR_EARTH_RATE, Smearing, Summing};
 use std::collections::BTreeSet;
 
 /// When an observation takes place.
@@ -182,8 +182,37 @@ pub struct PredictionSettings {
     pub epsilon: f64,
     /// Keep baselines beyond the pixels' Nyquist limit (periodic; for comparisons with the DFT).
     pub keep_beyond_nyquist: bool,
-    /// What the direct sum adds points in.
+    /// What the direct sum adds sources in.
     pub summing: Summing,
+    /// How samples are averaged; `None` for samples of the middle of their cell.
+    pub smearing: Option<SmearingSettings>,
+}
+
+/// How samples are averaged over their time step and channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SmearingSettings {
+    /// Accuracy of the true average; `None` for OSKAR's factors.
+    pub epsilon: Option<f64>,
+    /// Time, s; `None` for the length of a time step.
+    pub time_s: Option<f64>,
+    /// Bandwidth, Hz; `None` for the width of a channel.
+    pub bandwidth_hz: Option<f64>,
+}
+
+impl SmearingSettings {
+    /// The smearing of steps of `step_s` and channels of `width_hz` in a frame.
+    pub fn of(&self, step_s: f64, width_hz: f64, frame: Frame) -> Smearing {
+        let rate_rad_s = match frame {
+            Frame::Oskar => OSKAR_EARTH_RATE,
+            Frame::Icrs => EARTH_RATE,
+        };
+        let (time_s, bandwidth_hz) = (self.time_s.unwrap_or(step_s), self.bandwidth_hz.unwrap_or(width_hz));
+        match self.epsilon {
+            None => Smearing::Sinc(Cell { time_s, bandwidth_hz, rate_rad_s }),
+            // an average is of what truly happens
+            Some(epsilon) => Smearing::Average { cell: Cell { time_s, bandwidth_hz, rate_rad_s: EARTH_RATE }, epsilon },
+        }
+    }
 }
 
 pub(super) fn read_prediction(document: &Document) -> Result<PredictionSettings> {
@@ -199,6 +228,26 @@ pub(super) fn read_prediction(document: &Document) -> Result<PredictionSettings>
         Some("f32") => Summing::Float32,
         _ => Summing::Float64,
     };
+    let least = s.float("smearing_epsilon", 1e-9..=0.1)?.unwrap_or(1e-4);
+    let (time_s, bandwidth_hz) =
+        (s.quantity("smearing_time", Dimension::Time)?, s.quantity("smearing_bandwidth", Dimension::Frequency)?);
+    for (key, value) in [("smearing_time", time_s), ("smearing_bandwidth", bandwidth_hz)] {
+        if value.is_some_and(|value| value < 0.0) {
+            return Err(s.refuse(key, "0 or more"));
+        }
+    }
+    let smearing = match s.choice("smearing", &["none", "sinc", "average"])? {
+        Some("sinc") => Some(SmearingSettings { epsilon: None, time_s, bandwidth_hz }),
+        Some("average") => Some(SmearingSettings { epsilon: Some(least), time_s, bandwidth_hz }),
+        _ => None,
+    };
+    let method = match (method, smearing) {
+        (Some(Method::Grid), Some(_)) => {
+            return Err(s.refuse("smearing", "\"none\" with prediction.method = \"grid\", which has no smearing"));
+        }
+        (_, Some(_)) => Some(Method::Direct),
+        (method, None) => method,
+    };
     s.finish()?;
-    Ok(PredictionSettings { method, epsilon, keep_beyond_nyquist, summing })
+    Ok(PredictionSettings { method, epsilon, keep_beyond_nyquist, summing, smearing })
 }

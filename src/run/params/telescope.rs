@@ -1,9 +1,15 @@
 use super::places;
 use crate::error::{Error, Result};
 use crate::formats::config::Document;
-use crate::telescope::Telescope;
-use crate::telescope::beam::BeamChoice;
+use crate::formats::config::Section;
+use crate::formats::oskar::{OskarTelescope, read_oskar_telescope};
+use crate::formats::telescope::read_rotations;
+use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, Taper};
+use crate::telescope::beam::{BeamChoice, StationBeams};
+use crate::telescope::{Rotations, Telescope, rotated, vogel_station};
+use crate::units::Dimension;
 use std::path::Path;
+use std::sync::Arc;
 
 /// `[telescope]`: the array and its beams.
 #[derive(Debug, Clone)]
@@ -12,6 +18,18 @@ pub struct TelescopeSettings {
     pub telescope: Telescope,
     /// Voltage beam of its stations.
     pub beam: BeamChoice,
+    /// Stations as arrays of antennas, in place of such beams.
+    pub arrays: Option<Arc<ApertureArrays>>,
+}
+
+impl TelescopeSettings {
+    /// The beams of the stations.
+    pub fn beams(&self) -> StationBeams {
+        match &self.arrays {
+            Some(arrays) => StationBeams::of_arrays(arrays.clone()),
+            None => StationBeams::new(&self.telescope, self.beam),
+        }
+    }
 }
 
 pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
@@ -19,21 +37,27 @@ pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
     let name = s.text("name")?;
     let file = s.path("file")?;
     let oskar = s.path("oskar")?;
-    let beam = match s.choice("beam", &["auto", "none", "gaussian", "airy", "cosine"])? {
+    let chosen = s.choice("beam", &["auto", "none", "gaussian", "airy", "cosine", "array"])?;
+    let beam = match chosen {
         Some("none") => BeamChoice::None,
         Some("gaussian") => BeamChoice::Gaussian,
         Some("airy") => BeamChoice::Airy,
         Some("cosine") => BeamChoice::CosineTaper,
+        Some("array") => BeamChoice::None,
         _ => BeamChoice::Auto,
     };
+    let array = Some(read_array(&s.section("array")?)?).filter(|_| chosen == Some("array"));
     let place = s.place("name");
     let twice = places(&s, &["name", "file", "oskar"]);
     s.finish()?;
-    let telescope = match (name, file, oskar) {
-        (Some(name), None, None) => Telescope::preset(&name).map_err(|e| e.place(place.clone()))?,
-        (None, Some(file), None) => Telescope::from_file(&file)?,
-        (None, None, Some(folder)) => supported_oskar_folder(&folder)?,
-        (None, None, None) => Telescope::preset("ska-mid-aa4")?,
+    let (telescope, model) = match (name, file, oskar) {
+        (Some(name), None, None) => (Telescope::preset(&name).map_err(|e| e.place(place.clone()))?, None),
+        (None, Some(file), None) => (Telescope::from_file(&file)?, None),
+        (None, None, Some(folder)) => {
+            let (telescope, model) = supported_oskar_folder(&folder)?;
+            (telescope, Some(model))
+        }
+        (None, None, None) => (Telescope::preset("ska-mid-aa4")?, None),
         _ => {
             return Err(Error::input("the telescope is given twice")
                 .expected("one of telescope.name, telescope.file and telescope.oskar")
@@ -47,17 +71,98 @@ pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
             .found(format!("station {} of {}", station.name, telescope.name))
             .expected("a positive diameter, or telescope.beam = \"none\""));
     }
-    Ok(TelescopeSettings { telescope, beam })
+    let arrays = array.map(|array| array.of(&telescope, model.as_ref())).transpose()?.map(Arc::new);
+    Ok(TelescopeSettings { telescope, beam, arrays })
 }
 
-/// A telescope from an OSKAR folder that holds nothing beyond what is supported.
-pub(in crate::run) fn supported_oskar_folder(folder: &Path) -> Result<Telescope> {
-    let (telescope, unsupported) = Telescope::from_oskar_folder(folder)?;
+/// `[telescope.array]`.
+struct ArrayWords {
+    element: Element,
+    normalise: bool,
+    share: bool,
+    seed: u64,
+    rotations: Rotations,
+}
+
+fn read_array(s: &Section) -> Result<ArrayWords> {
+    let wavelengths = s.float("dipole_wavelengths", ..)?;
+    let metres = s.quantity("dipole_length", Dimension::Length)?;
+    let length = match (wavelengths, metres) {
+        (Some(_), Some(_)) => {
+            return Err(s.refuse("dipole_length", "either this or dipole_wavelengths"));
+        }
+        (_, Some(metres)) if metres <= 0.0 => return Err(s.refuse("dipole_length", "something above 0")),
+        (Some(length), _) if length <= 0.0 => return Err(s.refuse("dipole_wavelengths", "something above 0")),
+        (_, Some(metres)) => DipoleLength::Metres(metres),
+        (wavelengths, None) => DipoleLength::Wavelengths(wavelengths.unwrap_or(0.5)),
+    };
+    let pattern = match s.choice("element", &["dipole", "isotropic"])? {
+        Some("isotropic") => Pattern::Isotropic,
+        _ => Pattern::Dipole(length),
+    };
+    let power = s.float("cosine_power", 0.0..)?.unwrap_or(1.0);
+    let fwhm_rad = s.quantity("gaussian_fwhm", Dimension::Angle)?;
+    let taper = match s.choice("taper", &["none", "cosine", "gaussian"])? {
+        Some("cosine") => Taper::Cosine { power },
+        Some("gaussian") => {
+            let fwhm_rad = fwhm_rad.ok_or_else(|| s.missing("gaussian_fwhm", "the FWHM of the voltage, \"45 deg\""))?;
+            if fwhm_rad <= 0.0 {
+                return Err(s.refuse("gaussian_fwhm", "something above 0"));
+            }
+            Taper::Gaussian { fwhm_rad, reference_hz: 0.0 }
+        }
+        _ => Taper::None,
+    };
+    let normalise = s.boolean("normalise")?.unwrap_or(true);
+    let share = s.boolean("share")?.unwrap_or(false);
+    let seed = s.integer("seed", 0..)?.unwrap_or(1) as u64;
+    let rotation_seed = s.integer("rotation_seed", 0..)?.unwrap_or(1) as u64;
+    let rotations = match s.path("rotations")? {
+        Some(file) => Rotations::Listed(read_rotations(&file)?),
+        None => Rotations::Seeded(rotation_seed),
+    };
+    s.finish()?;
+    let element = Element { pattern, taper, feed_angle_rad: [0.0; 2] };
+    Ok(ArrayWords { element, normalise, share, seed, rotations })
+}
+
+impl ArrayWords {
+    /// What the antennas of `telescope` make: those of an OSKAR folder's station folders, or those of SKA-Low stations, a
+    /// spiral turned by each one's own angle.
+    fn of(&self, telescope: &Telescope, model: Option<&OskarTelescope>) -> Result<ApertureArrays> {
+        let known = match model {
+            Some(model) => ApertureArrays::from_oskar(model, &self.element, self.normalise, self.seed),
+            None if telescope.stations.iter().all(|s| s.kind == "ska-low") => {
+                let spiral = vogel_station();
+                let turned = telescope.station_rotations_deg(&self.rotations)?;
+                let of = |deg: &f64| rotated(&spiral, *deg).into_iter().map(|[x, y]| [x, y, 0.0]).collect();
+                let places: Vec<Vec<[f64; 3]>> = turned.iter().map(of).collect();
+                let kind_of = (0..places.len()).collect();
+                Some(ApertureArrays::from_places(&places, kind_of, &self.element, self.normalise))
+            }
+            None => None,
+        };
+        let arrays = known.ok_or_else(|| {
+            Error::input("it is not known what antennas the stations have")
+                .found(format!("telescope.beam = \"array\" for {}", telescope.name))
+                .expected("an SKA-Low array, or an OSKAR telescope folder with station folders")
+                .place("telescope.beam")
+        })?;
+        Ok(ApertureArrays { shared: self.share, ..arrays })
+    }
+}
+
+/// A telescope from an OSKAR folder that holds nothing beyond what is supported, and all that it holds.
+pub(in crate::run) fn supported_oskar_folder(folder: &Path) -> Result<(Telescope, OskarTelescope)> {
+    let model = read_oskar_telescope(folder)?;
+    let name = folder.file_stem().map_or("oskar".into(), |n| n.to_string_lossy().into_owned());
+    let telescope = Telescope::from_oskar(&name, &model).map_err(|e| e.place(folder.display()))?;
+    let unsupported = &model.unsupported;
     match unsupported.first() {
-        None => Ok(telescope),
+        None => Ok((telescope, model)),
         Some(first) => Err(Error::input("the OSKAR telescope folder holds what is not supported yet")
             .found(format!("{first}{}", if unsupported.len() > 1 { ", ..." } else { "" }))
-            .expected("position.txt, layout files and station folders with a layout alone")
+            .expected("position.txt, layout files, and station folders with text files alone")
             .place(folder.display())
             .hint("take these files away if what they describe may be left out")),
     }

@@ -25,8 +25,10 @@ pub(super) fn add<R: Real>(
     with: Vectors,
     watch: &Watch,
 ) -> Result<()> {
-    // near sources first: what a block needs depends on its farthest
-    sources.sort_by(|a, b| b.lmn1[2].total_cmp(&a.lmn1[2]));
+    if smearing != Smearing::None {
+        // near sources first: what a block needs depends on its farthest
+        sources.sort_by(|a, b| b.lmn1[2].total_cmp(&a.lmn1[2]));
+    }
     let all = sources.len() as u64;
     let (points, extended): (Vec<Source>, Vec<Source>) = sources.into_iter().partition(|s| s.taper.is_none());
     let groups: Vec<Group> = [points, extended].into_iter().filter(|g| !g.is_empty()).map(Group::new).collect();

@@ -188,7 +188,7 @@ fn inputs(settings: &Settings) -> Result<String> {
         SkySource::Snapshot { path, .. }
         | SkySource::Fits { path, .. }
         | SkySource::Eor { path, .. }
-        | SkySource::Components { path } => path,
+        | SkySource::Components { path, .. } => path,
     };
     let meta = std::fs::metadata(path).map_err(|e| Error::io("open the sky", path, e))?;
     // snapshots can be terabytes: they are told apart by name only, single files by their bytes

@@ -283,7 +283,7 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
             let sky = prepare(settings, track, None, &Unseen)?;
             Ok(Look { words: sky.notes.join("; "), ..prepared(&sky, &path.display().to_string()) })
         }
-        SkySource::Fits { path, .. } | SkySource::Components { path } => {
+        SkySource::Fits { path, .. } | SkySource::Components { path, .. } => {
             let sky = prepare(settings, track, None, &Unseen)?;
             Ok(prepared(&sky, &path.display().to_string()))
         }

@@ -62,7 +62,7 @@ pub fn run(settings: &Settings, out: Option<&Path>, progress: &dyn Progress) -> 
             let centre = [0.5 * made.header.box_size; 3];
             (format!("built-in galaxy {}", order.seed), compare_h2(&made, Some(centre), &model, &watch)?)
         }
-        SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } => {
+        SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path, .. } => {
             return Err(Error::input("models of molecular hydrogen need gas cells")
                 .found(path.display())
                 .expected("sky.snapshot or sky.galaxy"));

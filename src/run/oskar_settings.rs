@@ -4,9 +4,9 @@
 //! value asks for nothing.
 
 use super::params::{
-    ImageSettings, Inclined, Method, NoiseSettings, ObservationSettings, PixelChoice, PlacingSettings,
-    PredictionSettings, RouteChoice, Settings, SkySettings, SkySource, SmearingSettings, SpectralSettings,
-    TelescopeSettings, TimeRange, supported_oskar_folder,
+    ImageSettings, Inclined, ListKind, Method, NoiseSettings, ObservationSettings, OskarImage, PixelChoice,
+    PlacingSettings, PredictionSettings, RouteChoice, Settings, SkySettings, SkySource, SmearingSettings,
+    SpectralSettings, TelescopeSettings, TimeRange, supported_oskar_folder,
 };
 use crate::error::{Error, Result};
 use crate::formats::oskar::{OskarSetting, OskarSettings, OskarTelescope, read_oskar_settings};
@@ -27,7 +27,7 @@ pub fn load(path: &Path) -> Result<Settings> {
     let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
     let mut keys = Keys { settings, used: Vec::new(), path: path.to_path_buf(), folder };
 
-    let components = keys.need_path("sky", "oskar_sky_model/file")?;
+    let sky = keys.sky()?;
     let folder = keys.need_path("telescope", "input_directory")?;
     let (telescope, model) = supported_oskar_folder(&folder)?;
     let mut arrays = None;
@@ -109,7 +109,7 @@ pub fn load(path: &Path) -> Result<Settings> {
     let noise: Option<NoiseSettings> = None;
     Ok(Settings {
         sky: SkySettings {
-            source: SkySource::Components { path: components },
+            source: sky,
             inclined: Inclined::BoxAxis(2),
             placing: PlacingSettings {
                 distance_mpc: None,
@@ -240,6 +240,31 @@ impl Keys {
     fn need_number(&mut self, group: &str, key: &str) -> Result<f64> {
         self.need_text(group, key)?;
         Ok(self.number(group, key)?.unwrap_or_default())
+    }
+
+    /// The group sky: a list, or an image.
+    fn sky(&mut self) -> Result<SkySource> {
+        const GROUP: &str = "sky";
+        let image = self.text(GROUP, "fits_image/file").filter(|name| !name.is_empty());
+        let Some(image) = image else {
+            return Ok(SkySource::Components {
+                path: self.need_path(GROUP, "oskar_sky_model/file")?,
+                kind: ListKind::Text,
+            });
+        };
+        if let Some(list) = self.text(GROUP, "oskar_sky_model/file").filter(|name| !name.is_empty()) {
+            return Err(self.unsupported(GROUP, "oskar_sky_model/file", &list, "either a list or sky/fits_image/file"));
+        }
+        // only what a file does not say would be taken from these
+        self.one_of(GROUP, "fits_image/override_map_units", &["false"])?;
+        self.text(GROUP, "fits_image/default_map_units");
+        let settings = OskarImage {
+            min_peak_fraction: self.number(GROUP, "fits_image/min_peak_fraction")?.unwrap_or(0.02),
+            min_abs_val: self.number(GROUP, "fits_image/min_abs_val")?.unwrap_or(0.0),
+            freq_hz: self.number(GROUP, "fits_image/frequency_hz")?.unwrap_or(0.0),
+            spectral_index: self.number(GROUP, "fits_image/spectral_index")?.unwrap_or(0.0),
+        };
+        Ok(SkySource::Components { path: self.folder.join(image), kind: ListKind::OskarImage(settings) })
     }
 
     fn boolean(&mut self, group: &str, key: &str) -> Result<Option<bool>> {

@@ -8,7 +8,7 @@ use crate::formats::Staged;
 use crate::formats::fits::header_summary;
 use crate::formats::hdf_cube::hdf_cube_summary;
 use crate::formats::maps::maps_summary;
-use crate::formats::oskar::read_oskar_sky;
+use crate::formats::oskar::{OskarSource, read_oskar_sky};
 use crate::formats::shard::shard_summary;
 use crate::formats::snapshot::{Format, resembles_catalogue, resembles_snapshot};
 use crate::formats::visibilities::read_visibility_frame;
@@ -179,8 +179,10 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
             .hint("a configuration is looked at by `skyfringe run CONFIG --check`"));
     }
     let sources = read_oskar_sky(path)?;
-    let total: f64 = sources.iter().map(|s| s.stokes_jy[0]).sum();
-    let brightest = sources.iter().map(|s| s.stokes_jy[0]).fold(f64::NEG_INFINITY, f64::max);
+    // of several frequencies the first
+    let stokes_i = |s: &OskarSource| s.flux.first().map_or(0.0, |(_, stokes)| stokes[0]);
+    let total: f64 = sources.iter().map(stokes_i).sum();
+    let brightest = sources.iter().map(stokes_i).fold(f64::NEG_INFINITY, f64::max);
     let extended = sources.iter().filter(|s| s.gaussian.is_some()).count();
     Ok(format!(
         "{}: sky list\n  sources    {} ({} points, {extended} Gaussians)\n  Stokes I   {total:.6} Jy in all, brightest {brightest:.6} Jy\n",

@@ -1,10 +1,10 @@
 //! Component lists: points and Gaussians with Stokes parameters and a spectrum.
 
 use crate::error::{Error, Result};
-use crate::formats::oskar::OskarSource;
+use crate::formats::oskar::{OskarSource, OskarSpectrum};
 use crate::units::{C_M_S, RaDec};
 use nalgebra::{Matrix5, Vector5};
-use std::f64::consts::{LN_2, PI};
+use std::f64::consts::{LN_2, LN_10, PI};
 
 /// One point or Gaussian source.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,8 @@ pub enum Spectrum {
     },
     /// A sum of Gaussian lines, each with its own Stokes parameters in place of the component's.
     Lines(Vec<SpectralLine>),
+    /// Stokes parameters at frequencies in ascending order, in place of the component's: those of the nearest (OSKAR).
+    Nearest(Vec<(f64, [f64; 4])>),
     /// Stokes parameters at frequencies in ascending order, in place of the component's: linear between them (in the logarithms
     /// where both are positive), 0 outside.
     Table(Vec<(f64, [f64; 4])>),
@@ -81,21 +83,34 @@ pub struct GaussianShape {
 
 impl From<OskarSource> for Component {
     fn from(source: OskarSource) -> Component {
-        let spectrum = match source.reference_freq_hz {
-            Some(reference_hz) if !source.spectral_index.is_empty() => {
-                Spectrum::LogPolynomial { reference_hz, terms: source.spectral_index }
+        let (reference_hz, stokes_jy) = source.flux.first().copied().unwrap_or_default();
+        let spectrum = match source.spectrum {
+            OskarSpectrum::Lines(widths) => {
+                let line = |((centre_hz, stokes_jy), sigma_hz): ((f64, [f64; 4]), f64)| SpectralLine {
+                    centre_hz,
+                    sigma_hz,
+                    stokes_jy,
+                };
+                Spectrum::Lines(source.flux.into_iter().zip(widths).map(line).collect())
             }
-            _ => Spectrum::Flat,
+            OskarSpectrum::Nearest => Spectrum::Nearest(source.flux),
+            _ if reference_hz <= 0.0 => Spectrum::Flat,
+            // x^(a1 lg x) = exp(a1 (ln x)^2 / ln 10)
+            OskarSpectrum::Curved { index, curvature } => {
+                Spectrum::LogPolynomial { reference_hz, terms: vec![index, curvature * LN_10] }
+            }
+            OskarSpectrum::Logarithmic(terms) if terms.is_empty() => Spectrum::Flat,
+            OskarSpectrum::Logarithmic(terms) => Spectrum::LogPolynomial { reference_hz, terms },
+            OskarSpectrum::Linear(terms_jy) => Spectrum::Polynomial { reference_hz, terms_jy },
         };
-        Component {
-            spectrum,
-            shape: source.gaussian.map(|g| GaussianShape {
-                major_rad: g.major_fwhm_rad,
-                minor_rad: g.minor_fwhm_rad,
-                angle_rad: g.position_angle_rad,
-            }),
-            ..Component::point(source.direction, source.stokes_jy)
-        }
+        let faraday =
+            source.rotation_measure.map(|(rm_rad_m2, reference_m)| FaradayRotation { rm_rad_m2, reference_m });
+        let shape = source.gaussian.map(|g| GaussianShape {
+            major_rad: g.major_fwhm_rad,
+            minor_rad: g.minor_fwhm_rad,
+            angle_rad: g.position_angle_rad,
+        });
+        Component { spectrum, faraday, shape, ..Component::point(source.direction, stokes_jy) }
     }
 }
 
@@ -138,6 +153,12 @@ impl Spectrum {
                 let profile = (-0.5 * offset * offset).exp();
                 std::array::from_fn(|k| sum[k] + line.stokes_jy[k] * profile)
             }),
+            Spectrum::Nearest(entries) => {
+                let nearest = |a: &&(f64, [f64; 4]), b: &&(f64, [f64; 4])| {
+                    (a.0 - freq_hz).abs().total_cmp(&(b.0 - freq_hz).abs())
+                };
+                entries.iter().min_by(nearest).map_or([0.0; 4], |(_, stokes)| *stokes)
+            }
             Spectrum::Table(entries) => table_at(entries, freq_hz),
         }
     }
@@ -320,6 +341,16 @@ mod tests {
         }
     }
 
+    /// Callingham et al. (2017), equation 2.
+    #[test]
+    fn a_curved_spectrum_of_oskar_is_a_polynomial_in_the_logarithm() {
+        let text = "Format = RaD, DecD, I, ReferenceFrequency, SpectralIndex, SpectralCurvature\n1 2 3 1e8 -0.7 0.2\n";
+        let component = Component::from(crate::formats::oskar::parse_oskar_sky(text, "t").unwrap().remove(0));
+        let x = 2.5f64;
+        let want = 3.0 * x.powf(-0.7) * (0.2 * x.ln().powi(2)).exp();
+        assert!((component.stokes_at(2.5e8)[0] - want).abs() < 1e-12);
+    }
+
     #[test]
     fn spectra_are_their_formulas() {
         let with =
@@ -340,6 +371,9 @@ mod tests {
         near(table.stokes_at(4e8), [4.0, 0.0, 2.0, 0.0]);
         near(table.stokes_at(0.9e8), [0.0; 4]);
         near(table.stokes_at(4.1e8), [0.0; 4]);
+        let nearest = with(Spectrum::Nearest(vec![(1e8, [1.0; 4]), (2e8, [2.0; 4])]));
+        near(nearest.stokes_at(1.4e8), [1.0; 4]);
+        near(nearest.stokes_at(9e8), [2.0; 4]);
     }
 
     /// OSKAR turns Q and U of sources with a spectral index by the rotation measure alone; here all four follow the index.

@@ -4,10 +4,12 @@
 //! is where text such as `"2 arcsec"` becomes such a number.
 
 mod box_length;
+mod galactic;
 pub mod hi;
 mod quantity;
 
 pub use box_length::{BoxLength, parse_box_lengths};
+pub use galactic::from_galactic;
 pub use quantity::{Dimension, format_quantity, parse_quantities, parse_quantity};
 
 /// Speed of light, m/s (exact).

@@ -94,6 +94,7 @@ fn every_commented_alternative_is_valid_too() {
         ("coeval", &["snapshot"]),
         ("lightcone", &["snapshot"]),
         ("components", &["snapshot"]),
+        ("image", &["snapshot"]),
         ("line_of_sight", &["inclination", "position_angle", "azimuth"]),
         ("euler", &["inclination", "position_angle", "azimuth"]),
         ("start_utc", &["hour_angle_start", "date"]),

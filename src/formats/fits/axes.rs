@@ -1,6 +1,7 @@
 //! What the axes of an image are: header cards to sky, spectral and Stokes axes.
 
 use super::header::{Header, stokes_name};
+use super::projection::Projection;
 use super::{SkyAxes, SpectralAxis, SpectralForm, SpectralKind};
 use crate::error::{Error, Result};
 use crate::units::{ARCSEC_RAD, DEG_RAD, RaDec};
@@ -24,6 +25,17 @@ pub(super) struct Axes {
 
 /// Interprets the axes of a primary header.
 pub(super) fn interpret(header: &Header) -> Result<Axes> {
+    let (axes, _) = of_kind(header, false)?;
+    Ok(axes)
+}
+
+/// The same for celestial axes of any projection; those of `sky` stand for pixels alone.
+pub(super) fn interpret_any(header: &Header) -> Result<(Axes, Projection)> {
+    let (axes, [longitude, latitude]) = of_kind(header, true)?;
+    Ok((axes, Projection::new(header, longitude, latitude)?))
+}
+
+fn of_kind(header: &Header, any: bool) -> Result<(Axes, [usize; 2])> {
     let shape = shape(header)?;
     let (mut ra, mut dec, mut spectral, mut stokes) = (None, None, None, None);
     for axis in 0..shape.len() {
@@ -32,6 +44,8 @@ pub(super) fn interpret(header: &Header) -> Result<Axes> {
         let slot = match kind.as_str() {
             "RA---SIN" => &mut ra,
             "DEC--SIN" => &mut dec,
+            _ if any && (kind.starts_with("RA--") || kind.starts_with("GLON")) => &mut ra,
+            _ if any && (kind.starts_with("DEC-") || kind.starts_with("GLAT")) => &mut dec,
             "STOKES" => &mut stokes,
             _ if is_spectral(&kind) => &mut spectral,
             "" if shape[axis] == 1 => continue,
@@ -60,8 +74,17 @@ pub(super) fn interpret(header: &Header) -> Result<Axes> {
             .expected("RA---SIN and DEC--SIN")
             .place(header.place("CTYPE1")));
     };
-    let sky = sky_axes(header, ra, dec)?;
-    Ok(Axes {
+    let sky = match any {
+        // steps that flip nothing
+        true => SkyAxes {
+            centre: RaDec { ra_rad: 0.0, dec_rad: 0.0 },
+            step_x_rad: -1.0,
+            step_y_rad: 1.0,
+            reference_pixel: [0.0; 2],
+        },
+        false => sky_axes(header, ra, dec)?,
+    };
+    let axes = Axes {
         sky,
         spectrum: spectrum(header, spectral, &shape)?,
         plane: stokes_plane(header, stokes, &shape)?,
@@ -69,7 +92,8 @@ pub(super) fn interpret(header: &Header) -> Result<Axes> {
         ra,
         dec,
         spectral,
-    })
+    };
+    Ok((axes, [ra, dec]))
 }
 
 fn is_spectral(kind: &str) -> bool {

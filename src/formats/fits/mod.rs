@@ -5,6 +5,7 @@ mod axes;
 mod handle;
 mod hdu;
 mod header;
+mod projection;
 mod read;
 mod record;
 mod spectral;
@@ -12,7 +13,8 @@ mod summary;
 mod write;
 
 pub use array::{FitsArray, read_array, read_array_shape};
-pub use read::{read_axes, read_cube};
+pub use projection::Projection;
+pub use read::{FitsMap, read_axes, read_cube, read_map};
 pub use spectral::{SpectralForm, SpectralKind};
 pub use summary::header_summary;
 pub use write::{CubeHeader, CubeWriter, header_text, write_cube};

@@ -1,6 +1,7 @@
-use super::axes::{Axes, interpret};
+use super::axes::{Axes, interpret, interpret_any};
 use super::handle::Handle;
 use super::header::{Header, is_ours};
+use super::projection::Projection;
 use super::record::from_records;
 use super::{Beam, Card, CubeHeader, FitsCube};
 use crate::error::{Error, Result};
@@ -32,6 +33,38 @@ pub fn read_cube(path: &Path) -> Result<FitsCube> {
         beams,
         cards: header.cards.into_iter().filter(|card| !is_ours(&card.key) && !is_boilerplate(card)).collect(),
     })
+}
+
+/// An image or cube of any projection, RA and Dec or galactic, with its pixels in the order of the file.
+#[derive(Debug, Clone)]
+pub struct FitsMap {
+    /// Shape [plane, y, x], y along the latitude.
+    pub data: Array3<f32>,
+    /// Where the pixels are.
+    pub projection: Projection,
+    /// Frequency of each plane, Hz; empty where the file does not say.
+    pub freq_hz: Vec<f64>,
+    /// Value of the STOKES axis.
+    pub stokes: String,
+    /// BUNIT as it stands in the header.
+    pub unit: String,
+    /// Restoring beam: empty, one for all planes, or one a plane.
+    pub beams: Vec<Beam>,
+}
+
+/// Reads an image or cube of any of the projections of [`Projection`]; of several Stokes planes I.
+///
+/// # Errors
+/// Those of [`read_cube`]; a projection that is not known.
+pub fn read_map(path: &Path) -> Result<FitsMap> {
+    let mut file = Handle::open(path)?;
+    let header = Header::new(from_records(&file.records()?), path);
+    let (axes, projection) = interpret_any(&header)?;
+    let pixels = pixels_of(&mut file, &header, &axes.shape, path)?;
+    let (data, _) = arrange(pixels, &axes)?;
+    let beams = read_beams(&mut file, &header, &axes, path)?;
+    let freq_hz = axes.spectrum.freq_hz;
+    Ok(FitsMap { data, projection, freq_hz, stokes: axes.plane.0, unit: header.text("BUNIT")?, beams })
 }
 
 /// The axes of an image or cube as they stand in the file, without its pixels (`data` of the shape [plane, y, x] is not

@@ -12,8 +12,16 @@ pub enum Column {
     ReferenceFrequency,
     SpectralIndex,
     LogarithmicSi,
-    MajorAxis,
-    MinorAxis,
+    SpectralCurvature,
+    FrequencyIncrement,
+    LineWidth,
+    RotationMeasure,
+    ReferenceWavelength,
+    PolarisationAngle,
+    PolarisedFraction,
+    /// Times what is written to give the axis: 2 for a semi-axis.
+    MajorAxis(u8),
+    MinorAxis(u8),
     PositionAngle,
     /// The kind of the source, POINT or GAUSSIAN: checked, not needed.
     Type,
@@ -63,6 +71,7 @@ fn check(specs: &[ColumnSpec]) -> Result<()> {
             (Skipped, _) => false,
             (RaRadians | RaDegrees, RaRadians | RaDegrees) => true,
             (DecRadians | DecDegrees, DecRadians | DecDegrees) => true,
+            (MajorAxis(_), MajorAxis(_)) | (MinorAxis(_), MinorAxis(_)) => true,
             (a, b) => a == b,
         };
         if let Some(other) = specs[..i].iter().find(|o| same(o)) {
@@ -87,9 +96,10 @@ fn spec(field: &str) -> Result<ColumnSpec> {
         None => (field.trim(), None),
     };
     let column = column(name).ok_or_else(|| {
-        Error::input(format!("column {name} of the sky model is not supported yet")).found(name).expected(
-            "Ra, Dec, RaD, DecD, I, Q, U, V, ReferenceFrequency, SpectralIndex, LogarithmicSI, MajorAxis, \
-                 MinorAxis, PositionAngle (Name, Type and Patch are skipped)",
+        Error::input(format!("column {name} of the sky model is not known")).found(name).expected(
+            "Ra, Dec, RaD, DecD, I, Q, U, V, ReferenceFrequency, FrequencyIncrement, SpectralIndex, LogarithmicSI, \
+             SpectralCurvature, LineWidth, RotationMeasure, ReferenceWavelength, PolarizationAngle, PolarizedFraction, \
+             MajorAxis, MinorAxis, SemiMajorAxis, SemiMinorAxis, PositionAngle (Name, Type and Patch are skipped)",
         )
     })?;
     Ok(ColumnSpec { column, name: name.to_string(), default: default.filter(|d| !d.is_empty()) })
@@ -128,16 +138,27 @@ fn column(name: &str) -> Option<Column> {
     if starts(&["referencefreq", "reference_freq", "reffreq", "ref_freq"]) {
         return Some(Column::ReferenceFrequency);
     }
-    if starts(&["alpha"]) {
-        return Some(Column::SpectralIndex);
-    }
-    if starts(&["maj"]) {
-        return Some(Column::MajorAxis);
-    }
-    if starts(&["min"]) {
-        return Some(Column::MinorAxis);
-    }
-    starts(&["pos_ang", "pa_"]).then_some(Column::PositionAngle)
+    let table: [(&[&str], Column); 14] = [
+        (&["frequencyinc", "frequency_inc", "freqinc", "freq_inc"], Column::FrequencyIncrement),
+        (&["alpha"], Column::SpectralIndex),
+        (&["spectralcurv", "spectral_curv", "spec_curv"], Column::SpectralCurvature),
+        (&["linewidth", "line_width"], Column::LineWidth),
+        (&["rotationmeasure", "rot_meas", "rm"], Column::RotationMeasure),
+        (&["referencewave", "reference_wave", "ref_wave"], Column::ReferenceWavelength),
+        (&["polarizationangle", "polarisationangle", "pol_ang"], Column::PolarisationAngle),
+        // both spellings of documents and of programs
+        (
+            &["polarizedfraction", "polarisedfraction", "polarizationfraction", "polarisationfraction", "pol_frac"],
+            Column::PolarisedFraction,
+        ),
+        (&["semimajoraxis", "semi_maj"], Column::MajorAxis(2)),
+        (&["semiminoraxis", "semi_min"], Column::MinorAxis(2)),
+        (&["maj"], Column::MajorAxis(1)),
+        (&["min"], Column::MinorAxis(1)),
+        (&["pos_ang"], Column::PositionAngle),
+        (&["pa_"], Column::PositionAngle),
+    ];
+    table.into_iter().find(|(prefixes, _)| starts(prefixes)).map(|(_, column)| column)
 }
 
 /// The fields of a line, quotes kept: separated by one comma, or by blanks, or both; blanks and

@@ -11,7 +11,7 @@ mod station;
 mod telescope;
 
 pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
-pub use sky::{OskarGaussian, OskarSource, parse_oskar_sky, read_oskar_sky};
+pub use sky::{OskarGaussian, OskarSource, OskarSpectrum, parse_oskar_sky, read_oskar_sky};
 pub use station::{OskarElement, OskarStationType};
 pub use telescope::{OskarLayout, OskarTelescope, read_oskar_telescope};
 

@@ -3,7 +3,7 @@ use super::columns::{Column, ColumnSpec, fields, parse_header, unquoted};
 use super::number;
 use crate::error::{Error, Result};
 use crate::formats::text::read_text;
-use crate::units::{ARCSEC_RAD, DEG_RAD, RaDec};
+use crate::units::{ARCSEC_RAD, C_M_S, DEG_RAD, RaDec};
 use std::path::Path;
 
 /// One component of an OSKAR sky model.
@@ -11,16 +11,35 @@ use std::path::Path;
 pub struct OskarSource {
     /// Direction; OSKAR takes it as apparent, of date.
     pub direction: RaDec,
-    /// Stokes I, Q, U, V at the reference frequency, Jy.
-    pub stokes_jy: [f64; 4],
-    /// Reference frequency, Hz; None (absent or 0 in the file) means the same flux density at every
-    /// frequency, whatever the spectral index.
-    pub reference_freq_hz: Option<f64>,
-    /// Coefficients a0, a1, ... of S = S0 x^(a0 + a1 log10 x + a2 (log10 x)^2 + ...) with
-    /// x = nu / reference frequency, for all four Stokes parameters; empty means flat.
-    pub spectral_index: Vec<f64>,
+    /// Frequencies (Hz) and Stokes I, Q, U, V there (Jy): one, or several in ascending order. A frequency of 0 (or none in the
+    /// file) means the same flux density everywhere, whatever the spectral index.
+    pub flux: Vec<(f64, [f64; 4])>,
+    /// What the fluxes are values of.
+    pub spectrum: OskarSpectrum,
+    /// Rotation measure (rad/m^2) and the wavelength (m) at which Q and U are stated.
+    pub rotation_measure: Option<(f64, f64)>,
     /// Shape; None is a point.
     pub gaussian: Option<OskarGaussian>,
+}
+
+/// Flux over frequency, in the order in which OSKAR prefers one to the next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OskarSpectrum {
+    /// Gaussian lines at the frequencies of the fluxes, with these standard deviations, Hz.
+    Lines(Vec<f64>),
+    /// The flux at the nearest frequency, of several.
+    Nearest,
+    /// S0 x^a0 exp(q (ln x)^2), x = nu / reference frequency (Callingham et al. 2017, eq. 2).
+    Curved {
+        /// a0.
+        index: f64,
+        /// q.
+        curvature: f64,
+    },
+    /// S0 x^(a0 + a1 lg x + ...), for all four Stokes parameters; no terms: flat.
+    Logarithmic(Vec<f64>),
+    /// S0 + a0 (x - 1) + a1 (x - 1)^2 + ..., Jy.
+    Linear(Vec<f64>),
 }
 
 /// An elliptical Gaussian on the sky.
@@ -42,8 +61,7 @@ pub fn read_oskar_sky(path: &Path) -> Result<Vec<OskarSource>> {
 
 /// Parses the text of an OSKAR sky model; `origin` names it in errors.
 ///
-/// A column, a vector of fluxes or a rotation measure that is not supported is an error; so is
-/// every malformed line, with file and line.
+/// An unknown column is an error, and so is every malformed line, with file and line.
 pub fn parse_oskar_sky(text: &str, origin: &str) -> Result<Vec<OskarSource>> {
     let mut sources = Vec::new();
     let mut columns: Option<Vec<ColumnSpec>> = None;
@@ -102,25 +120,30 @@ fn named(line: &str, columns: &[ColumnSpec]) -> Result<OskarSource> {
             .expected(format!("{} or fewer", columns.len())));
     }
     let (mut ra_rad, mut dec_rad) = (None, None);
-    let mut stokes_jy = [0.0; 4];
-    let (mut reference_freq_hz, mut spectral_index) = (0.0, Vec::new());
-    let (mut major, mut minor, mut angle_deg) = (0.0, 0.0, 0.0);
+    let mut written = Written { logarithmic: true, ..Written::default() };
     for (i, spec) in columns.iter().enumerate() {
-        let written = values.get(i).map(|v| unquoted(v.trim()).trim()).filter(|v| !v.is_empty());
-        let Some(value) = written.or(spec.default.as_deref()) else { continue };
+        let value = values.get(i).map(|v| unquoted(v.trim()).trim()).filter(|v| !v.is_empty());
+        let Some(value) = value.or(spec.default.as_deref()) else { continue };
         let name = spec.name.as_str();
         match spec.column {
             Column::RaRadians => ra_rad = Some(right_ascension(value, Bare::Radians)?),
             Column::RaDegrees => ra_rad = Some(right_ascension(value, Bare::Degrees)?),
             Column::DecRadians => dec_rad = Some(declination(value, Bare::Radians)?),
             Column::DecDegrees => dec_rad = Some(declination(value, Bare::Degrees)?),
-            Column::Stokes(p) => stokes_jy[p] = single(value, name)?,
-            Column::ReferenceFrequency => reference_freq_hz = single(value, name)?,
-            Column::SpectralIndex => spectral_index = vector(value, name)?,
-            Column::LogarithmicSi => logarithmic(value)?,
-            Column::MajorAxis => major = single(value, name)?,
-            Column::MinorAxis => minor = single(value, name)?,
-            Column::PositionAngle => angle_deg = single(value, name)?,
+            Column::Stokes(p) => written.stokes_jy[p] = vector(value, name)?,
+            Column::ReferenceFrequency => written.reference_hz = vector(value, name)?,
+            Column::FrequencyIncrement => written.increment_hz = single(value, name)?,
+            Column::SpectralIndex => written.index = vector(value, name)?,
+            Column::LogarithmicSi => written.logarithmic = logarithmic(value)?,
+            Column::SpectralCurvature => written.curvature = Some(single(value, name)?),
+            Column::LineWidth => written.width_hz = vector(value, name)?,
+            Column::RotationMeasure => written.rotation_measure = single(value, name)?,
+            Column::ReferenceWavelength => written.reference_m = single(value, name)?,
+            Column::PolarisationAngle => written.angle_deg = vector(value, name)?,
+            Column::PolarisedFraction => written.fraction = vector(value, name)?,
+            Column::MajorAxis(times) => written.shape[0] = f64::from(times) * single(value, name)?,
+            Column::MinorAxis(times) => written.shape[1] = f64::from(times) * single(value, name)?,
+            Column::PositionAngle => written.shape[2] = single(value, name)?,
             Column::Type => kind(value)?,
             Column::Skipped => {}
         }
@@ -128,7 +151,7 @@ fn named(line: &str, columns: &[ColumnSpec]) -> Result<OskarSource> {
     let (Some(ra_rad), Some(dec_rad)) = (ra_rad, dec_rad) else {
         return Err(Error::input("a source has no position").found(line));
     };
-    finish(RaDec { ra_rad, dec_rad }, stokes_jy, reference_freq_hz, spectral_index, [major, minor, angle_deg])
+    written.source(RaDec { ra_rad, dec_rad })
 }
 
 /// The fixed format (OSKAR docs/sky_model/sky_model_fixed_format.rst): RA and Dec (deg), I, Q, U, V
@@ -147,38 +170,141 @@ fn fixed(line: &str) -> Result<OskarSource> {
         values.insert(8, 0.0);
     }
     values.resize(12, 0.0);
-    if values[8] != 0.0 {
-        return Err(Error::input("rotation measures are not supported yet").found(values[8]).expected("0"));
-    }
     let direction = RaDec { ra_rad: values[0] * DEG_RAD, dec_rad: declination(words[1], Bare::Degrees)? };
-    let stokes_jy = [values[2], values[3], values[4], values[5]];
-    let index = if values[7] == 0.0 { Vec::new() } else { vec![values[7]] };
-    finish(direction, stokes_jy, values[6], index, [values[9], values[10], values[11]])
+    let written = Written {
+        stokes_jy: [2, 3, 4, 5].map(|k| vec![values[k]]),
+        reference_hz: vec![values[6]],
+        index: if values[7] == 0.0 { Vec::new() } else { vec![values[7]] },
+        logarithmic: true,
+        rotation_measure: values[8],
+        shape: [values[9], values[10], values[11]],
+        ..Written::default()
+    };
+    written.source(direction)
 }
 
-/// `shape` is major axis (arcsec), minor axis (arcsec), position angle (deg).
-fn finish(
-    direction: RaDec,
-    stokes_jy: [f64; 4],
-    reference_freq_hz: f64,
-    spectral_index: Vec<f64>,
+/// A source as its line has it; what is not there is empty, 0 or `None`.
+#[derive(Default)]
+struct Written {
+    stokes_jy: [Vec<f64>; 4],
+    reference_hz: Vec<f64>,
+    increment_hz: f64,
+    index: Vec<f64>,
+    logarithmic: bool,
+    curvature: Option<f64>,
+    width_hz: Vec<f64>,
+    rotation_measure: f64,
+    reference_m: f64,
+    angle_deg: Vec<f64>,
+    fraction: Vec<f64>,
+    /// Major axis (arcsec), minor axis (arcsec), position angle (deg).
     shape: [f64; 3],
-) -> Result<OskarSource> {
-    if reference_freq_hz < 0.0 {
-        return Err(Error::input("the reference frequency is negative").found(reference_freq_hz));
+}
+
+impl Written {
+    fn source(self, direction: RaDec) -> Result<OskarSource> {
+        let count = self.stokes_jy[0].len().max(1);
+        let freq_hz = self.frequencies(count)?;
+        let of = |values: &[f64], what: &str, k: usize| match values {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            _ if values.len() == count => Ok(Some(values[k])),
+            _ => Err(Error::input(format!("a source has another number of values of {what} than of I"))
+                .found(format!("{} and {count}", values.len()))
+                .expected("one, or one a frequency")),
+        };
+        let mut flux = Vec::with_capacity(count);
+        for (k, freq_hz) in freq_hz.iter().enumerate() {
+            let mut stokes = [0.0; 4];
+            for (value, (values, name)) in stokes.iter_mut().zip(self.stokes_jy.iter().zip(["I", "Q", "U", "V"])) {
+                *value = of(values, name, k)?.unwrap_or(0.0);
+            }
+            // the angle and fraction stand in for Q and U
+            if self.stokes_jy[1].is_empty() && self.stokes_jy[2].is_empty() {
+                let polarised = of(&self.fraction, "PolarizedFraction", k)?.unwrap_or(0.0) * stokes[0];
+                let (sin, cos) =
+                    (2.0 * of(&self.angle_deg, "PolarizationAngle", k)?.unwrap_or(0.0) * DEG_RAD).sin_cos();
+                (stokes[1], stokes[2]) = (polarised * cos, polarised * sin);
+            }
+            flux.push((*freq_hz, stokes));
+        }
+        let spectrum = self.spectrum(count, freq_hz[0])?;
+        let reference_m = match (self.reference_m > 0.0, freq_hz[0] > 0.0) {
+            (true, _) => Some(self.reference_m),
+            (false, true) => Some(C_M_S / freq_hz[0]),
+            // without either, the flux is the same everywhere, and so is its angle (OSKAR's documentation)
+            (false, false) => None,
+        };
+        let rotation_measure = reference_m.map(|m| (self.rotation_measure, m)).filter(|(rm, _)| *rm != 0.0);
+        let [major, minor, angle_deg] = self.shape;
+        if major < 0.0 || minor < 0.0 {
+            return Err(Error::input("an axis of a Gaussian is negative").found(format!("{major} and {minor} arcsec")));
+        }
+        // OSKAR: Gaussian sources have non-zero values in both axes
+        let gaussian = (major > 0.0 && minor > 0.0).then_some(OskarGaussian {
+            major_fwhm_rad: major * ARCSEC_RAD,
+            minor_fwhm_rad: minor * ARCSEC_RAD,
+            position_angle_rad: angle_deg * DEG_RAD,
+        });
+        Ok(OskarSource { direction, flux, spectrum, rotation_measure, gaussian })
     }
-    let [major, minor, angle_deg] = shape;
-    if major < 0.0 || minor < 0.0 {
-        return Err(Error::input("an axis of a Gaussian is negative").found(format!("{major} and {minor} arcsec")));
+
+    /// The frequency of each flux.
+    fn frequencies(&self, count: usize) -> Result<Vec<f64>> {
+        let freq_hz = match (&self.reference_hz[..], count) {
+            ([], 1) => vec![0.0],
+            ([one], 1) => vec![*one],
+            ([first], _) if self.increment_hz > 0.0 => {
+                (0..count).map(|k| first + k as f64 * self.increment_hz).collect()
+            }
+            (all, _) if all.len() == count => all.to_vec(),
+            (all, _) => {
+                return Err(Error::input("a source has another number of fluxes than of reference frequencies")
+                    .found(format!("{count} values of I, {} of ReferenceFrequency", all.len()))
+                    .expected("one frequency a flux, or one frequency and a positive FrequencyIncrement"));
+            }
+        };
+        if freq_hz.iter().any(|f| *f < 0.0) || (count > 1 && freq_hz[0] <= 0.0) {
+            return Err(Error::input("a reference frequency is negative, or missing for several fluxes")
+                .found(format!("{freq_hz:?} Hz"))
+                .expected("positive frequencies"));
+        }
+        if self.width_hz.is_empty() && freq_hz.windows(2).any(|pair| pair[1] <= pair[0]) {
+            return Err(
+                Error::input("the reference frequencies of a source do not ascend").found(format!("{freq_hz:?} Hz"))
+            );
+        }
+        Ok(freq_hz)
     }
-    // OSKAR: Gaussian sources have non-zero values in both axes
-    let gaussian = (major > 0.0 && minor > 0.0).then_some(OskarGaussian {
-        major_fwhm_rad: major * ARCSEC_RAD,
-        minor_fwhm_rad: minor * ARCSEC_RAD,
-        position_angle_rad: angle_deg * DEG_RAD,
-    });
-    let reference_freq_hz = (reference_freq_hz > 0.0).then_some(reference_freq_hz);
-    Ok(OskarSource { direction, stokes_jy, reference_freq_hz, spectral_index, gaussian })
+
+    fn spectrum(&self, count: usize, reference_hz: f64) -> Result<OskarSpectrum> {
+        // a line of no width is none
+        let widths = self.width_hz.iter().any(|width| *width != 0.0);
+        if widths {
+            if self.width_hz.iter().any(|width| *width <= 0.0) || reference_hz <= 0.0 {
+                return Err(Error::input("a spectral line needs a positive width and a reference frequency")
+                    .found(format!("LineWidth {:?} Hz at {reference_hz} Hz", self.width_hz)));
+            }
+            return match &self.width_hz[..] {
+                [one] => Ok(OskarSpectrum::Lines(vec![*one; count])),
+                all if all.len() == count => Ok(OskarSpectrum::Lines(all.to_vec())),
+                all => Err(Error::input("a source has another number of line widths than of fluxes")
+                    .found(format!("{} and {count}", all.len()))
+                    .expected("one width, or one a flux")),
+            };
+        }
+        if count > 1 {
+            return Ok(OskarSpectrum::Nearest);
+        }
+        match self.curvature {
+            Some(curvature) if curvature != 0.0 => {
+                let index = self.index.first().copied().unwrap_or(0.0);
+                Ok(OskarSpectrum::Curved { index, curvature })
+            }
+            _ if self.logarithmic => Ok(OskarSpectrum::Logarithmic(self.index.clone())),
+            _ => Ok(OskarSpectrum::Linear(self.index.clone())),
+        }
+    }
 }
 
 /// The numbers of `[a, b, ...]`, or the one number.
@@ -192,18 +318,14 @@ fn single(value: &str, name: &str) -> Result<f64> {
     match vector(value, name)?.as_slice() {
         [] => Ok(0.0),
         [value] => Ok(*value),
-        _ => Err(Error::input(format!("several values of {name} for one source are not supported yet"))
-            .found(value)
-            .expected("one value")),
+        _ => Err(Error::input(format!("a source has several values of {name}")).found(value).expected("one value")),
     }
 }
 
-fn logarithmic(value: &str) -> Result<()> {
+fn logarithmic(value: &str) -> Result<bool> {
     match value.to_ascii_lowercase().as_str() {
-        "true" | "t" | "yes" | "y" | "1" => Ok(()),
-        "false" | "f" | "no" | "n" | "0" => {
-            Err(Error::input("linear spectral indices are not supported yet").found("LogarithmicSI false"))
-        }
+        "true" | "t" | "yes" | "y" | "1" => Ok(true),
+        "false" | "f" | "no" | "n" | "0" => Ok(false),
         _ => Err(Error::input("LogarithmicSI is neither true nor false").found(value)),
     }
 }
@@ -235,18 +357,16 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
 ";
         let sources = parse(text);
         assert_eq!(sources.len(), 3);
-        assert_eq!(sources[0].stokes_jy, [1.0, 0.0, 0.0, 0.0]);
-        assert_eq!(sources[0].reference_freq_hz, Some(100e6));
-        assert_eq!(sources[0].spectral_index, [-0.7]);
+        assert_eq!(sources[0].flux, [(100e6, [1.0, 0.0, 0.0, 0.0])]);
+        assert_eq!(sources[0].spectrum, OskarSpectrum::Logarithmic(vec![-0.7]));
         assert_eq!(sources[0].gaussian, None);
         assert!((sources[0].direction.ra_rad - 20.0 * DEG_RAD).abs() < 1e-15);
-        assert_eq!(sources[1].stokes_jy, [3.0, 2.0, 2.0, 0.0]);
+        assert_eq!(sources[1].flux[0].1, [3.0, 2.0, 2.0, 0.0]);
         let shape = sources[1].gaussian.unwrap();
         assert!((shape.major_fwhm_rad / (600.0 * ARCSEC_RAD) - 1.0).abs() < 1e-15);
         assert!((shape.position_angle_rad - 45.0 * DEG_RAD).abs() < 1e-15);
-        assert_eq!(sources[2].spectral_index, [-0.5, 0.1]);
-        assert_eq!(sources[2].reference_freq_hz, Some(150e6));
-        assert_eq!(sources[2].stokes_jy, [3.0, 0.0, 0.0, 2.0]);
+        assert_eq!(sources[2].spectrum, OskarSpectrum::Logarithmic(vec![-0.5, 0.1]));
+        assert_eq!(sources[2].flux, [(150e6, [3.0, 0.0, 0.0, 2.0])]);
     }
 
     #[test]
@@ -258,10 +378,10 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
 0.03 0.3 1.3
 ";
         let sources = parse(text);
-        assert_eq!(sources[0].reference_freq_hz, None);
-        assert!(sources[0].spectral_index.is_empty());
-        assert_eq!(sources[1].spectral_index, [-0.7, 0.05]);
-        assert_eq!(sources[2].stokes_jy[0], 1.3);
+        assert_eq!(sources[0].flux[0].0, 0.0);
+        assert_eq!(sources[0].spectrum, OskarSpectrum::Logarithmic(Vec::new()));
+        assert_eq!(sources[1].spectrum, OskarSpectrum::Logarithmic(vec![-0.7, 0.05]));
+        assert_eq!(sources[2].flux[0].1[0], 1.3);
     }
 
     #[test]
@@ -273,13 +393,45 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
 0.1 69.8 1.0
 ";
         let sources = parse(text);
-        assert_eq!(sources[0].spectral_index, [-0.7]);
+        assert_eq!(sources[0].spectrum, OskarSpectrum::Logarithmic(vec![-0.7]));
         assert!((sources[0].gaussian.unwrap().minor_fwhm_rad / (150.0 * ARCSEC_RAD) - 1.0).abs() < 1e-15);
         // 11 columns: no rotation measure
         assert!((sources[1].gaussian.unwrap().position_angle_rad + 10.0 * DEG_RAD).abs() < 1e-15);
-        assert_eq!(sources[1].stokes_jy, [2.3, 1.0, 0.0, 0.0]);
-        assert_eq!(sources[2].reference_freq_hz, None);
+        assert_eq!(sources[1].flux[0].1, [2.3, 1.0, 0.0, 0.0]);
+        assert_eq!(sources[2].flux[0].0, 0.0);
         assert_eq!(sources[2].gaussian, None);
+    }
+
+    #[test]
+    fn reads_lines_tables_curves_and_polarisation() {
+        let header = "Format = RaD, DecD, I, Q, ReferenceFrequency, FrequencyIncrement, LineWidth, SpectralIndex, \
+                      SpectralCurvature, LogarithmicSI, RotationMeasure, ReferenceWavelength, PolarizationAngle, pol_frac, \
+                      SemiMajorAxis, SemiMinorAxis\n";
+        let sources = parse(&format!(
+            "{header}\
+             1 2 [1 2] 0 [1e8 1.2e8],, [1e6 2e6]\n\
+             1 2 [1 2 3] [0 1 0] 1e8 1e7\n\
+             1 2 1,, 1e8,,, [-0.7 3] 0.2\n\
+             1 2 1,, 1e8,,, [0.5 0.1],, false\n\
+             1 2 2,, 1e8,,,,,, 7,, 30 0.5 3 2\n\
+             1 2 2 1 0,,,,,, 7 0.5\n"
+        ));
+        assert_eq!(sources[0].spectrum, OskarSpectrum::Lines(vec![1e6, 2e6]));
+        assert_eq!(sources[0].flux, [(1e8, [1.0, 0.0, 0.0, 0.0]), (1.2e8, [2.0, 0.0, 0.0, 0.0])]);
+        assert_eq!(sources[1].spectrum, OskarSpectrum::Nearest);
+        assert_eq!(sources[1].flux[1], (1.1e8, [2.0, 1.0, 0.0, 0.0]));
+        assert_eq!(sources[2].spectrum, OskarSpectrum::Curved { index: -0.7, curvature: 0.2 });
+        assert_eq!(sources[3].spectrum, OskarSpectrum::Linear(vec![0.5, 0.1]));
+        // half of 2 Jy at 30 degrees
+        let stokes = sources[4].flux[0].1;
+        assert!((stokes[1] - 0.5).abs() < 1e-15 && (stokes[2] - 0.75f64.sqrt()).abs() < 1e-15);
+        assert_eq!(sources[4].rotation_measure, Some((7.0, C_M_S / 1e8)));
+        assert!((sources[4].gaussian.unwrap().major_fwhm_rad / (6.0 * ARCSEC_RAD) - 1.0).abs() < 1e-15);
+        assert_eq!(sources[5].rotation_measure, Some((7.0, 0.5)));
+        // the fixed format has one, too
+        assert_eq!(parse("1 2 3 1 0 0 1e8 0 5\n")[0].rotation_measure, Some((5.0, C_M_S / 1e8)));
+        // and without a reference frequency there is nothing that it could turn from
+        assert_eq!(parse("1 2 3 1 0 0 0 0 5\n")[0].rotation_measure, None);
     }
 
     #[test]
@@ -290,10 +442,12 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
             ("1 2 nan", "not a finite number"),
             ("1 92 1", "beyond a pole"),
             (", 2, 1", "no position"),
-            ("1 2 [1 2] [1e8 2e8]", "several values of I"),
+            ("1 2 [1 2] [1e8 2e8 3e8]", "2 values of I, 3 of ReferenceFrequency"),
+            ("1 2 [1 2] [2e8 1e8]", "do not ascend"),
+            ("1 2 [1 2]", "2 values of I, 0 of"),
             ("1 2 1 -1e8", "negative"),
             ("1 2 1 1e8 [-0.7 x]", "SpectralIndex is not a finite number"),
-            ("1 2 1 1e8 -0.7 false", "linear spectral"),
+            ("1 2 1 1e8 -0.7 perhaps", "neither true nor false"),
             ("1 2 1 1e8 -0.7 true SHAPELET", "type of a source"),
             ("1 2 1 1e8 -0.7 true POINT -3", "axis of a Gaussian"),
             ("1 2 1 1e8 -0.7 true POINT 3 4", "more fields"),
@@ -305,7 +459,6 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
         for (text, words) in [
             ("1 2\n", "wrong number of columns"),
             ("1 2 3 4 5 6 7 8 9 10\n", "wrong number of columns"),
-            ("1 2 3 0 0 0 1e8 0 5\n", "rotation measures"),
             ("# nothing\n", "no sources"),
             ("RaD DecD I\n1 2 3\n", "line 1"),
         ] {

@@ -77,7 +77,7 @@ struct HiSky {
 /// A sky without gas cells, those of the snapshot, of the file that `sky.like` names and of
 /// [`build_cube`], files that cannot be written.
 pub fn run(settings: &Settings, options: &HiOptions, progress: &dyn Progress) -> Result<String> {
-    if let SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } =
+    if let SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path, .. } =
         &settings.sky.source
     {
         return Err(Error::input("an HI sky is made of gas cells")

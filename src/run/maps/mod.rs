@@ -283,7 +283,7 @@ fn load(request: &MapsRequest, settings: &Settings, progress: &dyn Progress) -> 
             let name = format!("Built-in galaxy {}", order.seed);
             Ok(Loaded { origin: name.to_lowercase(), name, galaxy, object, radius_ckpc_h: None })
         }
-        SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path } => {
+        SkySource::Fits { path, .. } | SkySource::Eor { path, .. } | SkySource::Components { path, .. } => {
             Err(Error::input("maps of the domains need the particles of a simulation")
                 .found(path.display())
                 .expected("sky.snapshot or sky.galaxy"))

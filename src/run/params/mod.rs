@@ -15,7 +15,8 @@ pub(super) use image::check_epsilon;
 pub use image::{ImageSettings, PixelChoice};
 pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, SmearingSettings, TimeRange};
 pub use sky::{
-    EorSettings, Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings, SubhaloChoice, WhichSubhalo,
+    EorSettings, Inclined, ListKind, OskarImage, PlacingSettings, SkySettings, SkySource, SpectralSettings,
+    SubhaloChoice, WhichSubhalo,
 };
 pub use telescope::TelescopeSettings;
 pub(super) use telescope::supported_oskar_folder;

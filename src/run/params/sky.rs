@@ -49,11 +49,37 @@ pub enum SkySource {
         /// What is said about it.
         eor: Box<EorSettings>,
     },
-    /// A list of points and Gaussians in OSKAR's text formats.
+    /// A list of points and Gaussians.
     Components {
         /// The file.
         path: PathBuf,
+        /// What it is.
+        kind: ListKind,
     },
+}
+
+/// What a list of components is made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ListKind {
+    /// OSKAR's text formats.
+    Text,
+    /// The pixels of a FITS image or cube, where its header puts them.
+    Image,
+    /// The same as OSKAR reads it.
+    OskarImage(OskarImage),
+}
+
+/// OSKAR's sky/fits_image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OskarImage {
+    /// Pixels below this part of the brightest are left out.
+    pub min_peak_fraction: f64,
+    /// Pixels below this value are left out.
+    pub min_abs_val: f64,
+    /// Frequency of images without one, Hz.
+    pub freq_hz: f64,
+    /// Spectral index of all pixels.
+    pub spectral_index: f64,
 }
 
 /// How a box of reionisation is read and put on the sky.
@@ -339,6 +365,7 @@ fn read_source(s: &Section) -> Result<SkySource> {
     let snapshot = s.path("snapshot")?;
     let fits = s.path("fits")?;
     let components = s.path("components")?;
+    let image = s.path("image")?;
     let (coeval, lightcone) = (s.path("coeval")?, s.path("lightcone")?);
     let has_galaxy = s.has("galaxy");
     let named: Vec<&str> = [
@@ -347,6 +374,7 @@ fn read_source(s: &Section) -> Result<SkySource> {
         ("coeval", coeval.is_some()),
         ("lightcone", lightcone.is_some()),
         ("components", components.is_some()),
+        ("image", image.is_some()),
         ("galaxy", has_galaxy),
     ]
     .into_iter()
@@ -355,7 +383,9 @@ fn read_source(s: &Section) -> Result<SkySource> {
     if named.len() > 1 {
         return Err(Error::input("the sky is given twice")
             .found(format!("sky.{}", named.join(" and sky.")))
-            .expected("one of sky.snapshot, sky.galaxy, sky.fits, sky.coeval, sky.lightcone and sky.components")
+            .expected(
+                "one of sky.snapshot, sky.galaxy, sky.fits, sky.coeval, sky.lightcone, sky.components and sky.image",
+            )
             .place(places(s, &named))
             .hint("remove all but one; --set adds a key but cannot remove one of the file"));
     }
@@ -417,7 +447,10 @@ fn read_source(s: &Section) -> Result<SkySource> {
         return Ok(SkySource::Eor { path, eor: Box::new(EorSettings { subtract_mean, ..eor }) });
     }
     if let Some(path) = components {
-        return Ok(SkySource::Components { path });
+        return Ok(SkySource::Components { path, kind: ListKind::Text });
+    }
+    if let Some(path) = image {
+        return Ok(SkySource::Components { path, kind: ListKind::Image });
     }
     Ok(SkySource::Galaxy(Order { kind: galaxy_kind, seed, hi_mass_msun, cells, particles, ..Order::default() }))
 }

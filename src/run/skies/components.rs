@@ -1,10 +1,10 @@
 //! A list of points and Gaussians as sky.
 
-use super::{FixedChannels, PreparedSky, SkyContent};
+use super::{FixedChannels, PreparedSky, SkyContent, image};
 use crate::error::{Error, Result};
 use crate::formats::fits::Card;
 use crate::formats::oskar::read_oskar_sky;
-use crate::run::params::Settings;
+use crate::run::params::{ListKind, Settings};
 use crate::run::pixels::choose;
 use crate::run::plan;
 use crate::sky::components::Component;
@@ -14,13 +14,21 @@ use crate::visibilities::Track;
 pub(super) fn from_components(
     settings: &Settings,
     path: &std::path::Path,
+    kind: ListKind,
     track: &Track,
     fixed: Option<&FixedChannels>,
 ) -> Result<PreparedSky> {
-    let components: Vec<Component> =
-        read_oskar_sky(path).map_err(|e| e.place("sky.components"))?.into_iter().map(Component::from).collect();
+    let mut notes = Vec::new();
+    let components: Vec<Component> = match kind {
+        ListKind::Text => {
+            let read = read_oskar_sky(path).map_err(|e| e.place("sky.components"))?;
+            read.into_iter().map(Component::from).collect()
+        }
+        ListKind::Image => image::components(path, &mut notes)?,
+        ListKind::OskarImage(settings) => image::oskar_components(path, &settings)?,
+    };
     if components.is_empty() {
-        return Err(Error::input("the sky file lists no source").place(path.display()));
+        return Err(Error::input("the sky file has no source").place(path.display()));
     }
     let spectral = &settings.sky.spectral;
     let (freq_hz, width_hz) = match fixed {
@@ -60,7 +68,7 @@ pub(super) fn from_components(
         object: path.file_stem().map_or("components".into(), |n| n.to_string_lossy().into_owned()),
         line_hz: 0.0,
         cards: vec![Card::int("NSOURCES", components.len() as i64, "sources in the list")],
-        notes: Vec::new(),
+        notes,
         content: SkyContent::Components(components),
         freq_hz,
     })

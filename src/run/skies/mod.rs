@@ -4,6 +4,7 @@ mod components;
 mod eor;
 mod fits;
 mod galaxy;
+mod image;
 
 pub(super) use galaxy::{
     band, built_in, cube_request, extent_kpc, frame_ratio, galaxy_cards, galaxy_pixels, hi_model, orientation, placed,
@@ -136,7 +137,7 @@ pub(super) fn prepare(
             let watch = progress.stage("reading", 1);
             eor::from_eor(settings, path, eor, fixed, &watch.quiet()).map_err(|e| e.place(path.display()))
         }
-        SkySource::Components { path } => components::from_components(settings, path, track, fixed),
+        SkySource::Components { path, kind } => components::from_components(settings, path, *kind, track, fixed),
     }
 }
 

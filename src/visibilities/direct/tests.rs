@@ -607,8 +607,8 @@ fn averages_are_the_mean_of_many_samples() {
             predict_direct(&mut got, sky, station, None, options, &Watch::silent()).unwrap();
             reached.push(worst(&got));
         }
-        // 200 x 160 samples miss the mean by 2e-6
-        assert!(reached[0] < 1e-4 && reached[1] < 5e-6 && reached[2] < 1e-4, "{reach} {time_s}: {reached:?}");
+        // 200 x 160 samples miss the mean by 6e-6
+        assert!(reached[0] < 1e-4 && reached[1] < 1e-5 && reached[2] < 1e-4, "{reach} {time_s}: {reached:?}");
         assert!(worst(&unsmeared) > 1e-2, "{reach} {time_s}: nothing is smeared");
         assert!(time_s < 100.0 || reached[3] > 3.0 * reached[0], "{reach}: {reached:?}");
     }

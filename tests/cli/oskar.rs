@@ -199,3 +199,29 @@ fn settings_that_ask_for_more_than_there_is() {
     place.refused(&set, &["--set", "edit the settings file"]);
     place.refused(&["observe", "--oskar-settings", "nowhere.ini", "--out", "x.h5"], &["nowhere.ini", "No such file"]);
 }
+
+/// One case of each kind of OSKAR's reference visibilities, against the README's equations in numpy (tests/python); without
+/// numpy and h5py the test says so and passes, unless SKYFRINGE_REQUIRE_PEERS is 1.
+#[test]
+fn every_kind_of_case_is_what_the_equations_give() {
+    let python = std::env::var("SKYFRINGE_PYTHON").unwrap_or("python3".into());
+    let has = std::process::Command::new(&python).args(["-c", "import numpy, h5py"]).output();
+    if !has.is_ok_and(|o| o.status.success()) {
+        assert!(std::env::var("SKYFRINGE_REQUIRE_PEERS").as_deref() != Ok("1"), "{python} has no numpy and h5py");
+        eprintln!("SKIPPED: {python} has no numpy and h5py");
+        return;
+    }
+    let place = Place::new();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/oskar_equations.py");
+    let output = std::process::Command::new(python)
+        .args([script, env!("CARGO_BIN_EXE_skyfringe")])
+        .arg(place.path("case"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let cases: Vec<(&str, f64)> =
+        said.lines().filter_map(|l| l.split_once(' ')).map(|(name, worst)| (name, worst.parse().unwrap())).collect();
+    assert_eq!(cases.iter().map(|c| c.0).collect::<Vec<_>>(), ["02", "04", "05", "06", "08", "09", "10"]);
+    assert!(cases.iter().all(|(_, worst)| *worst < 1e-9), "{said}");
+}

@@ -73,21 +73,8 @@ impl Handle {
     }
 
     /// Reads `pixels.len()` scaled values from pixel `first` (0-based); undefined ones become NaN.
-    pub(super) fn read_pixels(&mut self, first: usize, pixels: &mut [f32]) -> Result<()> {
-        let (mut any_null, mut status) = (0, 0);
-        // SAFETY: CFITSIO writes as many values as it is told.
-        unsafe {
-            sys::ffgpve(
-                self.fptr,
-                1,
-                first as sys::LONGLONG + 1,
-                pixels.len() as sys::LONGLONG,
-                f32::NAN,
-                pixels.as_mut_ptr(),
-                &mut any_null,
-                &mut status,
-            );
-        }
+    pub(super) fn read_pixels<T: Pixel>(&mut self, first: usize, pixels: &mut [T]) -> Result<()> {
+        let status = T::read(self.fptr, first as sys::LONGLONG + 1, pixels);
         self.checked(status)
     }
 
@@ -175,3 +162,34 @@ fn literal_name(path: &Path) -> Result<CString> {
     CString::new(anchored.as_os_str().as_encoded_bytes())
         .map_err(|_| Error::input("a path with a NUL byte").place(path.display()))
 }
+
+/// What pixels are read as.
+pub(super) trait Pixel: Copy + Default {
+    /// Fills `pixels` from the pixel `first` (1-based) on, and returns the status of CFITSIO.
+    fn read(fptr: *mut sys::fitsfile, first: sys::LONGLONG, pixels: &mut [Self]) -> i32;
+    /// Whether it is a number.
+    fn is_number(self) -> bool;
+}
+
+macro_rules! pixel {
+    ($type:ty, $read:ident) => {
+        impl Pixel for $type {
+            fn read(fptr: *mut sys::fitsfile, first: sys::LONGLONG, pixels: &mut [Self]) -> i32 {
+                let (mut any_null, mut status) = (0, 0);
+                let count = pixels.len() as sys::LONGLONG;
+                // SAFETY: CFITSIO writes as many values as it is told.
+                unsafe {
+                    sys::$read(fptr, 1, first, count, <$type>::NAN, pixels.as_mut_ptr(), &mut any_null, &mut status)
+                };
+                status
+            }
+
+            fn is_number(self) -> bool {
+                self.is_finite()
+            }
+        }
+    };
+}
+
+pixel!(f32, ffgpve);
+pixel!(f64, ffgpvd);

@@ -94,7 +94,7 @@ impl Projection {
                 .place(header.place(&key("CROTA", latitude))));
         }
         let [[a, b], [c, d]] = step_rad;
-        if !((a * d - b * c).abs() > 0.0) {
+        if a * d == b * c || !(a * d - b * c).is_finite() {
             return Err(Error::input("the image does not say how large its pixels are")
                 .found(format!("steps {step_rad:?} rad"))
                 .expected("CDELT, or a matrix of CD cards")

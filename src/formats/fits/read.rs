@@ -1,5 +1,5 @@
 use super::axes::{Axes, interpret, interpret_any};
-use super::handle::Handle;
+use super::handle::{Handle, Pixel};
 use super::header::{Header, is_ours};
 use super::projection::Projection;
 use super::record::from_records;
@@ -39,7 +39,7 @@ pub fn read_cube(path: &Path) -> Result<FitsCube> {
 #[derive(Debug, Clone)]
 pub struct FitsMap {
     /// Shape [plane, y, x], y along the latitude.
-    pub data: Array3<f32>,
+    pub data: Array3<f64>,
     /// Where the pixels are.
     pub projection: Projection,
     /// Frequency of each plane, Hz; empty where the file does not say.
@@ -96,7 +96,7 @@ fn is_boilerplate(card: &Card) -> bool {
 }
 
 /// All pixels in file order.
-pub(super) fn pixels_of(file: &mut Handle, header: &Header, shape: &[usize], path: &Path) -> Result<Vec<f32>> {
+pub(super) fn pixels_of<T: Pixel>(file: &mut Handle, header: &Header, shape: &[usize], path: &Path) -> Result<Vec<T>> {
     let bytes = header.int("BITPIX")?.unwrap_or(0).unsigned_abs() / 8;
     let count = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n as u64));
     let size = std::fs::metadata(path).map_err(|e| Error::io("open", path, e))?.len();
@@ -108,9 +108,9 @@ pub(super) fn pixels_of(file: &mut Handle, header: &Header, shape: &[usize], pat
             .place(path.display())
             .hint("copy or download it again"));
     };
-    let mut pixels = vec![0.0f32; count as usize];
+    let mut pixels = vec![T::default(); count as usize];
     file.read_pixels(0, &mut pixels)?;
-    let bad = pixels.iter().filter(|v| !v.is_finite()).count();
+    let bad = pixels.iter().filter(|v| !v.is_number()).count();
     if bad > 0 {
         return Err(Error::input("the image has undefined pixels (NaN, infinite or BLANK)")
             .found(format!("{bad} of {count}"))
@@ -122,7 +122,7 @@ pub(super) fn pixels_of(file: &mut Handle, header: &Header, shape: &[usize], pat
 }
 
 /// Pixels to [plane, y, x] with RA falling and Dec rising.
-fn arrange(pixels: Vec<f32>, axes: &Axes) -> Result<(Array3<f32>, super::SkyAxes)> {
+fn arrange<T: Pixel>(pixels: Vec<T>, axes: &Axes) -> Result<(Array3<T>, super::SkyAxes)> {
     let rank = axes.shape.len();
     let slowest_first: Vec<usize> = axes.shape.iter().rev().copied().collect();
     let full = ArrayD::from_shape_vec(IxDyn(&slowest_first), pixels)

@@ -62,7 +62,7 @@ pub(super) fn components(path: &Path, notes: &mut Vec<String>) -> Result<Vec<Com
     let mut outside = 0usize;
     for y in 0..ny {
         for x in 0..nx {
-            let values: Vec<f64> = order.iter().map(|plane| f64::from(map.data[[*plane, y, x]])).collect();
+            let values: Vec<f64> = order.iter().map(|plane| map.data[[*plane, y, x]]).collect();
             if values.iter().all(|v| *v == 0.0) {
                 continue;
             }
@@ -138,15 +138,15 @@ pub(super) fn oskar_components(path: &Path, settings: &OskarImage) -> Result<Vec
         }
     };
     let plane = map.data.index_axis(ndarray::Axis(0), 0);
-    let peak = plane.iter().fold(0.0f64, |peak, v| peak.max(f64::from(*v)));
+    let peak = plane.iter().fold(0.0f64, |peak, v| peak.max(*v));
     let least = (peak * settings.min_peak_fraction).max(settings.min_abs_val);
-    let kept = plane.indexed_iter().filter(|(_, v)| **v != 0.0 && f64::from(**v) >= least);
-    let component = |((y, x), value): ((usize, usize), &f32)| {
+    let kept = plane.indexed_iter().filter(|(_, v)| **v != 0.0 && **v >= least);
+    let component = |((y, x), value): ((usize, usize), &f64)| {
         let spectrum = match settings.spectral_index != 0.0 && freq_hz > 0.0 {
             true => Spectrum::LogPolynomial { reference_hz: freq_hz, terms: vec![settings.spectral_index] },
             false => Spectrum::Flat,
         };
-        let stokes = [f64::from(*value) * scale, 0.0, 0.0, 0.0];
+        let stokes = [*value * scale, 0.0, 0.0, 0.0];
         Component { spectrum, ..Component::point(map.projection.oskar_pixel(x as f64, y as f64), stokes) }
     };
     Ok(kept.map(component).collect())

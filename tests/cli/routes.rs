@@ -139,5 +139,19 @@ fn bench_predict_prints_one_json_object_and_meets_its_errors() {
         assert_eq!((number("stations"), number("sources"), number("times")), (21.0, 300.0, 2.0));
         assert!(number("largest_error_of_rms") < bound, "{out}");
     }
+    for (words, bound) in [
+        (&["--smearing"][..], 3e-12),
+        (&["--smearing", "sinc", "--precision", "f32"], 3e-6),
+        (&["--smearing", "average", "--stokes", "full"], 1e-4),
+        (&["--station-antennas", "30", "--stokes", "full"], 3e-12),
+        (&["--station-antennas", "30", "--smearing", "average"], 1e-4),
+    ] {
+        let small = ["bench", "predict", "--stations", "17", "--sources", "200", "--times", "1"];
+        let out = place.run(&[&small[..], words].concat()).ok();
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let error = json["largest_error_of_rms"].as_f64().unwrap();
+        assert!(error > 0.0 && error < bound, "{out}");
+    }
     place.run(&["bench", "predict", "--stations", "1"]).bad_words(&["--stations"]);
+    place.run(&["bench", "predict", "--smearing", "much"]).bad_words(&["--smearing"]);
 }

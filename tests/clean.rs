@@ -65,8 +65,14 @@ fn observe(sky: &Array2<f64>, sefd_jy: f64) -> VisibilityTable {
     // the sidereal time two hours later stands over the phase centre
     let gmst_deg = 280.460_618_37 + 360.985_647_366_29 * (start_mjd_utc + 2.0 / 24.0 - 51_544.5);
     let phase_centre = RaDec::from_deg((gmst_deg + telescope.reference().lon_deg()).rem_euclid(360.0), -40.0);
-    let track =
-        Track { phase_centre, earth: EarthOrientation::new(Frame::Icrs), start_mjd_utc, step_s: 120.0, steps: 120 };
+    let track = Track {
+        phase_centre,
+        earth: EarthOrientation::new(Frame::Icrs),
+        start_mjd_utc,
+        step_s: 120.0,
+        steps: 120,
+        pointing: Default::default(),
+    };
     let (mut table, _, report) = new_table(&telescope, &track, &[FREQ_HZ], 1e5, Polarisations::I, 0.3).unwrap();
     assert_eq!(report.rows_too_low, 0);
     let cube = SkyCube {

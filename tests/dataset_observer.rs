@@ -49,7 +49,7 @@ fn setup(name: &str, dec_deg: f64, steps: usize, cell_arcsec: f64, beam: BeamCho
         sefd_jy: Some(vec![400.0; telescope.stations.len()]),
         telescope,
         beam,
-        track: Track { phase_centre, earth, start_mjd_utc, step_s: 1800.0, steps },
+        track: Track { phase_centre, earth, start_mjd_utc, step_s: 1800.0, steps, pointing: Default::default() },
         min_elevation_rad: 15.0 * DEG_RAD,
         freq_hz: vec![line_hz],
         channel_width_hz: 4e6,

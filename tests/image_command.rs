@@ -30,6 +30,7 @@ fn track() -> Track {
         start_mjd_utc: 61_406.9,
         step_s: 1800.0,
         steps: 4,
+        pointing: Default::default(),
     }
 }
 

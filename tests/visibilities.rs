@@ -81,6 +81,7 @@ impl Case {
             start_mjd_utc: 60512.75,
             step_s: 600.0,
             steps: 4,
+            pointing: Default::default(),
         };
         let freq_hz: Vec<f64> = (0..3).map(|c| self.first_hz + f64::from(c) * self.step_hz).collect();
         let (mut table, instants, report) =

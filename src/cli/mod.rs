@@ -11,6 +11,7 @@ mod sky;
 use crate::error::{Error, Result, Watch};
 use crate::formats::remove_unfinished;
 use crate::run;
+use crate::units::{Dimension, parse_quantity};
 use bench::BenchWords;
 use clap::{Args, Parser, Subcommand};
 use dataset::DatasetWords;
@@ -91,6 +92,33 @@ enum Command {
                             \x20             --auto-mask 5 --auto-threshold 1 --out galaxy"
     )]
     Image(Box<ImageWords>),
+    /// What a station sees, over the sky: power, amplitude and phase as FITS images and a picture.
+    #[command(after_help = "Example: skyfringe beam examples/ska-low.toml --station 0 --fov \"10 deg\" --out beam")]
+    Beam {
+        /// Configuration file (TOML): its telescope, observation and beams.
+        #[arg(value_name = "CONFIG")]
+        config: PathBuf,
+        #[command(flatten)]
+        changes: ChangeWords,
+        /// Name of the station, or its number from 0.
+        #[arg(long, value_name = "NAME", default_value = "0")]
+        station: String,
+        /// Frequency, \"150 MHz\" [default: sky.band_centre].
+        #[arg(long, value_name = "QUANTITY")]
+        frequency: Option<String>,
+        /// Time step, from 0 [default: the middle one].
+        #[arg(long, value_name = "N")]
+        step: Option<usize>,
+        /// Pixels along each side.
+        #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(8..=4096))]
+        size: u16,
+        /// Width of the picture, \"10 deg\", at most 180 deg [default: four times wavelength over the station's size].
+        #[arg(long, value_name = "ANGLE")]
+        fov: Option<String>,
+        /// Folder for the products; made where it is missing.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// List and show arrays of stations.
     #[command(subcommand)]
     Telescope(TelescopeWords),
@@ -200,6 +228,7 @@ fn product_folder(command: &Command) -> Option<PathBuf> {
         Command::Observe { out, .. } => out.as_deref().map(folder_of),
         Command::Image(words) => Some(folder_of(&words.out)),
         Command::Telescope(TelescopeWords::Show { plot, .. }) => plot.as_deref().map(folder_of),
+        Command::Beam { out, .. } => Some(out.clone()),
         Command::Sky(words) => words.product_folder(),
         Command::Dataset(words) => words.product_folder(),
         #[cfg(feature = "learn")]
@@ -238,6 +267,20 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
             }
         }
         Command::Image(words) => run::image::run(&run::image::ImageRequest::new((*words).into())?, console),
+        Command::Beam { config, changes, station, frequency, step, size, fov, out } => {
+            let settings = run::load_settings(&config, &changes.set)?;
+            let quantity = |text: Option<String>, key: &str, dimension| {
+                text.map(|text| parse_quantity(&text, dimension).map_err(|e| e.place(key))).transpose()
+            };
+            let request = run::beam::BeamRequest {
+                station,
+                freq_hz: quantity(frequency, "--frequency", Dimension::Frequency)?,
+                step,
+                size: usize::from(size),
+                width_rad: quantity(fov, "--fov", Dimension::Angle)?,
+            };
+            run::beam::run(&settings, &request, &out)
+        }
         Command::Telescope(TelescopeWords::List) => Ok(run::telescope::list()),
         Command::Telescope(TelescopeWords::Show { name, plot, stations, rotations }) => {
             run::telescope::show(&name, plot.as_deref(), stations, rotations.as_deref())

@@ -175,7 +175,14 @@ impl FeedAngles {
                 Some(time) => *time,
                 None => {
                     let phase_centre = table.phase_centre;
-                    let track = Track { phase_centre, earth, start_mjd_utc: mjd - 0.5 / DAY_S, step_s: 1.0, steps: 1 };
+                    let track = Track {
+                        phase_centre,
+                        earth,
+                        start_mjd_utc: mjd - 0.5 / DAY_S,
+                        step_s: 1.0,
+                        steps: 1,
+                        pointing: Default::default(),
+                    };
                     let instant = Instant::new(telescope, &track, 0)?;
                     angles.of_time.push((0..stations).map(|s| instant.parallactic(s, phase_centre)).collect());
                     let time = angles.of_time.len() as u32 - 1;

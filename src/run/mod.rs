@@ -3,6 +3,7 @@
 //! [`crate::cli`] turns words into calls of these functions; each returns the text that belongs on
 //! standard output. Progress and remarks go through [`Progress`].
 
+pub mod beam;
 pub mod bench;
 pub mod chain;
 mod check;

@@ -12,7 +12,8 @@ use crate::formats::visibilities::{Polarisations, VisibilityTable, read_visibili
 use crate::telescope::beam::StationBeams;
 use crate::time::Frame;
 use crate::visibilities::{
-    DirectOptions, DirectSky, Instant, Smearing, Track, add_thermal_noise, new_table, predict_by_grid, predict_direct,
+    DirectOptions, DirectSky, Instant, Smearing, Track, add_thermal_noise, flag_uv_range, new_table, predict_by_grid,
+    predict_direct,
 };
 use std::path::Path;
 
@@ -76,8 +77,11 @@ pub(super) fn empty_table(
 ) -> Result<(VisibilityTable, Vec<Instant>)> {
     let (telescope, observation) = (&settings.telescope.telescope, &settings.observation);
     let lowest_rad = plan::min_elevation_rad(observation, telescope);
-    let (table, instants, _) =
+    let (mut table, instants, _) =
         new_table(telescope, track, freq_hz, channel_width_hz, observation.polarisations, lowest_rad)?;
+    if let Some(range) = observation.uv_range {
+        flag_uv_range(&mut table, range.range, range.wavelengths);
+    }
     Ok((table, instants))
 }
 

@@ -5,8 +5,8 @@
 
 use super::params::{
     ImageSettings, Inclined, ListKind, Method, NoiseSettings, ObservationSettings, OskarImage, PixelChoice,
-    PlacingSettings, PredictionSettings, RouteChoice, Settings, SkySettings, SkySource, SmearingSettings,
-    SpectralSettings, TelescopeSettings, TimeRange, supported_oskar_folder,
+    PlacingSettings, PointingChoice, PredictionSettings, RouteChoice, Settings, SkySettings, SkySource,
+    SmearingSettings, SpectralSettings, TelescopeSettings, TimeRange, UvRange, supported_oskar_folder,
 };
 use crate::error::{Error, Result};
 use crate::formats::oskar::{OskarSetting, OskarSettings, OskarTelescope, read_oskar_settings};
@@ -87,6 +87,19 @@ pub fn load(path: &Path) -> Result<Settings> {
     }
     let smearing = SmearingSettings { epsilon: None, time_s: Some(time_s), bandwidth_hz: Some(bandwidth_hz) };
     let smearing = (bandwidth_hz > 0.0 || time_s > 0.0).then_some(smearing);
+    let least = keys.number("interferometer", "uv_filter_min")?.unwrap_or(0.0);
+    let most = keys.text("interferometer", "uv_filter_max").unwrap_or_else(|| "max".into());
+    let greatest = match most.as_str() {
+        "max" => f64::INFINITY,
+        _ => keys.number("interferometer", "uv_filter_max")?.unwrap_or(f64::INFINITY),
+    };
+    let units = keys.text("interferometer", "uv_filter_units").unwrap_or_else(|| "Wavelengths".into());
+    let wavelengths = match units.as_str() {
+        "Wavelengths" => true,
+        "Metres" => false,
+        other => return Err(keys.unsupported("interferometer", "uv_filter_units", other, "Wavelengths or Metres")),
+    };
+    let uv_range = (least > 0.0 || greatest.is_finite()).then_some(UvRange { range: [least, greatest], wavelengths });
     // ours to choose: precision, devices and file names do not change the numbers asked for
     for (group, key) in [
         ("General", "app"),
@@ -155,6 +168,8 @@ pub fn load(path: &Path) -> Result<Settings> {
             // OSKAR flags nothing; its horizon is that of each source
             min_elevation_rad: Some(-90.0 * DEG_RAD),
             polarisations,
+            pointing: PointingChoice::PhaseCentre,
+            uv_range,
         },
         noise,
         prediction: PredictionSettings {

@@ -1,12 +1,12 @@
 //! The times and baselines that a configuration asks for.
 
-use super::params::{ObservationSettings, Settings, TimeRange};
+use super::params::{ObservationSettings, PointingChoice, Settings, TimeRange};
 use crate::error::{Error, Result};
 use crate::formats::visibilities::Polarisations;
 use crate::math::machine_memory;
-use crate::telescope::Telescope;
-use crate::units::DEG_RAD;
-use crate::visibilities::{FrameReport, Instant, Track, new_table};
+use crate::telescope::{Telescope, enu_to_offset};
+use crate::units::{DAY_S, DEG_RAD};
+use crate::visibilities::{FrameReport, Instant, Pointing, Track, new_table};
 
 /// Elevation below which samples are flagged where the configuration does not say: 30 deg for
 /// aperture arrays that look up (SKA-Low), 15 deg for dishes.
@@ -28,12 +28,26 @@ pub(super) fn track(settings: &ObservationSettings, telescope: &Telescope) -> Re
             after_mjd_utc,
         )?,
     };
+    let middle = start_mjd_utc + 0.5 * settings.length_s / DAY_S;
+    let pointing = match settings.pointing {
+        PointingChoice::PhaseCentre => Pointing::PhaseCentre,
+        PointingChoice::Drift => {
+            let rotation = settings.earth.celestial_to_terrestrial(middle)?;
+            let towards = settings.phase_centre.unit_vector();
+            Pointing::Fixed([0, 1, 2].map(|row| (0..3).map(|k| rotation[row][k] * towards[k]).sum()))
+        }
+        PointingChoice::Horizon([azimuth, elevation]) => {
+            let ((sin_az, cos_az), (sin_el, cos_el)) = (azimuth.sin_cos(), elevation.sin_cos());
+            Pointing::Fixed(enu_to_offset([cos_el * sin_az, cos_el * cos_az, sin_el], telescope.reference()))
+        }
+    };
     Ok(Track {
         phase_centre: settings.phase_centre,
         earth: settings.earth,
         start_mjd_utc,
         step_s: settings.length_s / settings.steps as f64,
         steps: settings.steps,
+        pointing,
     })
 }
 

@@ -119,7 +119,14 @@ fn draw(telescope: &Telescope, path: &Path) -> Result<()> {
         -0.5 * hours * 15.0 * DEG_RAD,
         61_406.0,
     )?;
-    let track = Track { phase_centre, earth, start_mjd_utc, step_s: hours * 3600.0 / steps as f64, steps };
+    let track = Track {
+        phase_centre,
+        earth,
+        start_mjd_utc,
+        step_s: hours * 3600.0 / steps as f64,
+        steps,
+        pointing: Default::default(),
+    };
     let mut uv = Vec::new();
     for step in 0..steps {
         let instant = Instant::new(telescope, &track, step)?;

@@ -17,6 +17,18 @@ pub struct Track {
     pub step_s: f64,
     /// Number of steps.
     pub steps: usize,
+    /// Where the stations' beams look.
+    pub pointing: Pointing,
+}
+
+/// Where beams look while the phase centre is tracked.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Pointing {
+    /// At the phase centre.
+    #[default]
+    PhaseCentre,
+    /// At a fixed place above the ground, past which the sky drifts: a unit vector on the geocentric axes.
+    Fixed([f64; 3]),
 }
 
 impl Track {
@@ -41,6 +53,8 @@ pub struct Instant {
     pub pole: [f64; 3],
     /// The same on the axes of (u, v, w).
     pub pole_uvw: [f64; 3],
+    /// Where beams look, a celestial unit vector; `None`: at the phase centre.
+    pub beam: Option<[f64; 3]>,
 }
 
 impl Instant {
@@ -66,7 +80,11 @@ impl Instant {
         let east = east.collect();
         let zenith = zenith.into_iter().map(|z| transpose_times(&rotation, z)).collect();
         let pole = transpose_times(&rotation, [0.0, 0.0, 1.0]);
-        Ok(Instant { mjd_utc, station_uvw_m, zenith, east, pole, pole_uvw: on_uvw(pole) })
+        let beam = match track.pointing {
+            Pointing::PhaseCentre => None,
+            Pointing::Fixed(towards) => Some(transpose_times(&rotation, towards)),
+        };
+        Ok(Instant { mjd_utc, station_uvw_m, zenith, east, pole, pole_uvw: on_uvw(pole), beam })
     }
 
     /// The same after the Earth has turned by `angle_rad` more.
@@ -84,6 +102,7 @@ impl Instant {
             east: self.east.iter().map(|v| turn(self.pole, v)).collect(),
             pole: self.pole,
             pole_uvw: self.pole_uvw,
+            beam: self.beam.map(|v| turn(self.pole, &v)),
         }
     }
 

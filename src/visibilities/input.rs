@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::sky::cube::SkyCube;
 use crate::telescope::beam::StationBeams;
+use crate::units::C_M_S;
 
 /// Samples (row x channel) of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +35,19 @@ pub fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: Option<f64>) -
         }
     }
     count
+}
+
+/// Flags the samples whose projected baseline is shorter or longer than `range`, in metres or wavelengths.
+pub fn flag_uv_range(table: &mut VisibilityTable, range: [f64; 2], wavelengths: bool) {
+    for row in 0..table.uvw_m.nrows() {
+        let length_m = table.uvw_m[[row, 0]].hypot(table.uvw_m[[row, 1]]);
+        for (channel, freq_hz) in table.freq_hz.iter().enumerate() {
+            let length = if wavelengths { length_m * freq_hz / C_M_S } else { length_m };
+            if length < range[0] || length > range[1] {
+                table.flag.slice_mut(ndarray::s![row, channel, ..]).fill(true);
+            }
+        }
+    }
 }
 
 /// Without stations only Stokes I can be predicted; with them the rows must be those of `instants`, in equal shares, and the stations those of `beams`.

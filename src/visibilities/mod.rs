@@ -19,6 +19,7 @@ mod grid_route;
 mod input;
 mod noise;
 mod product;
+mod response;
 #[cfg(test)]
 mod testing;
 
@@ -26,7 +27,8 @@ pub use direct::{
     Cell, DirectOptions, DirectSky, EARTH_RATE, OSKAR_EARTH_RATE, Smearing, Summing, predict_direct, sum_points,
 };
 pub use frame::{FrameReport, beyond_nyquist, new_table};
-pub use geometry::{Instant, Track};
+pub use geometry::{Instant, Pointing, Track};
 pub use grid_route::predict_by_grid;
-pub use input::{SampleCount, flag_beyond_nyquist};
+pub use input::{SampleCount, flag_beyond_nyquist, flag_uv_range};
 pub use noise::{add_thermal_noise, noise_sigma_jy, weigh};
+pub use response::{station_jones, station_voltage};

@@ -60,7 +60,14 @@ pub fn track(declination_deg: f64, hour_angle_rad: f64) -> Track {
     let first = gast_rad(start_mjd_utc + 0.5 / 24.0);
     let ra_rad = first + PLACE_DEG[0].to_radians() - hour_angle_rad;
     let phase_centre = RaDec { ra_rad, dec_rad: declination_deg.to_radians() };
-    Track { phase_centre, earth: EarthOrientation::new(Frame::Oskar), start_mjd_utc, step_s: 3600.0, steps: 3 }
+    Track {
+        phase_centre,
+        earth: EarthOrientation::new(Frame::Oskar),
+        start_mjd_utc,
+        step_s: 3600.0,
+        steps: 3,
+        pointing: Default::default(),
+    }
 }
 
 /// An empty table without an elevation limit.

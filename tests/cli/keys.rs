@@ -122,6 +122,7 @@ fn every_commented_alternative_is_valid_too() {
         let with: &[&str] = match key.as_str() {
             "subhalo" | "group_catalogue" | "offsets" => &["subhalo", "group_catalogue"],
             range if ranges.contains(&range) => &["group_catalogue"],
+            "azimuth" | "elevation" => &["azimuth", "elevation"],
             _ => &[],
         };
         let changed: Vec<String> = text
@@ -132,6 +133,7 @@ fn every_commented_alternative_is_valid_too() {
                 let taken = name == key || with.contains(&name);
                 let line = match (key.as_str(), name) {
                     ("depth", "kind") => &line.replace("\"resnet\"", "\"unet\""),
+                    ("azimuth" | "elevation", "pointing") => "pointing = \"drift\"",
                     ("l1", "model") => &line.replace("cyclegan", "pix2pix"),
                     ("groups", "groups") => "norm = \"group\"\ngroups = 8",
                     _ => line,

@@ -239,7 +239,7 @@ fn lists_of_sources_that_cannot_be_read() {
         place.refused(&words.iter().map(String::as_str).collect::<Vec<_>>(), says);
     };
     refused("words.osm", &[], &["words.osm, line 1"]);
-    refused("columns.osm", &[], &["Wobble", "columns.osm, line 1", "not supported"]);
+    refused("columns.osm", &[], &["Wobble", "columns.osm, line 1", "not known"]);
     refused("nothing.osm", &[], &["no source", "nothing.osm"]);
     refused("binary.osm", &[], &["binary.osm", "not a text file"]);
     refused("/dev/zero", &[], &["the device /dev/zero"]);

@@ -256,8 +256,8 @@ mod tests {
     #[test]
     fn bad_headers_name_the_column() {
         for (line, words) in [
-            ("Format = RaD, DecD, I, RotationMeasure", "RotationMeasure of the sky model is not supported"),
-            ("Format = RaD, DecD, I, LineWidth", "LineWidth"),
+            ("Format = RaD, DecD, I, Luminosity", "column Luminosity of the sky model is not known"),
+            ("Format = RaD, DecD, I, MajorAxis, SemiMajorAxis", "MajorAxis and SemiMajorAxis"),
             ("Format = RaD, DecD, Fint084, Fint092", "Fint084"),
             ("Format = RaD, DecD", "no column I"),
             ("Format = RaD, Ra, DecD, I", "mean the same"),

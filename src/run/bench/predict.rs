@@ -10,12 +10,13 @@ use crate::math::quadrature::gauss_legendre;
 use crate::math::random::Stream;
 use crate::sky::components::Component;
 use crate::telescope::Telescope;
-use crate::telescope::array::{Aim, ApertureArrays, DipoleLength, Element, Pattern, Taper};
+use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, Taper};
 use crate::telescope::beam::{BeamChoice, StationBeams};
 use crate::time::{EarthOrientation, Frame};
 use crate::units::{C_M_S, DAY_S, DEG_RAD, RaDec};
 use crate::visibilities::{
     Cell, DirectOptions, DirectSky, EARTH_RATE, Instant, Smearing, Summing, Track, new_table, predict_direct,
+    station_jones, station_voltage,
 };
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
@@ -74,7 +75,14 @@ pub fn predict(request: &PredictRequest) -> Result<String> {
     let telescope = array(stations)?;
     let centre = RaDec { ra_rad: 329.0 * DEG_RAD, dec_rad: -30.0 * DEG_RAD };
     let earth = EarthOrientation::new(Frame::Oskar);
-    let track = Track { phase_centre: centre, earth, start_mjd_utc: 60_512.75, step_s: 60.0, steps: times };
+    let track = Track {
+        phase_centre: centre,
+        earth,
+        start_mjd_utc: 60_512.75,
+        step_s: 60.0,
+        steps: times,
+        pointing: Default::default(),
+    };
     let polarisations = if full { Polarisations::Linear } else { Polarisations::I };
     let list = sky(centre, sources, full);
     let (mut table, instants, _) = new_table(&telescope, &track, &[FREQ_HZ], 1.0, polarisations, -1.6)?;
@@ -277,29 +285,15 @@ impl Twin<'_> {
 
     /// E R of a station for each source, or E in the scalar mode; zero below its horizon.
     fn jones(&self, station: usize, step: usize, table: &VisibilityTable, list: &[Component]) -> Vec<[Complex64; 4]> {
-        let instant = &self.instants[step];
-        let linear = table.polarisations.count() == 4;
-        // a reach beyond all expansions: antennas one by one
-        let aim = Aim { freq_hz: FREQ_HZ, step: step as u32, reach: 1e9, count: 1, epsilon: 1e-15 };
-        let centre = table.phase_centre.unit_vector();
-        let formed = self.beams.arrays.as_ref().map(|a| a.form(station, instant.horizon(station), centre, &aim));
-        let of = |source: &Component| {
-            let towards = source.direction.unit_vector();
-            if instant.sin_elevation(station, towards) < 0.0 {
-                return [Complex64::ZERO; 4];
-            }
-            let e = match &formed {
-                None => [1.0, 0.0, 0.0, 1.0].map(Complex64::from),
-                Some(formed) if linear => formed.matrices(&[towards])[0],
-                Some(formed) => [formed.voltages(&[towards])[0]; 4],
-            };
-            if !linear {
-                return e;
-            }
-            let (cos, sin) = instant.parallactic(station, source.direction);
-            [e[0] * cos + e[1] * sin, e[1] * cos - e[0] * sin, e[2] * cos + e[3] * sin, e[3] * cos - e[2] * sin]
-        };
-        list.iter().map(of).collect()
+        let (instant, at) = (&self.instants[step], (FREQ_HZ, step as u32));
+        let directions: Vec<RaDec> = list.iter().map(|source| source.direction).collect();
+        match table.polarisations {
+            Polarisations::Linear => station_jones(instant, self.beams, station, table.phase_centre, at, &directions),
+            Polarisations::I => station_voltage(instant, self.beams, station, table.phase_centre, at, &directions)
+                .into_iter()
+                .map(|e| [e; 4])
+                .collect(),
+        }
     }
 
     /// Instants at the nodes of a time step's average, and their weights.

@@ -92,7 +92,14 @@ impl Scene {
         let sefd_jy =
             telescope.stations.iter().map(|s| if s.kind == "meerkat" { MEERKAT_JY } else { OTHER_JY }).collect();
         Ok(Scene {
-            track: Track { phase_centre, earth, start_mjd_utc, step_s, steps: request.steps },
+            track: Track {
+                phase_centre,
+                earth,
+                start_mjd_utc,
+                step_s,
+                steps: request.steps,
+                pointing: Default::default(),
+            },
             beams: StationBeams::new(&telescope, BeamChoice::Auto),
             sefd_jy,
             freq_hz: (0..channels).map(|c| first_hz + width_hz * c as f64).collect(),

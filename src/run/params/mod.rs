@@ -13,7 +13,10 @@ pub use crate::imaging::fast::RouteChoice;
 pub use dataset::{DatasetSettings, FieldScaling, GalaxyChoice, SplitSettings};
 pub(super) use image::check_epsilon;
 pub use image::{ImageSettings, PixelChoice};
-pub use observation::{Method, NoiseSettings, ObservationSettings, PredictionSettings, SmearingSettings, TimeRange};
+pub use observation::{
+    Method, NoiseSettings, ObservationSettings, PointingChoice, PredictionSettings, SmearingSettings, TimeRange,
+    UvRange,
+};
 pub use sky::{
     EorSettings, Inclined, ListKind, OskarImage, PlacingSettings, SkySettings, SkySource, SpectralSettings,
     SubhaloChoice, WhichSubhalo,
@@ -64,6 +67,13 @@ impl Settings {
         let observation = observation::read(document)?;
         let noise = observation::read_noise(document, &telescope.telescope)?;
         let mut prediction = observation::read_prediction(document)?;
+        if observation.pointing != PointingChoice::PhaseCentre {
+            if prediction.method == Some(Method::Grid) {
+                let section = document.section("prediction")?;
+                return Err(section.refuse("method", "\"auto\" or \"direct\": beams that drift change with time"));
+            }
+            prediction.method = Some(Method::Direct);
+        }
         if telescope.arrays.is_some() {
             if prediction.method == Some(Method::Grid) {
                 let section = document.section("prediction")?;

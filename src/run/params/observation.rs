@@ -1,11 +1,11 @@
 use super::image::read_epsilon;
 use super::{places, positive};
 use crate::error::{Error, Result};
-use crate::formats::config::Document;
+use crate::formats::config::{Document, Section};
 use crate::formats::visibilities::Polarisations;
 use crate::telescope::{Telescope, preset_names};
 use crate::time::{EarthOrientation, Frame, parse_utc};
-use crate::units::{DEG_RAD, Dimension, RaDec};
+use crate::units::{DEG_RAD, Dimension, RaDec, parse_quantity};
 use crate::visibilities::{Cell, EARTH_RATE, OSKAR_EARTH_RATE, Smearing, Summing};
 use std::collections::BTreeSet;
 
@@ -43,6 +43,44 @@ pub struct ObservationSettings {
     pub min_elevation_rad: Option<f64>,
     /// Polarisation products.
     pub polarisations: Polarisations,
+    /// Where beams look.
+    pub pointing: PointingChoice,
+    /// Samples of other lengths are flagged.
+    pub uv_range: Option<UvRange>,
+}
+
+/// Where beams look while the phase centre is tracked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum PointingChoice {
+    /// At the phase centre.
+    PhaseCentre,
+    /// Where the phase centre is in the middle of the observation, and the sky drifts past.
+    Drift,
+    /// At this azimuth (from north through east) and elevation of the array's reference point, rad.
+    Horizon([f64; 2]),
+}
+
+/// Lengths of projected baselines, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UvRange {
+    /// Least and greatest, in metres or wavelengths.
+    pub range: [f64; 2],
+    /// Whether these are wavelengths.
+    pub wavelengths: bool,
+}
+
+/// "30 m", "5 km" or "300 wavelengths": the number, and whether it is one of wavelengths.
+fn read_uv(s: &Section, key: &str) -> Result<Option<(f64, bool)>> {
+    let Some(text) = s.text(key)? else { return Ok(None) };
+    let expected = "a length such as \"30 m\", or \"300 wavelengths\"";
+    let (value, wavelengths) = match text.trim().strip_suffix("wavelengths") {
+        Some(number) => (number.trim().parse().map_err(|_| s.refuse(key, expected))?, true),
+        None => (parse_quantity(&text, Dimension::Length).map_err(|_| s.refuse(key, expected))?, false),
+    };
+    if !(value >= 0.0 && f64::is_finite(value)) {
+        return Err(s.refuse(key, expected));
+    }
+    Ok(Some((value, wavelengths)))
 }
 
 pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
@@ -67,6 +105,33 @@ pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
     let polarisations = match s.choice("polarisations", &["I", "XX,XY,YX,YY"])? {
         Some("XX,XY,YX,YY") => Polarisations::Linear,
         _ => Polarisations::I,
+    };
+    let (azimuth, elevation) = (s.quantity("azimuth", Dimension::Angle)?, s.quantity("elevation", Dimension::Angle)?);
+    let pointing = match (s.choice("pointing", &["phase_centre", "drift"])?, azimuth, elevation) {
+        (Some("drift"), None, None) => PointingChoice::Drift,
+        (Some("drift"), Some(azimuth), Some(elevation)) => PointingChoice::Horizon([azimuth, elevation]),
+        (Some("drift"), ..) => {
+            return Err(s.refuse("pointing", "observation.azimuth and observation.elevation together, or neither"));
+        }
+        (_, None, None) => PointingChoice::PhaseCentre,
+        _ => {
+            let key = if azimuth.is_some() { "azimuth" } else { "elevation" };
+            return Err(s.refuse(key, "nothing without observation.pointing = \"drift\""));
+        }
+    };
+    let uv_range = match (read_uv(&s, "uv_min")?, read_uv(&s, "uv_max")?) {
+        (None, None) => None,
+        (Some((_, a)), Some((_, b))) if a != b => {
+            return Err(s.refuse("uv_max", "the unit of observation.uv_min"));
+        }
+        (least, most) => {
+            let wavelengths = least.or(most).is_some_and(|(_, wavelengths)| wavelengths);
+            let range = [least.map_or(0.0, |l| l.0), most.map_or(f64::INFINITY, |m| m.0)];
+            if range[0] > range[1] {
+                return Err(s.refuse("uv_max", "at least observation.uv_min"));
+            }
+            Some(UvRange { range, wavelengths })
+        }
     };
     s.finish()?;
     let [x, y] = polar_motion[..] else {
@@ -98,6 +163,8 @@ pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
         earth: EarthOrientation { frame, ut1_minus_utc_s, polar_motion_rad: [x, y] },
         min_elevation_rad,
         polarisations,
+        pointing,
+        uv_range,
     })
 }
 

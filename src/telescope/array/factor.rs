@@ -33,7 +33,8 @@ impl Factor {
     pub fn new(antennas: Weighted, reach: f64, count: usize, epsilon: f64) -> Factor {
         let farthest = |axis: usize| antennas.places.iter().map(|x| x[axis].abs()).fold(0.0, f64::max);
         let swing = [0, 1, 2].map(|axis| TAU * farthest(axis) * reach);
-        if swing.iter().any(|z| *z > WIDEST) {
+        // (an infinite reach on an axis without extent is not a number)
+        if !swing.iter().all(|z| *z <= WIDEST) {
             return Factor::Sum(antennas);
         }
         let terms = swing.map(|z| terms(z, epsilon / 3.0));

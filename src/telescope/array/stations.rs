@@ -68,6 +68,19 @@ pub struct ArrayStation {
     pub elements: Vec<Element>,
 }
 
+impl ArrayStation {
+    /// Largest distance between two sides of the horizontal box around its antennas, m.
+    pub fn extent_m(&self) -> f64 {
+        let side = |axis: usize| {
+            let of = |a: &Antenna| a.place_m[axis];
+            let ends =
+                self.antennas.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
+            (ends.1 - ends.0).max(0.0)
+        };
+        side(0).max(side(1))
+    }
+}
+
 /// The stations of an array as what their antennas make of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApertureArrays {

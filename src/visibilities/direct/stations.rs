@@ -7,7 +7,7 @@ use crate::math::vectors::Vectors;
 use crate::telescope::array::{Aim, ApertureArrays, FormedBeam};
 use crate::telescope::beam::{StationBeams, VoltageBeam};
 use crate::units::C_M_S;
-use crate::visibilities::geometry::{Instant, cross};
+use crate::visibilities::geometry::{Instant, cross, dot};
 use crate::visibilities::product::{BLOCK, Motion, Place, Real, Sources, Stations, Sums};
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
@@ -64,7 +64,7 @@ pub(super) fn add<R: Real>(
                     smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, parts, part)),
                 };
                 for group in &groups {
-                    group.add::<R>(&mut sums, &stations, beams, channel, freq_hz, with, watch)?;
+                    group.add::<R>(&mut sums, &stations, (beams, instant.beam), (channel, freq_hz), with, watch)?;
                 }
             }
             hand_over(table, rows.clone(), channel, &sums, &position);
@@ -179,14 +179,12 @@ impl Group {
         self.places.iter().map(|p| (-2.0 * p.lmn1[2]).max(0.0).sqrt()).fold(0.0, f64::max)
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn add<R: Real>(
         &self,
         sums: &mut Sums,
         stations: &Stations,
-        beams: &StationBeams,
-        channel: usize,
-        freq_hz: f64,
+        (beams, pointing): (&StationBeams, Option<[f64; 3]>),
+        (channel, freq_hz): (usize, f64),
         with: Vectors,
         watch: &Watch,
     ) -> Result<()> {
@@ -194,7 +192,7 @@ impl Group {
             watch.check()?;
             let stokes: Vec<[f64; 4]> = sources.iter().map(|s| s.stokes[channel]).collect();
             let tapers: Vec<[f64; 3]> = sources.iter().filter_map(|s| s.taper.map(|t| t.abc)).collect();
-            let voltage = (!beams.is_unity()).then(|| voltages(beams, places, freq_hz));
+            let voltage = (!beams.is_unity()).then(|| voltages(beams, pointing, places, freq_hz));
             let block = Sources { places, stokes: &stokes, tapers: &tapers, voltage: voltage.as_deref() };
             match tapers.is_empty() && stations.smearing.is_none() {
                 true => sums.add::<R>(with, stations, &block),
@@ -206,14 +204,19 @@ impl Group {
 }
 
 /// Voltage patterns \[class\]\[source\].
-fn voltages(beams: &StationBeams, places: &[Place], freq_hz: f64) -> Vec<Vec<f64>> {
+fn voltages(beams: &StationBeams, pointing: Option<[f64; 3]>, places: &[Place], freq_hz: f64) -> Vec<Vec<f64>> {
     let of = |beam: &dyn VoltageBeam, place: &Place| {
-        let [l, m, n1] = place.lmn1;
+        let ([l, m, n1], towards) = (place.lmn1, place.towards);
+        // sine and cosine of the distance from where the beam looks
+        let (sin, cos) = match pointing {
+            None => (l.hypot(m), 1.0 + n1),
+            Some(centre) => (cross(centre, towards).into_iter().fold(0.0, f64::hypot), dot(centre, towards)),
+        };
         match beam.is_unity() {
             true => 1.0,
             // a dish sees nothing behind its back
-            false if n1 <= -1.0 => 0.0,
-            false => beam.voltage(l.hypot(m).min(1.0), freq_hz),
+            false if cos <= 0.0 => 0.0,
+            false => beam.voltage(sin.min(1.0), freq_hz),
         }
     };
     let of_class = |beam: &Arc<dyn VoltageBeam>| places.iter().map(|place| of(beam.as_ref(), place)).collect();
@@ -258,8 +261,10 @@ impl<'a> Arrays<'a> {
     }
 
     fn formed(&self, instant: &Instant, freq_hz: f64, step: u32) -> Vec<FormedBeam<'a>> {
-        let aim = Aim { freq_hz, step, reach: self.reach, count: self.count, epsilon: self.epsilon };
-        let form = |station: &usize| self.arrays.form(*station, instant.horizon(*station), self.centre, &aim);
+        let centre = instant.beam.unwrap_or(self.centre);
+        let away = [0, 1, 2].map(|k| centre[k] - self.centre[k]).into_iter().fold(0.0, f64::hypot);
+        let aim = Aim { freq_hz, step, reach: self.reach + away, count: self.count, epsilon: self.epsilon };
+        let form = |station: &usize| self.arrays.form(*station, instant.horizon(*station), centre, &aim);
         self.formed.par_iter().map(form).collect()
     }
 }

@@ -53,6 +53,8 @@ pub fn run(settings: &Settings, request: &BeamRequest, out: &Path) -> Result<Str
             .found(step)
             .expected(format!("0 to {}", track.steps - 1)));
     }
+    // a beam has no width in frequency: that of the channels stands for it
+    let width_hz = settings.sky.spectral.width_hz.unwrap_or(1.0);
     let instant = Instant::new(telescope, &track, step)?;
     let beams = settings.telescope.beams();
     let width_rad = match request.width_rad {
@@ -113,7 +115,7 @@ pub fn run(settings: &Settings, request: &BeamRequest, out: &Path) -> Result<Str
         let cube = FitsCube {
             data: Array3::from_shape_fn((1, size, size), |(_, y, x)| values[[y, x]] as f32),
             sky: SkyAxes { centre, step_x_rad: -cell, step_y_rad: cell, reference_pixel: [(size / 2) as f64; 2] },
-            spectral: SpectralAxis { freq_hz: vec![freq_hz], ..SpectralAxis::default() },
+            spectral: SpectralAxis { freq_hz: vec![freq_hz], width_hz, ..SpectralAxis::default() },
             stokes: "I".into(),
             unit: unit.to_string(),
             beams: Vec::new(),

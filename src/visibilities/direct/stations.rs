@@ -32,7 +32,7 @@ pub(super) fn add<R: Real>(
     let all = sources.len() as u64;
     let (points, extended): (Vec<Source>, Vec<Source>) = sources.into_iter().partition(|s| s.taper.is_none());
     let groups: Vec<Group> = [points, extended].into_iter().filter(|g| !g.is_empty()).map(Group::new).collect();
-    let (order, position) = side_by_side(instants);
+    let (order, position) = side_by_side(instants, smearing);
     let class_of: Vec<usize> = order.iter().map(|station| beams.class_of[*station]).collect();
     let arrays = beams.arrays.as_deref().map(|arrays| Arrays::new(arrays, &order, table, &groups, R::EPSILON));
     let reach = groups.iter().map(Group::reach).fold(0.0, f64::max);
@@ -132,11 +132,13 @@ fn motion(instant: &Instant, order: &[usize], cell: Cell, epsilon: Option<f64>, 
 }
 
 /// An order of the stations in which neighbours stand side by side, and the place of each station in it: what a tile of
-/// baselines needs depends on its longest.
-fn side_by_side(instants: &[Instant]) -> (Vec<usize>, Vec<usize>) {
+/// baselines needs depends on its longest. Without smearing they need nothing, and stay.
+fn side_by_side(instants: &[Instant], smearing: Smearing) -> (Vec<usize>, Vec<usize>) {
     let Some(instant) = instants.first() else { return Default::default() };
     let mut order: Vec<usize> = (0..instant.station_uvw_m.len()).collect();
-    halve(&instant.station_uvw_m, &mut order);
+    if smearing != Smearing::None {
+        halve(&instant.station_uvw_m, &mut order);
+    }
     let mut position = vec![0; order.len()];
     order.iter().enumerate().for_each(|(place, station)| position[*station] = place);
     (order, position)

@@ -193,21 +193,12 @@ fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(
             let gain = R::of(if up { gain[lane] } else { 0.0 });
             (re[lane], im[lane]) = (gain * cos, gain * sin);
         }
-        // E of a lane's station, where it is an aperture array
-        let voltages = |lane: usize| {
-            let response = response.as_ref()?;
-            let beam = *response.of.get(lot.first + lane)?;
-            response.values[beam][index * C..].first_chunk::<C>()
-        };
         if C == 1 {
-            for lane in 0..L {
-                if let Some(e) = voltages(lane) {
-                    let e = [R::of(e[0].re), R::of(e[0].im)];
-                    (re[lane], im[lane]) = (e[0] * re[lane] - e[1] * im[lane], e[0] * im[lane] + e[1] * re[lane]);
-                }
-            }
             out[..L].copy_from_slice(&re);
             out[L..].copy_from_slice(&im);
+            if let Some(response) = response {
+                respond::<R, L, C>(lot, response, index, out);
+            }
             continue;
         }
         let Place { east, north, .. } = *place;
@@ -219,23 +210,42 @@ fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(
             let (cos, sin) = (if square > 0.0 { north * inverse } else { 1.0 }, east * inverse);
             let (cos, sin) = (R::of(cos), R::of(sin));
             let minus = R::default() - sin;
-            if let Some(e) = voltages(lane) {
-                let e: [[R; 2]; C] = e.map(|e| [R::of(e.re), R::of(e.im)]);
-                // E R K
-                for (component, (row, [x, y])) in
-                    [(0, [cos, sin]), (0, [minus, cos]), (2, [cos, sin]), (2, [minus, cos])].into_iter().enumerate()
-                {
-                    let [a, b] = [0, 1].map(|part| e[row][part] * x + e[row + 1][part] * y);
-                    out[2 * component * L + lane] = a * re[lane] - b * im[lane];
-                    out[(2 * component + 1) * L + lane] = a * im[lane] + b * re[lane];
-                }
-                continue;
-            }
             // [[cos p, -sin p], [sin p, cos p]]
             for (component, factor) in [cos, minus, sin, cos].into_iter().enumerate() {
                 out[2 * component * L + lane] = factor * re[lane];
                 out[(2 * component + 1) * L + lane] = factor * im[lane];
             }
+        }
+        if let Some(response) = response {
+            respond::<R, L, C>(lot, response, index, out);
+        }
+    }
+}
+
+/// E times what stands in `out` for one source, for the stations of a block that there are.
+#[inline(always)]
+fn respond<R: Real, const L: usize, const C: usize>(lot: &Lot, response: &Response, index: usize, out: &mut [R]) {
+    for (lane, beam) in response.of.iter().skip(lot.first).take(L).enumerate() {
+        let e = response.values[*beam][index * C..][..C].iter().map(|e| [R::of(e.re), R::of(e.im)]);
+        let mut parts = [[R::default(); 2]; 4];
+        e.zip(&mut parts).for_each(|(e, part)| *part = e);
+        let at = |component: usize| [2 * component * L + lane, (2 * component + 1) * L + lane];
+        let mut before = [[R::default(); 2]; 4];
+        for (component, before) in before.iter_mut().enumerate().take(C) {
+            *before = at(component).map(|k| out[k]);
+        }
+        let times = |a: [R; 2], b: [R; 2]| [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]];
+        for component in 0..C {
+            let product = match C {
+                1 => times(parts[0], before[0]),
+                _ => {
+                    let (row, column) = (component / 2 * 2, component % 2);
+                    let (a, b) = (times(parts[row], before[column]), times(parts[row + 1], before[2 + column]));
+                    [a[0] + b[0], a[1] + b[1]]
+                }
+            };
+            let [re, im] = at(component);
+            (out[re], out[im]) = (product[0], product[1]);
         }
     }
 }

@@ -6,17 +6,21 @@ target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 binary := $(target)/release/skyfringe
 env := eval "$$(scripts/setup.sh --env)" &&
 
-.PHONY: build gpu demo test clean help
+.PHONY: build gpu demo test fuzz clean help
 
 help:
 	@echo "make demo   build, simulate a galaxy with SKA-Mid (out/quickstart), train a small model (out/smoke)"
 	@echo "make test   format check, lints, unit, integration and documentation tests, small examples"
 	@echo "make build  the release binary alone: $(binary)"
+	@echo "make fuzz   a million damaged inputs for the readers (make test has ten thousand)"
 	@echo "make gpu    the same with training on GPUs (Vulkan, Metal, WebGPU; about 40 CPU minutes once)"
 
 # The GPU backend (Vulkan, Metal, WebGPU); about 40 CPU minutes the first time.
 gpu:
 	@$(env) cargo build --release --features tuned --bin skyfringe
+
+fuzz:
+	@$(env) SKYFRINGE_FUZZ_CASES=1000000 cargo test --release --test fuzz
 
 build:
 	@$(env) cargo build --release --bin skyfringe

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod beams;
 mod behaviour;
 mod clean;
 mod compare_h2;

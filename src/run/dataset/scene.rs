@@ -6,7 +6,7 @@ use crate::error::{Error, Result, Watch};
 use crate::formats::fits::SpectralKind;
 use crate::gridding::ImageGeometry;
 use crate::imaging::fast::RouteChoice;
-use crate::run::params::{DatasetSettings, PixelChoice, Settings};
+use crate::run::params::{DatasetSettings, PixelChoice, PointingChoice, Settings};
 use crate::run::pixels::PixelGrid;
 use crate::run::skies::{DEFAULT_CHANNELS, band, cube_request, frame_ratio, placed};
 use crate::run::{image, load_settings, plan};
@@ -185,6 +185,7 @@ impl Scene {
 
     fn setup(&self, dataset: &DatasetSettings, freq_hz: Vec<f64>, channel_width_hz: f64) -> Result<Setup> {
         let settings = &self.settings;
+        observed_by_psf(settings)?;
         let telescope = &settings.telescope.telescope;
         let track = plan::track(&settings.observation, telescope)?;
         plan::require_up(settings, &track)?;
@@ -207,6 +208,24 @@ impl Scene {
             // the way of a sample must not depend on the machine: what does not fit is an error of the build
             most_bytes: None,
         })
+    }
+}
+
+/// An error where the instrument is more than circular beams that track and samples of the middle of their cell.
+fn observed_by_psf(settings: &Settings) -> Result<()> {
+    let more = [
+        (settings.telescope.arrays.is_some(), "telescope.beam", "stations of antennas"),
+        (settings.prediction.smearing.is_some(), "prediction.smearing", "smearing"),
+        (settings.observation.pointing != PointingChoice::PhaseCentre, "observation.pointing", "beams that drift"),
+        (settings.observation.uv_range.is_some(), "observation.uv_min, uv_max", "a range of baselines"),
+    ];
+    match more.into_iter().find(|(there, ..)| *there) {
+        None => Ok(()),
+        Some((_, key, what)) => Err(Error::input("data sets are observed without it")
+            .found(what)
+            .expected("circular beams that track, samples of the middle of their cell, all baselines")
+            .place(key)
+            .hint("leave the key out, or take `skyfringe run`")),
     }
 }
 

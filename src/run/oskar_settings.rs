@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::formats::oskar::{OskarSetting, OskarSettings, OskarTelescope, read_oskar_settings};
 use crate::formats::visibilities::{Polarisations, Precision};
 use crate::imaging::Weighting;
+use crate::sky::filter::SkyFilter;
 use crate::sky::h2::{H2Model, H2Settings};
 use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, Taper};
 use crate::telescope::beam::BeamChoice;
@@ -28,6 +29,7 @@ pub fn load(path: &Path) -> Result<Settings> {
     let mut keys = Keys { settings, used: Vec::new(), path: path.to_path_buf(), folder };
 
     let sky = keys.sky()?;
+    let filter = keys.filter()?;
     let folder = keys.need_path("telescope", "input_directory")?;
     let (telescope, model) = supported_oskar_folder(&folder)?;
     let mut arrays = None;
@@ -123,6 +125,7 @@ pub fn load(path: &Path) -> Result<Settings> {
     Ok(Settings {
         sky: SkySettings {
             source: sky,
+            filter,
             inclined: Inclined::BoxAxis(2),
             placing: PlacingSettings {
                 distance_mpc: None,
@@ -255,6 +258,25 @@ impl Keys {
     fn need_number(&mut self, group: &str, key: &str) -> Result<f64> {
         self.need_text(group, key)?;
         Ok(self.number(group, key)?.unwrap_or_default())
+    }
+
+    /// Ranges of flux, as the list states it, and radius.
+    fn filter(&mut self) -> Result<SkyFilter> {
+        const GROUP: &str = "sky";
+        let mut filter = SkyFilter { of_reference: true, ..SkyFilter::default() };
+        let key = |name: &str| format!("oskar_sky_model/filter/{name}");
+        for (k, name) in ["flux_min", "flux_max"].into_iter().enumerate() {
+            match self.text(GROUP, &key(name)).as_deref() {
+                None | Some("min" | "max") => {}
+                Some(_) => filter.flux_jy[k] = self.number(GROUP, &key(name))?.unwrap_or_default(),
+            }
+        }
+        for (k, name) in ["radius_inner_deg", "radius_outer_deg"].into_iter().enumerate() {
+            if let Some(degrees) = self.number(GROUP, &key(name))? {
+                filter.radius_rad[k] = degrees * DEG_RAD;
+            }
+        }
+        Ok(filter)
     }
 
     /// The group sky: a list, or an image.

@@ -8,6 +8,7 @@ pub mod cosmology;
 pub mod cube;
 pub mod deposit;
 pub mod eor;
+pub mod filter;
 pub mod galaxy;
 pub mod h2;
 pub mod kernel;

@@ -25,7 +25,9 @@ pub enum Column {
     PositionAngle,
     /// The kind of the source, POINT or GAUSSIAN: checked, not needed.
     Type,
-    /// A name, a patch, an unnamed column.
+    /// The patch of makesourcedb that a source belongs to; a line with one and without a flux describes the patch itself.
+    Patch,
+    /// A name, an unnamed column.
     Skipped,
 }
 
@@ -117,7 +119,8 @@ fn column(name: &str) -> Option<Column> {
         "logarithmicsi" | "log_spec_idx" => Some(Column::LogarithmicSi),
         "orientation" | "positionangle" | "pa" => Some(Column::PositionAngle),
         "type" => Some(Column::Type),
-        "" | "name" | "patch" => Some(Column::Skipped),
+        "" | "name" => Some(Column::Skipped),
+        "patch" => Some(Column::Patch),
         _ => None,
     };
     if exact.is_some() {

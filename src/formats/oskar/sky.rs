@@ -80,9 +80,9 @@ pub fn parse_oskar_sky(text: &str, origin: &str) -> Result<Vec<OskarSource>> {
         }
         let source = match &columns {
             Some(columns) => named(line, columns),
-            None => fixed(line),
+            None => fixed(line).map(Some),
         };
-        sources.push(source.map_err(|e| e.place(place()))?);
+        sources.extend(source.map_err(|e| e.place(place()))?);
     }
     if sources.is_empty() {
         return Err(Error::input("the sky model has no sources")
@@ -108,7 +108,8 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-fn named(line: &str, columns: &[ColumnSpec]) -> Result<OskarSource> {
+/// The source of a line; none where it describes a patch.
+fn named(line: &str, columns: &[ColumnSpec]) -> Result<Option<OskarSource>> {
     let mut values = fields(line)?;
     // a comma after the last field makes one more, empty one
     while values.len() > columns.len() && values.last().is_some_and(String::is_empty) {
@@ -118,6 +119,15 @@ fn named(line: &str, columns: &[ColumnSpec]) -> Result<OskarSource> {
         return Err(Error::input("a source has more fields than the format line has columns")
             .found(format!("{} fields", values.len()))
             .expected(format!("{} or fewer", columns.len())));
+    }
+    let is_there = |wanted: Column| {
+        columns
+            .iter()
+            .zip(&values)
+            .any(|(spec, value)| spec.column == wanted && !unquoted(value.trim()).trim().is_empty())
+    };
+    if is_there(Column::Patch) && !is_there(Column::Stokes(0)) {
+        return Ok(None);
     }
     let (mut ra_rad, mut dec_rad) = (None, None);
     let mut written = Written { logarithmic: true, ..Written::default() };
@@ -145,13 +155,13 @@ fn named(line: &str, columns: &[ColumnSpec]) -> Result<OskarSource> {
             Column::MinorAxis(times) => written.shape[1] = f64::from(times) * single(value, name)?,
             Column::PositionAngle => written.shape[2] = single(value, name)?,
             Column::Type => kind(value)?,
-            Column::Skipped => {}
+            Column::Patch | Column::Skipped => {}
         }
     }
     let (Some(ra_rad), Some(dec_rad)) = (ra_rad, dec_rad) else {
         return Err(Error::input("a source has no position").found(line));
     };
-    written.source(RaDec { ra_rad, dec_rad })
+    written.source(RaDec { ra_rad, dec_rad }).map(Some)
 }
 
 /// The fixed format (OSKAR docs/sky_model/sky_model_fixed_format.rst): RA and Dec (deg), I, Q, U, V
@@ -400,6 +410,27 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
         assert_eq!(sources[1].flux[0].1, [2.3, 1.0, 0.0, 0.0]);
         assert_eq!(sources[2].flux[0].0, 0.0);
         assert_eq!(sources[2].gaussian, None);
+    }
+
+    /// Lists of WSClean and of LOFAR's makesourcedb, whose patches have lines of their own.
+    #[test]
+    fn reads_lists_of_wsclean_and_makesourcedb() {
+        let wsclean = "Format = Name, Type, Ra, Dec, I, SpectralIndex, LogarithmicSI, ReferenceFrequency='125584411.62', MajorAxis, \
+                       MinorAxis, Orientation\n\
+                       s0c0,POINT,08:28:05.152,39.35.08.511,0.00075,[-0.0069,-0.085],false,125584411.62,,,\n\
+                       s1c1,GAUSSIAN,08:31:10.37,-41.47.17.131,0.00066,[0.004],true,,83.6,83.6,0\n";
+        let sources = parse(wsclean);
+        assert_eq!(sources[0].spectrum, OskarSpectrum::Linear(vec![-0.0069, -0.085]));
+        let hours = 8.0 + 28.0 / 60.0 + 5.152 / 3600.0;
+        assert!((sources[0].direction.ra_rad - hours * 15.0 * DEG_RAD).abs() < 1e-12);
+        let degrees = -(41.0 + 47.0 / 60.0 + 17.131 / 3600.0);
+        assert!((sources[1].direction.dec_rad - degrees * DEG_RAD).abs() < 1e-12);
+        assert_eq!(sources[1].flux[0].0, 125_584_411.62);
+        let makesourcedb = "# (Name, Type, Patch, Ra, Dec, I, Q, U, V, ReferenceFrequency='74e6', SpectralIndex='[]', MajorAxis, \
+                            MinorAxis, Orientation) = format\n\n, , CasA, 23:23:28, +58.48.42\n\
+                            CasA_0, GAUSSIAN, CasA, 23:23:36.066, +58.48.26.841, 2152, 0, 0, 0, 7.4e7, [-0.8], 131.6, 66.9, 7\n";
+        let sources = parse(makesourcedb);
+        assert_eq!((sources.len(), sources[0].flux[0]), (1, (7.4e7, [2152.0, 0.0, 0.0, 0.0])));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::formats::eor::{EorKind, EorWords};
 use crate::formats::fits::SpectralKind;
 use crate::formats::snapshot::Format;
 use crate::sky::cosmology::Cosmology;
+use crate::sky::filter::SkyFilter;
 use crate::sky::galaxy::{Kind, Order};
 use crate::sky::h2::{Columns, H2Model, H2Settings};
 use crate::sky::neutral::HiModel;
@@ -188,6 +189,8 @@ impl SpectralSettings {
 pub struct SkySettings {
     /// Where it comes from.
     pub source: SkySource,
+    /// Which components of a list count.
+    pub filter: SkyFilter,
     /// Orientation of a galaxy.
     pub inclined: Inclined,
     /// Distance of a galaxy.
@@ -285,6 +288,7 @@ pub(super) fn read(document: &Document) -> Result<SkySettings> {
             _ => OpticalDepth::Thin,
         },
         cold_fraction: s.float("cold_fraction", 0.0..=1.0)?.unwrap_or(HiModel::default().cold_fraction),
+        filter: read_ranges(&s)?,
         cold_temperature_k: positive(
             &s,
             "cold_temperature",
@@ -359,6 +363,24 @@ fn read_spectral_quantity(s: &Section, key: &str, axis: SpectralKind) -> Result<
         },
         (_, false) => Ok(unless_auto(s, key, || s.quantity(key, Dimension::Frequency))?.map(Spectral::Frequency)),
     }
+}
+
+/// Ranges of the components of a list.
+fn read_ranges(s: &Section) -> Result<SkyFilter> {
+    let all = SkyFilter::default();
+    let range = |keys: [&str; 2], dimension: Dimension, all: [f64; 2]| -> Result<[f64; 2]> {
+        let least = s.quantity(keys[0], dimension)?.unwrap_or(all[0]);
+        let most = s.quantity(keys[1], dimension)?.unwrap_or(all[1]);
+        if least > most {
+            return Err(s.refuse(keys[1], format!("at least sky.{}", keys[0])));
+        }
+        Ok([least, most])
+    };
+    Ok(SkyFilter {
+        flux_jy: range(["min_flux", "max_flux"], Dimension::FluxDensity, all.flux_jy)?,
+        radius_rad: range(["min_radius", "max_radius"], Dimension::Angle, all.radius_rad)?,
+        of_reference: false,
+    })
 }
 
 fn read_source(s: &Section) -> Result<SkySource> {

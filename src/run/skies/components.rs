@@ -19,7 +19,7 @@ pub(super) fn from_components(
     fixed: Option<&FixedChannels>,
 ) -> Result<PreparedSky> {
     let mut notes = Vec::new();
-    let components: Vec<Component> = match kind {
+    let mut components: Vec<Component> = match kind {
         ListKind::Text => {
             let read = read_oskar_sky(path).map_err(|e| e.place("sky.components"))?;
             read.into_iter().map(Component::from).collect()
@@ -50,6 +50,16 @@ pub(super) fn from_components(
         }
     };
     let centre = settings.observation.phase_centre;
+    let gone = settings.sky.filter.apply(&mut components, centre, freq_hz[freq_hz.len() / 2]);
+    if gone > 0 {
+        notes.push(format!("{gone} sources are out of the ranges of flux and radius"));
+    }
+    if components.is_empty() {
+        return Err(Error::input("no source is in the ranges of flux and radius")
+            .found(format!("{gone} sources"))
+            .expected("some between sky.min_flux and sky.max_flux, sky.min_radius and sky.max_radius")
+            .place(path.display()));
+    }
     let farthest = components
         .iter()
         .map(|c| {

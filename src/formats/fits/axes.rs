@@ -101,7 +101,8 @@ fn is_spectral(kind: &str) -> bool {
     ["FREQ", "VRAD", "VOPT", "VELO", "FELO", "ZOPT", "WAVE", "AWAV", "BETA", "ENER", "WAVN"].contains(&first)
 }
 
-fn shape(header: &Header) -> Result<Vec<usize>> {
+/// Lengths of the axes, NAXIS1 first.
+pub(super) fn shape(header: &Header) -> Result<Vec<usize>> {
     let count = header.int("NAXIS")?.unwrap_or(0);
     if count == 0 {
         return Err(Error::input("the FITS file has no image in its primary HDU")

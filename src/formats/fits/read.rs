@@ -1,4 +1,4 @@
-use super::axes::{Axes, interpret, interpret_any};
+use super::axes::{Axes, interpret, interpret_any, shape};
 use super::handle::{Handle, Pixel};
 use super::header::{Header, is_ours};
 use super::projection::Projection;
@@ -20,6 +20,7 @@ use std::path::Path;
 pub fn read_cube(path: &Path) -> Result<FitsCube> {
     let mut file = Handle::open(path)?;
     let header = Header::new(from_records(&file.records()?), path);
+    pixel_count(&header, &shape(&header)?, path)?;
     let axes = interpret(&header)?;
     let pixels = pixels_of(&mut file, &header, &axes.shape, path)?;
     let (data, sky) = arrange(pixels, &axes)?;
@@ -59,6 +60,7 @@ pub struct FitsMap {
 pub fn read_map(path: &Path) -> Result<FitsMap> {
     let mut file = Handle::open(path)?;
     let header = Header::new(from_records(&file.records()?), path);
+    pixel_count(&header, &shape(&header)?, path)?;
     let (axes, projection) = interpret_any(&header)?;
     let pixels = pixels_of(&mut file, &header, &axes.shape, path)?;
     let (data, _) = arrange(pixels, &axes)?;
@@ -75,6 +77,7 @@ pub fn read_map(path: &Path) -> Result<FitsMap> {
 pub fn read_axes(path: &Path) -> Result<CubeHeader> {
     let mut file = Handle::open(path)?;
     let header = Header::new(from_records(&file.records()?), path);
+    pixel_count(&header, &shape(&header)?, path)?;
     let axes = interpret(&header)?;
     let planes = axes.spectral.map_or(1, |axis| axes.shape[axis]);
     Ok(CubeHeader {
@@ -95,8 +98,8 @@ fn is_boilerplate(card: &Card) -> bool {
             || card.comment.contains("and Astrophysics', volume 376, page 359; bibcode: 2001A&A...376..359H"))
 }
 
-/// All pixels in file order.
-pub(super) fn pixels_of<T: Pixel>(file: &mut Handle, header: &Header, shape: &[usize], path: &Path) -> Result<Vec<T>> {
+/// Number of pixels, where the file is large enough for them.
+fn pixel_count(header: &Header, shape: &[usize], path: &Path) -> Result<u64> {
     let bytes = header.int("BITPIX")?.unwrap_or(0).unsigned_abs() / 8;
     let count = shape.iter().try_fold(1u64, |product, n| product.checked_mul(*n as u64));
     let size = std::fs::metadata(path).map_err(|e| Error::io("open", path, e))?.len();
@@ -108,6 +111,12 @@ pub(super) fn pixels_of<T: Pixel>(file: &mut Handle, header: &Header, shape: &[u
             .place(path.display())
             .hint("copy or download it again"));
     };
+    Ok(count)
+}
+
+/// All pixels in file order.
+pub(super) fn pixels_of<T: Pixel>(file: &mut Handle, header: &Header, shape: &[usize], path: &Path) -> Result<Vec<T>> {
+    let count = pixel_count(header, shape, path)?;
     let mut pixels = vec![T::default(); count as usize];
     file.read_pixels(0, &mut pixels)?;
     let bad = pixels.iter().filter(|v| !v.is_number()).count();

@@ -161,12 +161,16 @@ pub fn first_gas_cells(catalogue: &Path, offsets: Option<&Path>, subhalos: &[u64
     let first = |index: &u64| -> Result<u64> {
         let i = *index as usize;
         let group = *parents.get(i).ok_or_else(|| no_subhalo(*index, lengths.len(), catalogue))? as usize;
-        match first_subhalos.get(group) {
-            Some(start) if *start >= 0.0 && *start as usize <= i => {
-                Ok(of_groups[group] + of_subhalos[i] - of_subhalos[*start as usize])
-            }
-            other => Err(Error::input("the group catalogue contradicts itself")
-                .found(format!("subhalo {i} in group {group}, whose GroupFirstSub is {other:?}"))
+        // a damaged catalogue has columns of different lengths, and numbers that no sum of cells is
+        let first = |start: usize| {
+            let before = of_subhalos.get(i)?.checked_sub(*of_subhalos.get(start)?)?;
+            of_groups.get(group)?.checked_add(before)
+        };
+        let start = first_subhalos.get(group);
+        match start.filter(|s| **s >= 0.0 && **s as usize <= i).and_then(|s| first(*s as usize)) {
+            Some(cell) => Ok(cell),
+            None => Err(Error::input("the group catalogue contradicts itself")
+                .found(format!("subhalo {i} in group {group}, whose GroupFirstSub is {start:?}"))
                 .place(catalogue.display())),
         }
     };

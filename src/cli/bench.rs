@@ -159,6 +159,9 @@ pub(super) enum BenchWords {
         /// Time steps of a minute.
         #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
         times: u16,
+        /// Channels of 10 kHz.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        channels: u16,
         /// Stokes I, or all products of polarised sources.
         #[arg(long, value_enum, default_value = "I")]
         stokes: StokesWord,
@@ -246,18 +249,27 @@ impl BenchWords {
                     [npix, width, blocks, batch, piece, steps].map(usize::from);
                 run::bench::train(run::bench::TrainRequest { npix, width, blocks, batch, piece, steps })
             }
-            BenchWords::Predict { stations, sources, times, stokes, precision, smearing, station_antennas, reps } => {
-                run::bench::predict(&run::bench::PredictRequest {
-                    stations: usize::from(stations),
-                    sources: sources as usize,
-                    times: usize::from(times),
-                    full: stokes == StokesWord::Full,
-                    precision,
-                    smearing,
-                    station_antennas: usize::from(station_antennas),
-                    reps: usize::from(reps),
-                })
-            }
+            BenchWords::Predict {
+                stations,
+                sources,
+                times,
+                channels,
+                stokes,
+                precision,
+                smearing,
+                station_antennas,
+                reps,
+            } => run::bench::predict(&run::bench::PredictRequest {
+                stations: usize::from(stations),
+                sources: sources as usize,
+                times: usize::from(times),
+                channels: usize::from(channels),
+                full: stokes == StokesWord::Full,
+                precision,
+                smearing,
+                station_antennas: usize::from(station_antennas),
+                reps: usize::from(reps),
+            }),
             BenchWords::Fft { npix, precision, reps } => {
                 run::bench::fft(usize::from(npix), precision, usize::from(reps))
             }

@@ -41,6 +41,8 @@ impl Track {
 /// Where every station is, and what is above it, at one time.
 #[derive(Debug, Clone)]
 pub struct Instant {
+    /// Number of the time step of its track: what errors of antennas that change with time are drawn for.
+    pub step: u32,
     /// The time, MJD (UTC).
     pub mjd_utc: f64,
     /// (u, v, w) of each station relative to the array's reference point, m.
@@ -84,7 +86,7 @@ impl Instant {
             Pointing::PhaseCentre => None,
             Pointing::Fixed(towards) => Some(transpose_times(&rotation, towards)),
         };
-        Ok(Instant { mjd_utc, station_uvw_m, zenith, east, pole, pole_uvw: on_uvw(pole), beam })
+        Ok(Instant { step: index as u32, mjd_utc, station_uvw_m, zenith, east, pole, pole_uvw: on_uvw(pole), beam })
     }
 
     /// The same after the Earth has turned by `angle_rad` more.
@@ -96,6 +98,7 @@ impl Instant {
             [0, 1, 2].map(|k| v[k] * cos + across[k] * sin + axis[k] * along * (1.0 - cos))
         };
         Instant {
+            step: self.step,
             mjd_utc: self.mjd_utc,
             station_uvw_m: self.station_uvw_m.iter().map(|v| turn(self.pole_uvw, v)).collect(),
             zenith: self.zenith.iter().map(|v| turn(self.pole, v)).collect(),

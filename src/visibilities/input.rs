@@ -7,6 +7,8 @@ use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::sky::cube::SkyCube;
 use crate::telescope::beam::StationBeams;
 use crate::units::C_M_S;
+use ndarray::Axis;
+use ndarray::parallel::prelude::*;
 
 /// Samples (row x channel) of a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,22 +21,26 @@ pub struct SampleCount {
 
 /// Flags the samples beyond the Nyquist limit of pixels of `cell_rad`; none where that is `None`.
 pub fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: Option<f64>) -> SampleCount {
-    let mut count = SampleCount::default();
-    for row in 0..table.uvw_m.nrows() {
-        let (u, v) = (table.uvw_m[[row, 0]], table.uvw_m[[row, 1]]);
-        for channel in 0..table.freq_hz.len() {
-            let mut flags = table.flag.slice_mut(ndarray::s![row, channel, ..]);
+    let freq_hz = &table.freq_hz;
+    let rows = table.flag.axis_iter_mut(Axis(0)).into_par_iter().zip(table.uvw_m.axis_iter(Axis(0)));
+    rows.map(|(mut flags, uvw)| {
+        let mut count = SampleCount::default();
+        for (mut flags, freq_hz) in flags.axis_iter_mut(Axis(0)).zip(freq_hz) {
             if flags.iter().all(|f| *f) {
                 continue;
             }
             count.samples += 1;
-            if cell_rad.is_some_and(|cell| beyond_nyquist(u, v, table.freq_hz[channel], cell)) {
+            if cell_rad.is_some_and(|cell| beyond_nyquist(uvw[0], uvw[1], *freq_hz, cell)) {
                 count.beyond_nyquist += 1;
                 flags.fill(true);
             }
         }
-    }
-    count
+        count
+    })
+    .reduce(SampleCount::default, |a, b| SampleCount {
+        samples: a.samples + b.samples,
+        beyond_nyquist: a.beyond_nyquist + b.beyond_nyquist,
+    })
 }
 
 /// Flags the samples whose projected baseline is shorter or longer than `range`, in metres or wavelengths.
@@ -64,9 +70,9 @@ pub(super) fn check_stations(table: &VisibilityTable, station: Option<(&[Instant
     let rows_each = rows / instants.len().max(1);
     let fits = rows_each * instants.len() == rows
         && [table.antenna1.len(), table.antenna2.len(), table.time_mjd_utc.len()].iter().all(|n| *n == rows)
-        && table.antenna1.iter().chain(&table.antenna2).all(|a| (*a as usize) < stations)
+        && table.antenna1.par_iter().chain(&table.antenna2).all(|a| (*a as usize) < stations)
         && instants.iter().all(|i| i.zenith.len() == stations)
-        && table.time_mjd_utc.iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
+        && table.time_mjd_utc.par_iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
     if fits {
         return Ok(());
     }

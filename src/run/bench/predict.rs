@@ -33,6 +33,8 @@ pub struct PredictRequest {
     pub sources: usize,
     /// Time steps of a minute.
     pub times: usize,
+    /// Channels of 10 kHz from 150 MHz on.
+    pub channels: usize,
     /// Stokes I alone, or XX, XY, YX, YY of polarised sources.
     pub full: bool,
     /// What is summed in.
@@ -62,16 +64,17 @@ const EPSILON: f64 = 1e-4;
 /// Of the Murchison site.
 const PLACE_DEG: [f64; 2] = [116.7644482, -26.82472208];
 const FREQ_HZ: f64 = 150e6;
+const CHANNEL_HZ: f64 = 10e3;
 /// Baselines that are compared with the sum of all terms.
 const COMPARED: usize = 200;
 
-/// Stations of a core and spiral arms to 35 km, sources within 2.5 degrees of the phase centre, one channel at 150 MHz;
+/// Stations of a core and spiral arms to 35 km, sources within 2.5 degrees of the phase centre, channels from 150 MHz on;
 /// geometry and tables are made before the clock runs. The text is one JSON object.
 ///
 /// # Errors
 /// An observation that cannot be; an interrupt.
 pub fn predict(request: &PredictRequest) -> Result<String> {
-    let PredictRequest { stations, sources, times, full, .. } = *request;
+    let PredictRequest { stations, sources, times, channels, full, .. } = *request;
     let telescope = array(stations)?;
     let centre = RaDec { ra_rad: 329.0 * DEG_RAD, dec_rad: -30.0 * DEG_RAD };
     let earth = EarthOrientation::new(Frame::Oskar);
@@ -85,7 +88,8 @@ pub fn predict(request: &PredictRequest) -> Result<String> {
     };
     let polarisations = if full { Polarisations::Linear } else { Polarisations::I };
     let list = sky(centre, sources, full);
-    let (mut table, instants, _) = new_table(&telescope, &track, &[FREQ_HZ], 1.0, polarisations, -1.6)?;
+    let freq_hz: Vec<f64> = (0..channels).map(|k| FREQ_HZ + CHANNEL_HZ * k as f64).collect();
+    let (mut table, instants, _) = new_table(&telescope, &track, &freq_hz, 1.0, polarisations, -1.6)?;
     let beams = match request.station_antennas {
         0 => StationBeams::new(&telescope, BeamChoice::None),
         antennas => StationBeams::of_arrays(Arc::new(dipoles(stations, antennas))),
@@ -111,7 +115,7 @@ pub fn predict(request: &PredictRequest) -> Result<String> {
         costs.push(cost);
     }
     let cost = costs.iter().min_by(|a, b| a.cpu_s.total_cmp(&b.cpu_s)).copied().unwrap_or(costs[0]);
-    let terms = sources as f64 * (stations * (stations - 1) / 2) as f64 * times as f64;
+    let terms = sources as f64 * (stations * (stations - 1) / 2) as f64 * (times * channels) as f64;
     let rate = 1e-6 * terms / cost.cpu_s;
     let twin =
         Twin { telescope: &telescope, track: &track, instants: &instants, beams: &beams, smearing: request.smearing };
@@ -120,7 +124,7 @@ pub fn predict(request: &PredictRequest) -> Result<String> {
     let share = rate * 1e6 * if full { 32.0 } else { 4.0 } / fma_per_s(request.precision);
     let report = json!({
         "program": concat!("skyfringe ", env!("CARGO_PKG_VERSION")),
-        "stations": stations, "sources": sources, "times": times,
+        "stations": stations, "sources": sources, "times": times, "channels": channels,
         "stokes": if full { "full" } else { "I" }, "precision": request.precision.name(),
         "smearing": request.smearing.map_or("none", SmearingWord::name), "station_antennas": request.station_antennas,
         "threads": rayon::current_num_threads(), "reps": request.reps,
@@ -234,19 +238,21 @@ impl Twin<'_> {
                 _ => Vec::new(),
             };
             let of_step = (0..rows).step_by((rows / COMPARED).max(1)).filter(|row| row / rows_each == step);
-            let sums: Vec<(usize, Vec<Complex64>, f64)> = of_step
-                .collect::<Vec<_>>()
+            let compared: Vec<(usize, usize)> =
+                of_step.flat_map(|row| (0..table.freq_hz.len()).map(move |channel| (row, channel))).collect();
+            let sums: Vec<(usize, usize, Vec<Complex64>, f64)> = compared
                 .into_par_iter()
-                .map(|row| {
+                .map(|(row, channel)| {
+                    let freq_hz = table.freq_hz[channel];
                     let mut sum = vec![Complex64::ZERO; table.polarisations.count()];
                     let stations = [table.antenna1[row] as usize, table.antenna2[row] as usize];
-                    let jones = stations.map(|station| self.jones(station, step, table, list));
+                    let jones = stations.map(|station| self.jones(station, (step, freq_hz), table, list));
                     let mut turns = 0f64;
                     for (k, (source, lmn1)) in list.iter().zip(&places).enumerate() {
-                        let phase = path(instant, stations, *lmn1).times(FREQ_HZ).over(C_M_S);
+                        let phase = path(instant, stations, *lmn1).times(freq_hz).over(C_M_S);
                         turns = turns.max(phase.high.abs());
-                        let phasor =
-                            self.factor(instant, &cell, stations, *lmn1) * Complex64::cis(TAU * phase.fraction());
+                        let phasor = self.factor(instant, &cell, stations, *lmn1, freq_hz)
+                            * Complex64::cis(TAU * phase.fraction());
                         let [i, q, u, v] = source.stokes_jy;
                         let (a, b) = (jones[0][k], jones[1][k]);
                         if sum.len() == 1 {
@@ -268,13 +274,13 @@ impl Twin<'_> {
                             }
                         }
                     }
-                    (row, sum, turns)
+                    (row, channel, sum, turns)
                 })
                 .collect();
-            for (row, sum, largest) in sums {
+            for (row, channel, sum, largest) in sums {
                 turns = turns.max(largest);
                 for (product, sum) in sum.iter().enumerate() {
-                    worst = worst.max((table.vis[[row, 0, product]] - sum).norm());
+                    worst = worst.max((table.vis[[row, channel, product]] - sum).norm());
                     power += sum.norm_sqr();
                     count += 1;
                 }
@@ -284,8 +290,14 @@ impl Twin<'_> {
     }
 
     /// E R of a station for each source, or E in the scalar mode; zero below its horizon.
-    fn jones(&self, station: usize, step: usize, table: &VisibilityTable, list: &[Component]) -> Vec<[Complex64; 4]> {
-        let (instant, at) = (&self.instants[step], (FREQ_HZ, step as u32));
+    fn jones(
+        &self,
+        station: usize,
+        (step, freq_hz): (usize, f64),
+        table: &VisibilityTable,
+        list: &[Component],
+    ) -> Vec<[Complex64; 4]> {
+        let (instant, at) = (&self.instants[step], (freq_hz, step as u32));
         let directions: Vec<RaDec> = list.iter().map(|source| source.direction).collect();
         match table.polarisations {
             Polarisations::Linear => station_jones(instant, self.beams, station, table.phase_centre, at, &directions),
@@ -309,13 +321,20 @@ impl Twin<'_> {
     }
 
     /// What smearing makes of a source on a baseline, relative to the middle of the cell.
-    fn factor(&self, instant: &Instant, cell: &[(Instant, f64)], stations: [usize; 2], lmn1: [f64; 3]) -> Complex64 {
+    fn factor(
+        &self,
+        instant: &Instant,
+        cell: &[(Instant, f64)],
+        stations: [usize; 2],
+        lmn1: [f64; 3],
+        freq_hz: f64,
+    ) -> Complex64 {
         let [p, q] = stations;
         let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
         match self.smearing {
             None => Complex64::ONE,
             Some(SmearingWord::Sinc) => {
-                let rate = instant.fringe_rate([p, q], lmn1, CELL.rate_rad_s) * FREQ_HZ / C_M_S;
+                let rate = instant.fringe_rate([p, q], lmn1, CELL.rate_rad_s) * freq_hz / C_M_S;
                 let delay = path(instant, stations, lmn1).over(C_M_S).high;
                 Complex64::from(sinc(delay * CELL.bandwidth_hz) * sinc(rate * CELL.time_s))
             }
@@ -324,7 +343,7 @@ impl Twin<'_> {
                 let of = |(at, weight): &(Instant, f64)| {
                     // the mean over frequency is the sine of the moment's own delay
                     let delay = path(at, stations, lmn1).over(C_M_S);
-                    let turns = delay.plus(Twice { high: -middle.high, low: -middle.low }).times(FREQ_HZ).fraction();
+                    let turns = delay.plus(Twice { high: -middle.high, low: -middle.low }).times(freq_hz).fraction();
                     Complex64::cis(TAU * turns) * (weight * sinc(delay.high * CELL.bandwidth_hz))
                 };
                 cell.iter().map(of).sum()

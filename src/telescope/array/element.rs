@@ -84,6 +84,21 @@ impl Element {
         (0.5 * self.voltages(direction, freq_hz).iter().map(|v| v.norm_sqr()).sum::<f64>()).sqrt()
     }
 
+    /// Longest path (m) by which its voltages change with frequency as sums of phases; 0 where they do not change, `None` where
+    /// they change in other ways. `scalar`: the voltage for unpolarised waves.
+    pub(super) fn path_m(&self, scalar: bool) -> Option<f64> {
+        let of_taper = match self.taper {
+            Taper::None | Taper::Cosine { .. } => true,
+            Taper::Gaussian { reference_hz, .. } => reference_hz == 0.0,
+        };
+        let path = match self.pattern {
+            Pattern::Isotropic | Pattern::Dipole(DipoleLength::Wavelengths(_)) => Some(0.0),
+            // cos(pi L nu/c cos) and cos(pi L nu/c); the root of a sum of squares is no such sum
+            Pattern::Dipole(DipoleLength::Metres(length)) => (!scalar).then_some(0.5 * length),
+        };
+        path.filter(|_| of_taper)
+    }
+
     /// In words, for headers.
     pub(super) fn describe(&self) -> String {
         let pattern = match self.pattern {

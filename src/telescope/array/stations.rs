@@ -164,17 +164,66 @@ impl ApertureArrays {
 
     /// The beam of `station` towards the celestial direction `centre`.
     pub(crate) fn form(&self, station: usize, horizon: Horizon, centre: [f64; 3], aim: &Aim) -> FormedBeam<'_> {
+        let groups = self.weigh(station, horizon, centre, aim.freq_hz, aim.step);
+        let scale = self.scale_of(&groups, horizon.of(centre), aim.freq_hz);
+        FormedBeam { scale, ..FormedBeam::new(groups, horizon, centre, aim) }
+    }
+
+    /// The same before it is normalised, and so a sum of phases that change with the frequency as those of paths of at most
+    /// [`ApertureArrays::path_m`].
+    pub(crate) fn form_plain(&self, station: usize, horizon: Horizon, centre: [f64; 3], aim: &Aim) -> FormedBeam<'_> {
+        FormedBeam::new(self.weigh(station, horizon, centre, aim.freq_hz, aim.step), horizon, centre, aim)
+    }
+
+    /// What normalises a beam that was formed plain: matrix, scalar.
+    pub(crate) fn scale(
+        &self,
+        station: usize,
+        horizon: Horizon,
+        centre: [f64; 3],
+        (freq_hz, step): (f64, u32),
+    ) -> [f64; 2] {
+        self.scale_of(&self.weigh(station, horizon, centre, freq_hz, step), horizon.of(centre), freq_hz)
+    }
+
+    /// Longest path (m) by which phases of plain beams change with frequency, for directions within `reach` of the beam's centre;
+    /// `None` where they change in other ways, too. `scalar`: of voltages for unpolarised waves.
+    pub(crate) fn path_m(&self, reach: f64, scalar: bool) -> Option<f64> {
+        let mut longest = 0.0f64;
+        for kind in &self.kinds {
+            let elements: Option<Vec<f64>> = kind.elements.iter().map(|element| element.path_m(scalar)).collect();
+            let element = elements?.into_iter().fold(0.0, f64::max);
+            for antenna in &kind.antennas {
+                let norm = |v: [f64; 3]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+                let error = norm([0, 1, 2].map(|axis| antenna.place_m[axis] - antenna.assumed_m[axis]));
+                let tile = antenna.tile.map_or(0.0, |tile| kind.tiles[tile].cable_m.abs());
+                let path = norm(antenna.place_m) * reach.min(2.0) + error + antenna.gain.cable_m.abs() + tile;
+                longest = longest.max(path + element);
+            }
+        }
+        Some(longest)
+    }
+
+    /// The antennas of each element pattern with their weights at a time and frequency.
+    fn weigh(
+        &self,
+        station: usize,
+        horizon: Horizon,
+        centre: [f64; 3],
+        freq_hz: f64,
+        step: u32,
+    ) -> Vec<(&Element, Weighted)> {
         let kind = &self.kinds[self.kind_of[station]];
-        let turns_per_m = aim.freq_hz / C_M_S;
+        let turns_per_m = freq_hz / C_M_S;
         let beam = horizon.of(centre);
-        let counter = |number: usize, of: u32| [number as u32, station as u32, aim.step, ERROR_STREAM.wrapping_add(of)];
+        let counter = |number: usize, of: u32| [number as u32, station as u32, step, ERROR_STREAM.wrapping_add(of)];
         let tiles: Vec<Complex64> =
-            kind.tiles.iter().enumerate().map(|(k, gain)| gain.at(aim.freq_hz, counter(k, 1), self.seed)).collect();
+            kind.tiles.iter().enumerate().map(|(k, gain)| gain.at(freq_hz, counter(k, 1), self.seed)).collect();
         let mut weighted: Vec<Weighted> = kind.elements.iter().map(|_| Weighted::default()).collect();
         for (number, antenna) in kind.antennas.iter().enumerate() {
             // the geometric weight and the phase of b itself cancel but for errors of place
             let error = [0, 1, 2].map(|axis| antenna.place_m[axis] - antenna.assumed_m[axis]);
-            let mut weight = antenna.gain.at(aim.freq_hz, counter(number, 0), self.seed);
+            let mut weight = antenna.gain.at(freq_hz, counter(number, 0), self.seed);
             if error != [0.0; 3] {
                 weight *= Complex64::cis(TAU * turns_per_m * dot(error, beam));
             }
@@ -184,26 +233,35 @@ impl ApertureArrays {
             weighted[antenna.element].places.push(antenna.place_m.map(|x| x * turns_per_m));
             weighted[antenna.element].weights.push(weight);
         }
-        let groups: Vec<_> = kind.elements.iter().zip(weighted).filter(|(_, w)| !w.weights.is_empty()).collect();
-        let sums: Vec<Complex64> = groups.iter().map(|(_, w)| w.weights.iter().sum()).collect();
-        let mut scale = [1.0; 2];
-        if self.normalised {
-            let (mut matrix, mut voltage) = ([Complex64::ZERO; 4], Complex64::ZERO);
-            for ((element, _), sum) in groups.iter().zip(&sums) {
-                let voltages = element.voltages(beam, aim.freq_hz);
-                (0..4).for_each(|k| matrix[k] += voltages[k] * sum);
-                voltage += sum * element.voltage(beam, aim.freq_hz);
-            }
-            let size = (0.5 * matrix.iter().map(|v| v.norm_sqr()).sum::<f64>()).sqrt();
-            // a beam that is nothing at its centre is left as it is
-            let inverse = |size: f64| if size > 0.0 { 1.0 / size } else { 1.0 };
-            scale = [inverse(size), inverse(voltage.norm())];
+        kind.elements.iter().zip(weighted).filter(|(_, w)| !w.weights.is_empty()).collect()
+    }
+
+    /// One over a beam's size at its centre (east, north, up): matrix, scalar.
+    fn scale_of(&self, groups: &[(&Element, Weighted)], beam: [f64; 3], freq_hz: f64) -> [f64; 2] {
+        if !self.normalised {
+            return [1.0; 2];
         }
+        let (mut matrix, mut voltage) = ([Complex64::ZERO; 4], Complex64::ZERO);
+        for (element, weighted) in groups {
+            let sum: Complex64 = weighted.weights.iter().sum();
+            let voltages = element.voltages(beam, freq_hz);
+            (0..4).for_each(|k| matrix[k] += voltages[k] * sum);
+            voltage += sum * element.voltage(beam, freq_hz);
+        }
+        let size = (0.5 * matrix.iter().map(|v| v.norm_sqr()).sum::<f64>()).sqrt();
+        // a beam that is nothing at its centre is left as it is
+        let inverse = |size: f64| if size > 0.0 { 1.0 / size } else { 1.0 };
+        [inverse(size), inverse(voltage.norm())]
+    }
+}
+
+impl<'a> FormedBeam<'a> {
+    fn new(groups: Vec<(&'a Element, Weighted)>, horizon: Horizon, centre: [f64; 3], aim: &Aim) -> FormedBeam<'a> {
         let groups = groups
             .into_iter()
             .map(|(element, weighted)| (element, Factor::new(weighted, aim.reach, aim.count, aim.epsilon)))
             .collect();
-        FormedBeam { horizon, freq_hz: aim.freq_hz, centre, groups, scale }
+        FormedBeam { horizon, freq_hz: aim.freq_hz, centre, groups, scale: [1.0; 2] }
     }
 }
 

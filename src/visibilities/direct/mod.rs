@@ -1,5 +1,6 @@
 //! The exact direct sum.
 
+mod band;
 mod bare;
 mod stations;
 #[cfg(test)]
@@ -93,21 +94,30 @@ pub enum DirectSky<'a> {
     Cube(&'a SkyCube),
 }
 
-/// One source, ready to be summed: Stokes I, Q, U, V per channel and its place.
+impl DirectSky<'_> {
+    /// I, Q, U, V of a source in a channel, Jy.
+    fn stokes(&self, source: &Source, channel: usize, freq_hz: f64) -> [f64; 4] {
+        match self {
+            DirectSky::Components { list, .. } => list[source.number].stokes_at(freq_hz),
+            DirectSky::Cube(cube) => {
+                let nx = cube.flux_jy.dim().2;
+                [cube.flux_jy[[channel, source.number / nx, source.number % nx]], 0.0, 0.0, 0.0]
+            }
+        }
+    }
+}
+
+/// The place of one source.
 struct Source {
+    /// Of the component, or the pixel (row by row).
+    number: usize,
     direction: RaDec,
     /// l, m, n - 1.
     lmn1: [f64; 3],
     taper: Option<GaussianTaper>,
-    stokes: Vec<[f64; 4]>,
 }
 
 impl Source {
-    fn new(direction: RaDec, centre: RaDec, taper: Option<GaussianTaper>, stokes: Vec<[f64; 4]>) -> Source {
-        let [l, m, n] = direction.lmn(centre);
-        Source { direction, lmn1: [l, m, n_minus_1(l, m, n)], taper, stokes }
-    }
-
     fn place(&self) -> Place {
         let (sin_ra, cos_ra) = self.direction.ra_rad.sin_cos();
         let (sin_dec, cos_dec) = self.direction.dec_rad.sin_cos();
@@ -141,32 +151,37 @@ pub fn predict_direct(
 ) -> Result<SampleCount> {
     check_stations(table, station)?;
     let options = options.into();
-    let sources = collect(sky, table)?;
+    let sources = collect(&sky, table)?;
     let count = flag_beyond_nyquist(table, nyquist_cell_rad);
     match station {
         None if options.smearing != Smearing::None => {
             return Err(Error::input("a bare uvw set cannot be smeared: it does not say how stations move")
                 .expected("an observation of a telescope, or no smearing"));
         }
-        None => bare::add(table, &sources, watch)?,
+        None => bare::add(table, &sky, &sources, watch)?,
         Some(station) => match options.summing {
-            Summing::Float64 => stations::add::<f64>(table, sources, station, options.smearing, vectors(), watch)?,
-            Summing::Float32 => stations::add::<f32>(table, sources, station, options.smearing, vectors(), watch)?,
+            Summing::Float64 => {
+                stations::add::<f64>(table, &sky, sources, station, options.smearing, vectors(), watch)?
+            }
+            Summing::Float32 => {
+                stations::add::<f32>(table, &sky, sources, station, options.smearing, vectors(), watch)?
+            }
         },
     }
     Ok(count)
 }
 
-fn collect(sky: DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
-    let (centre, freq_hz) = (table.phase_centre, &table.freq_hz);
+fn collect(sky: &DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
+    let centre = table.phase_centre;
     match sky {
         DirectSky::Components { list, snap_tolerance } => list
             .iter()
-            .map(|c| {
+            .enumerate()
+            .map(|(number, c)| {
                 let taper =
-                    c.shape.map(|s| GaussianTaper::project(s, c.direction, centre, snap_tolerance)).transpose()?;
-                let stokes = freq_hz.iter().map(|f| c.stokes_at(*f)).collect();
-                Ok(Source::new(c.direction, centre, taper, stokes))
+                    c.shape.map(|s| GaussianTaper::project(s, c.direction, centre, *snap_tolerance)).transpose()?;
+                let [l, m, n] = c.direction.lmn(centre);
+                Ok(Source { number, direction: c.direction, lmn1: [l, m, n_minus_1(l, m, n)], taper })
             })
             .collect(),
         DirectSky::Cube(cube) => {
@@ -176,8 +191,7 @@ fn collect(sky: DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
             let mut sources = Vec::new();
             for y in 0..ny {
                 for x in 0..nx {
-                    let flux = cube.flux_jy.slice(ndarray::s![.., y, x]);
-                    if flux.iter().all(|s| *s == 0.0) {
+                    if cube.flux_jy.slice(ndarray::s![.., y, x]).iter().all(|s| *s == 0.0) {
                         continue;
                     }
                     let l = (x as f64 - (nx / 2) as f64) * geometry.dl;
@@ -187,10 +201,10 @@ fn collect(sky: DirectSky, table: &VisibilityTable) -> Result<Vec<Source>> {
                             .found(format!("pixel ({x}, {y}), 0-based"))
                             .expected("pixels with l^2 + m^2 < 1"));
                     }
-                    let stokes = flux.iter().map(|s| [*s, 0.0, 0.0, 0.0]).collect();
                     // the pixel's own l and m, not their round trip through angles
                     let lmn1 = [l, m, n_minus_1(l, m, (1.0 - l * l - m * m).sqrt())];
-                    sources.push(Source { direction: RaDec::from_lm(l, m, centre), lmn1, taper: None, stokes });
+                    let direction = RaDec::from_lm(l, m, centre);
+                    sources.push(Source { number: y * nx + x, direction, lmn1, taper: None });
                 }
             }
             Ok(sources)

@@ -1,6 +1,7 @@
 //! Sources as all stations at all times see them.
 
-use super::{Cell, Smearing, Source};
+use super::band::{Nodes, lots};
+use super::{Cell, DirectSky, Smearing, Source};
 use crate::error::{Result, Watch};
 use crate::formats::visibilities::VisibilityTable;
 use crate::math::vectors::Vectors;
@@ -8,9 +9,10 @@ use crate::telescope::array::{Aim, ApertureArrays, FormedBeam};
 use crate::telescope::beam::{StationBeams, VoltageBeam};
 use crate::units::C_M_S;
 use crate::visibilities::geometry::{Instant, cross, dot};
-use crate::visibilities::product::{BLOCK, Motion, Place, Real, Sources, Stations, Sums};
+use crate::visibilities::product::{ArrayBeams, BLOCK, Motion, Place, Real, Scratch, Sources, Stations, Sums};
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
+use rustfft::num_complex::Complex64;
 use std::sync::Arc;
 
 /// Most parts that a time step is cut into for its average.
@@ -19,6 +21,7 @@ const MOST_PARTS: usize = 1001;
 /// Adds `sources` to the rows of `table`, which are those of the time steps, summed in `R`.
 pub(super) fn add<R: Real>(
     table: &mut VisibilityTable,
+    sky: &DirectSky,
     mut sources: Vec<Source>,
     (instants, beams): (&[Instant], &StationBeams),
     smearing: Smearing,
@@ -29,49 +32,64 @@ pub(super) fn add<R: Real>(
         // near sources first: what a block needs depends on its farthest
         sources.sort_by(|a, b| b.lmn1[2].total_cmp(&a.lmn1[2]));
     }
-    let all = sources.len() as u64;
+    let all = sources.len();
     let (points, extended): (Vec<Source>, Vec<Source>) = sources.into_iter().partition(|s| s.taper.is_none());
-    let groups: Vec<Group> = [points, extended].into_iter().filter(|g| !g.is_empty()).map(Group::new).collect();
+    let mut groups: Vec<Group> = [points, extended].into_iter().filter(|g| !g.is_empty()).map(Group::new).collect();
     let (order, position) = side_by_side(instants, smearing);
     let class_of: Vec<usize> = order.iter().map(|station| beams.class_of[*station]).collect();
-    let arrays = beams.arrays.as_deref().map(|arrays| Arrays::new(arrays, &order, table, &groups, R::EPSILON));
-    let reach = groups.iter().map(Group::reach).fold(0.0, f64::max);
-    let rows_each = table.uvw_m.nrows() / instants.len().max(1);
     let products = table.polarisations.count();
-    let mut sums = Sums::new(order.len(), products);
-    for (step, instant) in instants.iter().enumerate() {
-        let rows = step * rows_each..(step + 1) * rows_each;
-        for channel in 0..table.freq_hz.len() {
-            if table.flag.slice(ndarray::s![rows.clone(), channel, ..]).iter().all(|flag| *flag) {
+    let arrays = beams.arrays.as_deref().map(|arrays| {
+        let (reach, count) = (reach_of(&groups), all);
+        Arrays::new(arrays, &order, table, (reach, count), products == 1, R::EPSILON)
+    });
+    let rows_each = table.uvw_m.nrows() / instants.len().max(1);
+    let sum_bytes = order.len() * order.len() * products * size_of::<Complex64>() + all * size_of::<[f64; 4]>();
+    // of lists without antennas nothing is shared between channels
+    let path_m = arrays.as_ref().and_then(Arrays::path_m);
+    let mut scratch = Scratch::<R>::new();
+    for channels in lots(&table.freq_hz, path_m, R::EPSILON, sum_bytes) {
+        let freq_hz = table.freq_hz[channels.clone()].to_vec();
+        let highest = freq_hz.iter().copied().fold(0.0, f64::max);
+        groups.iter_mut().for_each(|group| group.shine(sky, channels.start, &freq_hz));
+        let mut sums: Vec<Sums> = channels.clone().map(|_| Sums::new(order.len(), products)).collect();
+        for (step, instant) in instants.iter().enumerate() {
+            let rows = step * rows_each..(step + 1) * rows_each;
+            if table.flag.slice(ndarray::s![rows.clone(), channels.clone(), ..]).iter().all(|flag| *flag) {
+                watch.advance((all * channels.len()) as u64)?;
                 continue;
             }
-            sums.clear();
-            let freq_hz = table.freq_hz[channel];
+            sums.iter_mut().for_each(Sums::clear);
             let cell = cell(smearing);
-            let parts = parts(smearing, instant, reach, freq_hz / C_M_S);
+            let parts = parts(smearing, instant, reach_of(&groups), highest / C_M_S);
             for part in 0..parts {
                 let late =
                     cell.map_or(0.0, |(c, _)| c.rate_rad_s * c.time_s) * ((part as f64 + 0.5) / parts as f64 - 0.5);
                 let turned = (late != 0.0).then(|| instant.turned(late));
                 let instant = turned.as_ref().unwrap_or(instant);
-                let formed = arrays.as_ref().map(|arrays| arrays.formed(instant, freq_hz, step as u32));
                 let stations = Stations {
                     uvw_m: order.iter().map(|s| instant.station_uvw_m[*s]).collect(),
                     zenith: order.iter().map(|s| instant.zenith[*s]).collect(),
                     class_of: &class_of,
-                    turns_per_m: freq_hz / C_M_S,
-                    arrays: formed.as_deref().zip(arrays.as_ref().map(|arrays| &arrays.beam_of[..])),
+                    freq_hz: &freq_hz,
+                    arrays: arrays.as_ref().map(|arrays| arrays.formed(instant, &freq_hz)),
                     smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, parts, part)),
                 };
                 for group in &groups {
-                    group.add::<R>(&mut sums, &stations, (beams, instant.beam), (channel, freq_hz), with, watch)?;
+                    group.add(&mut scratch, &mut sums, &stations, (beams, instant.beam), with, watch)?;
                 }
             }
-            hand_over(table, rows.clone(), channel, &sums, &position);
+            for (channel, sums) in channels.clone().zip(&sums) {
+                hand_over(table, rows.clone(), channel, sums, &position);
+            }
+            watch.advance((all * channels.len()) as u64)?;
         }
-        watch.advance(all)?;
     }
     Ok(())
+}
+
+/// Largest |s - s_0| of all sources.
+fn reach_of(groups: &[Group]) -> f64 {
+    groups.iter().map(Group::reach).fold(0.0, f64::max)
 }
 
 /// Adds the sums of one time and channel to the rows that are not flagged.
@@ -82,18 +100,17 @@ fn hand_over(
     sums: &Sums,
     position: &[usize],
 ) {
-    let (flag, antenna1, antenna2) = (&table.flag, &table.antenna1, &table.antenna2);
-    let first = rows.start;
-    let mut rows = table.vis.slice_axis_mut(Axis(0), rows.into());
-    let rows = rows.axis_iter_mut(Axis(0));
-    rows.into_par_iter().enumerate().for_each(|(k, mut vis)| {
-        let row = first + k;
-        if flag.slice(ndarray::s![row, channel, ..]).iter().all(|flag| *flag) {
+    let part = ndarray::s![rows.clone(), channel, ..];
+    let flags = table.flag.slice(part);
+    let pairs = table.antenna1[rows.clone()].par_iter().zip(&table.antenna2[rows]);
+    let mut vis = table.vis.slice_mut(part);
+    let vis = vis.axis_iter_mut(Axis(0)).into_par_iter();
+    vis.zip(flags.axis_iter(Axis(0)).into_par_iter()).zip(pairs).for_each(|((mut vis, flag), (p, q))| {
+        if flag.iter().all(|flag| *flag) {
             return;
         }
-        let (p, q) = (position[antenna1[row] as usize], position[antenna2[row] as usize]);
-        let mut vis = vis.slice_mut(ndarray::s![channel, ..]);
-        (0..vis.len()).for_each(|product| vis[product] += sums.of(p, q, product));
+        let (p, q) = (position[*p as usize], position[*q as usize]);
+        vis.iter_mut().enumerate().for_each(|(product, vis)| *vis += sums.of(p, q, product));
     });
 }
 
@@ -168,12 +185,22 @@ fn halve(uvw_m: &[[f64; 3]], order: &mut [usize]) {
 struct Group {
     sources: Vec<Source>,
     places: Vec<Place>,
+    /// I, Q, U, V \[channel\]\[source\] of the channels that are summed together, Jy.
+    stokes: Vec<Vec<[f64; 4]>>,
 }
 
 impl Group {
     fn new(sources: Vec<Source>) -> Group {
-        let places = sources.iter().map(Source::place).collect();
-        Group { sources, places }
+        let places = sources.par_iter().map(Source::place).collect();
+        Group { sources, places, stokes: Vec::new() }
+    }
+
+    /// Makes the fluxes of the channels from `first` on.
+    fn shine(&mut self, sky: &DirectSky, first: usize, freq_hz: &[f64]) {
+        let of = |(k, freq_hz): (usize, &f64)| {
+            self.sources.par_iter().map(|source| sky.stokes(source, first + k, *freq_hz)).collect()
+        };
+        self.stokes = freq_hz.iter().enumerate().map(of).collect();
     }
 
     /// Largest |s - s_0|: its square is -2 (n - 1).
@@ -183,23 +210,22 @@ impl Group {
 
     fn add<R: Real>(
         &self,
-        sums: &mut Sums,
+        scratch: &mut Scratch<R>,
+        sums: &mut [Sums],
         stations: &Stations,
         (beams, pointing): (&StationBeams, Option<[f64; 3]>),
-        (channel, freq_hz): (usize, f64),
         with: Vectors,
         watch: &Watch,
     ) -> Result<()> {
-        for (sources, places) in self.sources.chunks(BLOCK).zip(self.places.chunks(BLOCK)) {
+        for (first, places) in (0..).step_by(BLOCK).zip(self.places.chunks(BLOCK)) {
             watch.check()?;
-            let stokes: Vec<[f64; 4]> = sources.iter().map(|s| s.stokes[channel]).collect();
-            let tapers: Vec<[f64; 3]> = sources.iter().filter_map(|s| s.taper.map(|t| t.abc)).collect();
-            let voltage = (!beams.is_unity()).then(|| voltages(beams, pointing, places, freq_hz));
+            let block = first..first + places.len();
+            let stokes: Vec<&[[f64; 4]]> = self.stokes.iter().map(|stokes| &stokes[block.clone()]).collect();
+            let tapers: Vec<[f64; 3]> = self.sources[block].iter().filter_map(|s| s.taper.map(|t| t.abc)).collect();
+            let voltage = (!beams.is_unity())
+                .then(|| stations.freq_hz.iter().map(|f| voltages(beams, pointing, places, *f)).collect::<Vec<_>>());
             let block = Sources { places, stokes: &stokes, tapers: &tapers, voltage: voltage.as_deref() };
-            match tapers.is_empty() && stations.smearing.is_none() {
-                true => sums.add::<R>(with, stations, &block),
-                false => sums.add_each::<R>(with, stations, &block),
-            }
+            scratch.add(sums, with, stations, &block);
         }
         Ok(())
     }
@@ -235,6 +261,7 @@ struct Arrays<'a> {
     centre: [f64; 3],
     reach: f64,
     count: usize,
+    scalar: bool,
     /// Relative to the sum of the antennas' weights: that of the sums.
     epsilon: f64,
 }
@@ -244,7 +271,8 @@ impl<'a> Arrays<'a> {
         arrays: &'a ApertureArrays,
         order: &[usize],
         table: &VisibilityTable,
-        groups: &[Group],
+        (reach, count): (f64, usize),
+        scalar: bool,
         epsilon: f64,
     ) -> Arrays<'a> {
         let mut formed: Vec<usize> = Vec::new();
@@ -257,16 +285,37 @@ impl<'a> Arrays<'a> {
         });
         let beam_of = beam_of.collect();
         let centre = table.phase_centre.unit_vector();
-        let reach = groups.iter().map(Group::reach).fold(0.0, f64::max);
-        let count = groups.iter().map(|g| g.sources.len()).sum();
-        Arrays { arrays, formed, beam_of, centre, reach, count, epsilon }
+        Arrays { arrays, formed, beam_of, centre, reach, count, scalar, epsilon }
     }
 
-    fn formed(&self, instant: &Instant, freq_hz: f64, step: u32) -> Vec<FormedBeam<'a>> {
+    /// [`ApertureArrays::path_m`] while beams look at the phase centre; where they drift it may be more.
+    fn path_m(&self) -> Option<f64> {
+        self.arrays.path_m(self.reach, self.scalar)
+    }
+
+    fn formed(&self, instant: &Instant, freq_hz: &[f64]) -> ArrayBeams<'_> {
         let centre = instant.beam.unwrap_or(self.centre);
         let away = [0, 1, 2].map(|k| centre[k] - self.centre[k]).into_iter().fold(0.0, f64::hypot);
-        let aim = Aim { freq_hz, step, reach: self.reach + away, count: self.count, epsilon: self.epsilon };
-        let form = |station: &usize| self.arrays.form(*station, instant.horizon(*station), centre, &aim);
-        self.formed.par_iter().map(form).collect()
+        let reach = self.reach + away;
+        let nodes = Nodes::new(freq_hz, self.arrays.path_m(reach, self.scalar), self.epsilon);
+        let mixed = nodes.weights.is_some();
+        let at = |freq_hz: &f64| -> Vec<FormedBeam<'a>> {
+            let aim = Aim { freq_hz: *freq_hz, step: instant.step, reach, count: self.count, epsilon: self.epsilon };
+            let form = |station: &usize| match mixed {
+                true => self.arrays.form_plain(*station, instant.horizon(*station), centre, &aim),
+                false => self.arrays.form(*station, instant.horizon(*station), centre, &aim),
+            };
+            self.formed.par_iter().map(form).collect()
+        };
+        let scale = |freq_hz: &f64| -> Vec<[f64; 2]> {
+            let of = |s: &usize| self.arrays.scale(*s, instant.horizon(*s), centre, (*freq_hz, instant.step));
+            self.formed.par_iter().map(of).collect()
+        };
+        ArrayBeams {
+            formed: nodes.freq_hz.iter().map(at).collect(),
+            scale: if mixed { freq_hz.iter().map(scale).collect() } else { Vec::new() },
+            weights: nodes.weights,
+            of: &self.beam_of,
+        }
     }
 }

@@ -7,13 +7,14 @@
 //!
 //! Phases are float64 turns in any case; a block of [`BLOCK`] sources is summed in [`Real`], blocks in float64.
 
+mod antennas;
 mod each;
 mod panel;
 mod tile;
 
 use crate::math::vectors::Vectors;
-use crate::telescope::array::FormedBeam;
 use crate::units::C_M_S;
+use antennas::Responses;
 use each::{Each, ROWS, Smeared, terms};
 use panel::Panels;
 use rayon::prelude::*;
@@ -22,6 +23,7 @@ use rustfft::num_complex::Complex64;
 /// Sources multiplied at a time: their panels stay in the cache.
 pub(super) const BLOCK: usize = 256;
 
+pub(super) use antennas::ArrayBeams;
 pub(super) use tile::Real;
 
 /// Where a source is.
@@ -35,19 +37,19 @@ pub(super) struct Place {
     pub north: [f64; 3],
 }
 
-/// Sources as one channel has them.
+/// Sources as a few channels have them.
 pub(super) struct Sources<'a> {
     /// At most [`BLOCK`].
     pub places: &'a [Place],
-    /// I, Q, U, V of each, Jy.
-    pub stokes: &'a [[f64; 4]],
+    /// I, Q, U, V \[channel\]\[source\], Jy.
+    pub stokes: &'a [&'a [[f64; 4]]],
     /// a, b, c of each one's exponent in wavelengths; empty for points.
     pub tapers: &'a [[f64; 3]],
-    /// Voltage patterns \[class\]\[source\]; none where all are 1.
-    pub voltage: Option<&'a [Vec<f64>]>,
+    /// Voltage patterns \[channel\]\[class\]\[source\]; none where all are 1.
+    pub voltage: Option<&'a [Vec<Vec<f64>>]>,
 }
 
-/// Stations at one time and frequency.
+/// Stations at one time and a few frequencies.
 pub(super) struct Stations<'a> {
     /// (u, v, w), m.
     pub uvw_m: Vec<[f64; 3]>,
@@ -55,12 +57,19 @@ pub(super) struct Stations<'a> {
     pub zenith: Vec<[f64; 3]>,
     /// Class of each station's beam.
     pub class_of: &'a [usize],
-    /// Turns of phase a metre of path: frequency over the speed of light.
-    pub turns_per_m: f64,
-    /// Beams of aperture arrays, and which of them each station has.
-    pub arrays: Option<(&'a [FormedBeam<'a>], &'a [usize])>,
+    /// Channels that are summed together, Hz.
+    pub freq_hz: &'a [f64],
+    /// Beams of aperture arrays.
+    pub arrays: Option<ArrayBeams<'a>>,
     /// What happens within a time step and channel.
     pub smearing: Option<Motion>,
+}
+
+impl Stations<'_> {
+    /// Turns of phase a metre of path in a channel: frequency over the speed of light.
+    fn turns_per_m(&self, channel: usize) -> f64 {
+        self.freq_hz[channel] / C_M_S
+    }
 }
 
 /// How stations move within a time step, and how their samples are averaged.
@@ -135,12 +144,46 @@ impl Sums {
             (false, _) => at(q, p, product).conj(),
         }
     }
+}
 
-    /// Adds what `sources` give, points without smearing, with the instructions `with`.
-    pub fn add<R: Real>(&mut self, with: Vectors, stations: &Stations, sources: &Sources) {
+/// Room for the matrices of one block and channel after the other.
+pub(super) struct Scratch<R> {
+    jones: Panels<R>,
+    weighted: Panels<R>,
+    shares: Panels<R>,
+}
+
+impl<R: Real> Scratch<R> {
+    pub fn new() -> Scratch<R> {
+        Scratch { jones: Panels::empty(), weighted: Panels::empty(), shares: Panels::empty() }
+    }
+
+    /// Adds what `sources` give to the sums of each channel, with the instructions `with`.
+    pub fn add(&mut self, sums: &mut [Sums], with: Vectors, stations: &Stations, sources: &Sources) {
+        let products = sums.first().map_or(1, |sums| sums.products);
+        let responses = Responses::new(stations, sources, products);
+        for (channel, sums) in sums.iter_mut().enumerate() {
+            let response = responses.as_ref().map(|responses| responses.at(channel));
+            self.jones.jones(with, stations, sources, (channel, products), response.as_ref());
+            self.weighted.weighted(&self.jones, sources.stokes[channel]);
+            match sources.tapers.is_empty() && stations.smearing.is_none() {
+                true => sums.add_points(with, &self.weighted, &self.jones),
+                false => {
+                    if let Some(motion) = &stations.smearing {
+                        let turns_per_m = stations.turns_per_m(channel);
+                        self.shares.shares(with, stations, motion, turns_per_m, sources.places);
+                    }
+                    sums.add_each(with, stations, sources, channel, self);
+                }
+            }
+        }
+    }
+}
+
+impl Sums {
+    /// Points without smearing.
+    fn add_points<R: Real>(&mut self, with: Vectors, weighted: &Panels<R>, jones: &Panels<R>) {
         let lanes = R::lanes(with);
-        let jones = Panels::<R>::jones(with, stations, sources, self.products);
-        let weighted = jones.weighted(sources.stokes);
         let row = lanes * self.stations * self.products;
         let (count, products) = (self.stations, self.products);
         self.values.par_chunks_mut(row).enumerate().for_each(|(p, sums)| {
@@ -155,13 +198,17 @@ impl Sums {
         });
     }
 
-    /// Adds what `sources` give with a factor of each on each baseline.
-    pub fn add_each<R: Real>(&mut self, with: Vectors, stations: &Stations, sources: &Sources) {
+    /// With a factor of each source on each baseline.
+    fn add_each<R: Real>(
+        &mut self,
+        with: Vectors,
+        stations: &Stations,
+        sources: &Sources,
+        channel: usize,
+        Scratch { jones, weighted, shares }: &Scratch<R>,
+    ) {
         let lanes = R::lanes(with);
-        let jones = Panels::<R>::jones(with, stations, sources, self.products);
-        let weighted = jones.weighted(sources.stokes);
-        let shares =
-            stations.smearing.as_ref().map(|motion| Panels::<R>::shares(with, stations, motion, sources.places));
+        let turns_per_m = stations.turns_per_m(channel);
         let tapers: Vec<[R; 3]> = sources.tapers.iter().map(|abc| abc.map(R::of)).collect();
         // |s - s_0|^2 = -2 (n - 1)
         let reach = sources.places.iter().map(|p| (-2.0 * p.lmn1[2]).max(0.0).sqrt()).fold(0.0, f64::max);
@@ -179,7 +226,7 @@ impl Sums {
                             let to = stations.uvw_m[(q * lanes + lane).min(count - 1)];
                             let b = [0, 1, 2].map(|k| from[k] - to[k]);
                             longest = longest.max(b.iter().map(|x| x * x).sum::<f64>());
-                            let [u, v, _] = b.map(|x| x * stations.turns_per_m);
+                            let [u, v, _] = b.map(|x| x * turns_per_m);
                             for (which, value) in [u * u, u * v, v * v].into_iter().enumerate() {
                                 uv[(m * 3 + which) * lanes + lane] = R::of(value);
                             }
@@ -187,12 +234,12 @@ impl Sums {
                     }
                     let (smearing, weight) = match &stations.smearing {
                         None => (None, 1.0),
-                        Some(motion) => match motion.of(longest.sqrt(), reach, stations.turns_per_m) {
+                        Some(motion) => match motion.of(longest.sqrt(), reach, turns_per_m) {
                             None => continue,
                             Some((smeared, weight)) => (Some(smeared), weight),
                         },
                     };
-                    let of = |block: usize| shares.as_ref().map_or(&[][..], |shares| shares.of(block));
+                    let of = |block: usize| if smearing.is_some() { shares.of(block) } else { &[] };
                     let (weighted, jones) = (weighted.of(p), jones.of(q));
                     let shares = [of(p), of(q)];
                     let job = Each { products, weighted, first, jones, shares, smearing, uv: &uv, tapers: &tapers };

@@ -1,9 +1,9 @@
+use super::antennas::Response;
 use super::tile::Real;
 use super::{Motion, Place, Sources, Stations};
 use crate::math::vectors::{Vectors, with_vectors};
 use crate::units::C_M_S;
 use rayon::prelude::*;
-use rustfft::num_complex::Complex64;
 
 /// Most numbers of a register.
 const MOST: usize = 16;
@@ -19,36 +19,51 @@ pub(super) struct Panels<R> {
 }
 
 impl<R: Real> Panels<R> {
-    /// J = E R K of every station.
-    pub fn jones(with: Vectors, stations: &Stations, sources: &Sources, components: usize) -> Panels<R> {
+    /// Room for one.
+    pub fn empty() -> Panels<R> {
+        Panels { values: Vec::new(), lanes: 1, components: 1, block: 1 }
+    }
+
+    /// Takes another shape. Room is kept: new memory is dear.
+    fn shape(&mut self, stations: usize, lanes: usize, components: usize, block: usize) {
+        self.values.resize(stations.div_ceil(lanes) * block, R::default());
+        (self.lanes, self.components, self.block) = (lanes, components, block);
+    }
+
+    /// J = E R K of every station in one channel.
+    pub fn jones(
+        &mut self,
+        with: Vectors,
+        stations: &Stations,
+        sources: &Sources,
+        (channel, components): (usize, usize),
+        response: Option<&Response>,
+    ) {
         let lanes = R::lanes(with);
         let block = sources.places.len() * components * 2 * lanes;
-        let response = response(stations, sources, components);
-        let mut values = vec![R::default(); stations.uvw_m.len().div_ceil(lanes) * block];
-        values.par_chunks_mut(block).enumerate().for_each(|(number, values)| {
-            let lot = Lot::new(stations, number * lanes, lanes);
+        self.shape(stations.uvw_m.len(), lanes, components, block);
+        let voltage = sources.voltage.map(|voltage| &voltage[channel][..]);
+        let seen = Seen { places: sources.places, voltage, response };
+        self.values.par_chunks_mut(block).enumerate().for_each(|(number, values)| {
+            let lot = Lot::new(stations, channel, number * lanes, lanes);
             match components {
-                1 => filled::<R, 1>(&lot, sources, &response, values),
-                _ => filled::<R, 4>(&lot, sources, &response, values),
+                1 => filled::<R, 1>(&lot, &seen, values),
+                _ => filled::<R, 4>(&lot, &seen, values),
             }
         });
-        Panels { values, lanes, components, block }
     }
 
     /// What each station gives to the arguments of the smearing, in turns: path times bandwidth, fringe rate times time, and,
     /// where averages are asked for, the change of the rate times the square of the time.
-    pub fn shares(with: Vectors, stations: &Stations, motion: &Motion, places: &[Place]) -> Panels<R> {
+    pub fn shares(&mut self, with: Vectors, stations: &Stations, motion: &Motion, turns_per_m: f64, places: &[Place]) {
         let lanes = R::lanes(with);
         let arguments = if motion.epsilon.is_some() { 3 } else { 2 };
         let block = places.len() * arguments * lanes;
-        let mut values = vec![R::default(); stations.uvw_m.len().div_ceil(lanes) * block];
-        let scale = [
-            motion.bandwidth_hz / C_M_S,
-            stations.turns_per_m * motion.time_s,
-            stations.turns_per_m * motion.time_s * motion.time_s,
-        ];
+        self.shape(stations.uvw_m.len(), lanes, arguments, block);
+        let scale =
+            [motion.bandwidth_hz / C_M_S, turns_per_m * motion.time_s, turns_per_m * motion.time_s * motion.time_s];
         let vectors = [&stations.uvw_m, &motion.velocity, &motion.acceleration];
-        values.par_chunks_mut(block).enumerate().for_each(|(number, values)| {
+        self.values.par_chunks_mut(block).enumerate().for_each(|(number, values)| {
             for (place, values) in places.iter().zip(values.chunks_exact_mut(arguments * lanes)) {
                 for (argument, values) in values.chunks_exact_mut(lanes).enumerate() {
                     let stations = vectors[argument].iter().skip(number * lanes);
@@ -59,14 +74,14 @@ impl<R: Real> Panels<R> {
                 }
             }
         });
-        Panels { values, lanes, components: arguments, block }
     }
 
-    /// J B, with B = I or \[\[I + Q, U + iV\], \[U - iV, I - Q\]\].
-    pub fn weighted(&self, stokes: &[[f64; 4]]) -> Panels<R> {
-        let mut values = vec![R::default(); self.values.len()];
-        let (lanes, components) = (self.lanes, self.components);
-        values.par_chunks_mut(self.block).zip(self.values.par_chunks(self.block)).for_each(|(out, from)| {
+    /// J B of `jones`, with B = I or \[\[I + Q, U + iV\], \[U - iV, I - Q\]\].
+    pub fn weighted(&mut self, jones: &Panels<R>, stokes: &[[f64; 4]]) {
+        let Panels { lanes, components, block, .. } = *jones;
+        self.values.resize(jones.values.len(), R::default());
+        (self.lanes, self.components, self.block) = (lanes, components, block);
+        self.values.par_chunks_mut(block).zip(jones.values.par_chunks(block)).for_each(|(out, from)| {
             let step = components * 2 * lanes;
             for ((out, from), stokes) in out.chunks_exact_mut(step).zip(from.chunks_exact(step)).zip(stokes) {
                 let [i, q, u, v] = stokes.map(R::of);
@@ -86,7 +101,6 @@ impl<R: Real> Panels<R> {
                 }
             }
         });
-        Panels { values, ..*self }
     }
 
     /// Blocks of stations.
@@ -100,20 +114,12 @@ impl<R: Real> Panels<R> {
     }
 }
 
-/// E of each beam of aperture arrays, \[beam\]\[source\]\[component\], and which of them each station has.
-struct Response<'a> {
-    values: Vec<Vec<Complex64>>,
-    of: &'a [usize],
-}
-
-fn response<'a>(stations: &'a Stations, sources: &Sources, components: usize) -> Option<Response<'a>> {
-    let (beams, of) = stations.arrays?;
-    let towards: Vec<[f64; 3]> = sources.places.iter().map(|place| place.towards).collect();
-    let values = beams.par_iter().map(|beam| match components {
-        1 => beam.voltages(&towards),
-        _ => beam.matrices(&towards).into_iter().flatten().collect(),
-    });
-    Some(Response { values: values.collect(), of })
+/// Sources as one channel has them.
+struct Seen<'a> {
+    places: &'a [Place],
+    /// \[class\]\[source\].
+    voltage: Option<&'a [Vec<f64>]>,
+    response: Option<&'a Response<'a>>,
 }
 
 /// The stations of a block, side by side.
@@ -130,7 +136,8 @@ struct Lot {
 }
 
 impl Lot {
-    fn new(stations: &Stations, first: usize, lanes: usize) -> Lot {
+    fn new(stations: &Stations, channel: usize, first: usize, lanes: usize) -> Lot {
+        let turns_per_m = stations.turns_per_m(channel);
         let mut lot = Lot {
             lanes,
             first,
@@ -141,7 +148,7 @@ impl Lot {
         };
         for lane in 0..lanes.min(stations.uvw_m.len() - first) {
             for axis in 0..3 {
-                lot.turns[axis][lane] = stations.uvw_m[first + lane][axis] * stations.turns_per_m;
+                lot.turns[axis][lane] = stations.uvw_m[first + lane][axis] * turns_per_m;
                 lot.zenith[axis][lane] = stations.zenith[first + lane][axis];
             }
             (lot.there[lane], lot.class[lane]) = (1.0, stations.class_of[first + lane]);
@@ -151,75 +158,75 @@ impl Lot {
 }
 
 with_vectors! {
-    fn filled[R: Real, const C: usize](lot: &Lot, sources: &Sources, response: &Option<Response>, out: &mut [R]) = fill[R, C,]
+    fn filled[R: Real, const C: usize](lot: &Lot, seen: &Seen, out: &mut [R]) = fill[R, C,]
 }
 
 #[inline(always)]
-fn fill<R: Real, const C: usize, const FMA: bool>(
-    lot: &Lot,
-    sources: &Sources,
-    response: &Option<Response>,
-    out: &mut [R],
-) {
+fn fill<R: Real, const C: usize, const FMA: bool>(lot: &Lot, seen: &Seen, out: &mut [R]) {
     match lot.lanes {
-        4 => fill_lanes::<R, 4, C, FMA>(lot, sources, response, out),
-        8 => fill_lanes::<R, 8, C, FMA>(lot, sources, response, out),
-        _ => fill_lanes::<R, 16, C, FMA>(lot, sources, response, out),
+        4 => fill_lanes::<R, 4, C, FMA>(lot, seen, out),
+        8 => fill_lanes::<R, 8, C, FMA>(lot, seen, out),
+        _ => fill_lanes::<R, 16, C, FMA>(lot, seen, out),
     }
 }
 
+/// Products of three axes with a vector, station by station.
 #[inline(always)]
-fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(
-    lot: &Lot,
-    sources: &Sources,
-    response: &Option<Response>,
-    out: &mut [R],
-) {
-    for (index, (place, out)) in sources.places.iter().zip(out.chunks_exact_mut(2 * C * L)).enumerate() {
-        let mut gain = [0f64; L];
-        gain.copy_from_slice(&lot.there[..L]);
-        if let Some(voltage) = sources.voltage {
+fn along(axes: &[[f64; MOST]; 3], vector: [f64; 3], lane: usize) -> f64 {
+    axes[0][lane] * vector[0] + axes[1][lane] * vector[1] + axes[2][lane] * vector[2]
+}
+
+#[inline(always)]
+fn fill_lanes<R: Real, const L: usize, const C: usize, const FMA: bool>(lot: &Lot, seen: &Seen, out: &mut [R]) {
+    for (index, (place, out)) in seen.places.iter().zip(out.chunks_exact_mut(2 * C * L)).enumerate() {
+        let [mut re, mut im, cos, sin] = turned::<R, L, C, FMA>(lot, place);
+        if let Some(voltage) = seen.voltage {
             for lane in 0..L {
-                gain[lane] *= voltage[lot.class[lane]][index];
+                let gain = R::of(voltage[lot.class[lane]][index]);
+                (re[lane], im[lane]) = (gain * re[lane], gain * im[lane]);
             }
-        }
-        let along = |axes: &[[f64; MOST]; 3], vector: [f64; 3], lane: usize| {
-            axes[0][lane] * vector[0] + axes[1][lane] * vector[1] + axes[2][lane] * vector[2]
-        };
-        let (mut re, mut im) = ([R::default(); L], [R::default(); L]);
-        for lane in 0..L {
-            let (cos, sin) = R::cis::<FMA>(along(&lot.turns, place.lmn1, lane));
-            let up = along(&lot.zenith, place.towards, lane) >= 0.0;
-            let gain = R::of(if up { gain[lane] } else { 0.0 });
-            (re[lane], im[lane]) = (gain * cos, gain * sin);
         }
         if C == 1 {
             out[..L].copy_from_slice(&re);
             out[L..].copy_from_slice(&im);
-            if let Some(response) = response {
-                respond::<R, L, C>(lot, response, index, out);
-            }
-            continue;
-        }
-        let Place { east, north, .. } = *place;
-        for lane in 0..L {
-            let (east, north) = (along(&lot.zenith, east, lane), along(&lot.zenith, north, lane));
-            let square = east * east + north * north;
-            let inverse = if square > 0.0 { 1.0 / square.sqrt() } else { 0.0 };
-            // at the zenith itself the parallactic angle is taken as 0
-            let (cos, sin) = (if square > 0.0 { north * inverse } else { 1.0 }, east * inverse);
-            let (cos, sin) = (R::of(cos), R::of(sin));
-            let minus = R::default() - sin;
-            // [[cos p, -sin p], [sin p, cos p]]
-            for (component, factor) in [cos, minus, sin, cos].into_iter().enumerate() {
-                out[2 * component * L + lane] = factor * re[lane];
-                out[(2 * component + 1) * L + lane] = factor * im[lane];
+        } else {
+            for lane in 0..L {
+                let (cos, sin) = (cos[lane], sin[lane]);
+                let minus = R::default() - sin;
+                // [[cos p, -sin p], [sin p, cos p]]
+                for (component, factor) in [cos, minus, sin, cos].into_iter().enumerate() {
+                    out[2 * component * L + lane] = factor * re[lane];
+                    out[(2 * component + 1) * L + lane] = factor * im[lane];
+                }
             }
         }
-        if let Some(response) = response {
+        if let Some(response) = seen.response {
             respond::<R, L, C>(lot, response, index, out);
         }
     }
+}
+
+/// Phase (0 below the horizon), and cosine and sine of the parallactic angle.
+#[inline(always)]
+fn turned<T: Real, const L: usize, const C: usize, const FMA: bool>(lot: &Lot, place: &Place) -> [[T; L]; 4] {
+    let mut turned = [[T::default(); L]; 4];
+    for lane in 0..L {
+        let (cos, sin) = T::cis::<FMA>(along(&lot.turns, place.lmn1, lane));
+        let up = along(&lot.zenith, place.towards, lane) >= 0.0;
+        let there = T::of(if up { lot.there[lane] } else { 0.0 });
+        (turned[0][lane], turned[1][lane]) = (there * cos, there * sin);
+    }
+    if C > 1 {
+        for lane in 0..L {
+            let (east, north) = (along(&lot.zenith, place.east, lane), along(&lot.zenith, place.north, lane));
+            let square = east * east + north * north;
+            let inverse = if square > 0.0 { 1.0 / square.sqrt() } else { 0.0 };
+            // at the zenith itself the parallactic angle is taken as 0
+            turned[2][lane] = T::of(if square > 0.0 { north * inverse } else { 1.0 });
+            turned[3][lane] = T::of(east * inverse);
+        }
+    }
+    turned
 }
 
 /// E times what stands in `out` for one source, for the stations of a block that there are.

@@ -25,6 +25,7 @@ fn direct(c: &mut Criterion) {
         step_s: 60.0,
         steps: 1,
         pointing: Default::default(),
+        correlations: Default::default(),
     };
     let mut random = Stream::new(1, [0, 0, 3]);
     let mut part = || random.uniform() - 0.5;

@@ -21,7 +21,15 @@ fn main() -> Result<()> {
     let earth = EarthOrientation::new(Frame::Icrs);
     let longitude = telescope.reference().lon_rad;
     let start_mjd_utc = earth.time_of_hour_angle(phase_centre.unit_vector(), longitude, -30.0 * DEG_RAD, 61_406.0)?;
-    let track = Track { phase_centre, earth, start_mjd_utc, step_s: 600.0, steps: 24, pointing: Default::default() };
+    let track = Track {
+        phase_centre,
+        earth,
+        start_mjd_utc,
+        step_s: 600.0,
+        steps: 24,
+        pointing: Default::default(),
+        correlations: Default::default(),
+    };
     let (freq_hz, width_hz) = ([1.4180e9, 1.4181e9], 1e5);
     let (mut table, instants, _) = new_table(&telescope, &track, &freq_hz, width_hz, Polarisations::I, 15.0 * DEG_RAD)?;
     // no seed: weights only

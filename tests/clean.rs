@@ -72,6 +72,7 @@ fn observe(sky: &Array2<f64>, sefd_jy: f64) -> VisibilityTable {
         step_s: 120.0,
         steps: 120,
         pointing: Default::default(),
+        correlations: Default::default(),
     };
     let (mut table, _, report) = new_table(&telescope, &track, &[FREQ_HZ], 1e5, Polarisations::I, 0.3).unwrap();
     assert_eq!(report.rows_too_low, 0);

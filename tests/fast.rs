@@ -40,7 +40,15 @@ fn observe(count: usize, core: bool, steps: usize, beam: BeamChoice, polarisatio
     let m = earth.celestial_to_terrestrial(start_mjd_utc).unwrap();
     let ra_rad = m[0][1].atan2(m[0][0]) + 21.44f64.to_radians() + 1.5 * std::f64::consts::PI / 12.0;
     let phase_centre = RaDec { ra_rad, dec_rad: -50f64.to_radians() };
-    let track = Track { phase_centre, earth, start_mjd_utc, step_s: 1800.0, steps, pointing: Default::default() };
+    let track = Track {
+        phase_centre,
+        earth,
+        start_mjd_utc,
+        step_s: 1800.0,
+        steps,
+        pointing: Default::default(),
+        correlations: Default::default(),
+    };
     let beams = StationBeams::new(&telescope, beam);
     let sefd_jy: Vec<f64> =
         telescope.stations.iter().map(|s| if s.kind == "meerkat" { 406.0 } else { 272.0 }).collect();

@@ -169,6 +169,7 @@ fn visibilities() -> Vec<Vec<u8>> {
         step_s: 60.0,
         steps: 2,
         pointing: Default::default(),
+        correlations: Default::default(),
     };
     let (table, ..) = new_table(&telescope, &track, &[1.4e9], 1e6, Polarisations::I, -1.6).unwrap();
     vec![written(|path| write_visibilities(path, &table, Precision::Single, &Watch::silent()).unwrap())]

@@ -14,7 +14,15 @@ fn centred(phase_centre: RaDec, earth: EarthOrientation, mjd_utc: f64) -> Track 
     // half a step of 2^-20 days is added without rounding
     let step_days = 2f64.powi(-20);
     let start_mjd_utc = mjd_utc - 0.5 * step_days;
-    Track { phase_centre, earth, start_mjd_utc, step_s: step_days * DAY_S, steps: 1, pointing: Default::default() }
+    Track {
+        phase_centre,
+        earth,
+        start_mjd_utc,
+        step_s: step_days * DAY_S,
+        steps: 1,
+        pointing: Default::default(),
+        correlations: Default::default(),
+    }
 }
 
 #[test]
@@ -163,6 +171,7 @@ fn a_baseline_keeps_its_length_and_turns_with_the_earth() {
         step_s: 3600.0,
         steps: 24,
         pointing: Default::default(),
+        correlations: Default::default(),
     };
     let [a, b] = [3, 60].map(|i| telescope.stations[i].offset_m);
     let length = (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt();

@@ -31,6 +31,7 @@ fn track() -> Track {
         step_s: 1800.0,
         steps: 4,
         pointing: Default::default(),
+        correlations: Default::default(),
     }
 }
 

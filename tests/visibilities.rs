@@ -82,6 +82,7 @@ impl Case {
             step_s: 600.0,
             steps: 4,
             pointing: Default::default(),
+            correlations: Default::default(),
         };
         let freq_hz: Vec<f64> = (0..3).map(|c| self.first_hz + f64::from(c) * self.step_hz).collect();
         let (mut table, instants, report) =

@@ -81,6 +81,10 @@ enum Command {
         /// Visibility file to write (HDF5, docs/formats.md).
         #[arg(long, value_name = "FILE", required_unless_present = "check")]
         out: Option<PathBuf>,
+        /// Memory to stay within, \"8GB\": time steps or channels are made one part after the other [default: three quarters of
+        /// what is free].
+        #[arg(long, value_name = "SIZE", conflicts_with = "uvw_from")]
+        memory: Option<String>,
         /// Validate only, write nothing; print what it would do and need.
         #[arg(long)]
         check: bool,
@@ -249,7 +253,7 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
                 _ => run::check(&settings, run::Extent::Run),
             }
         }
-        Command::Observe { config, oskar_settings, changes, uvw_from, out, check } => {
+        Command::Observe { config, oskar_settings, changes, uvw_from, out, memory, check } => {
             let settings = match (&config, &oskar_settings) {
                 (Some(config), _) => run::load_settings(config, &changes.set)?,
                 (None, Some(file)) if changes.set.is_empty() => run::oskar_settings::load(file)?,
@@ -261,9 +265,10 @@ fn dispatch(command: Command, console: &console::Console) -> Result<String> {
                 }
                 (None, None) => unreachable!("clap asks for one of the two"),
             };
+            let memory = run::memory_limit(memory.as_deref())?;
             match out {
-                Some(out) if !check => run::observe::run(&settings, uvw_from.as_deref(), &out, console),
-                _ => run::check(&settings, run::Extent::Observe),
+                Some(out) if !check => run::observe::run(&settings, uvw_from.as_deref(), memory, &out, console),
+                _ => run::check(&settings, run::Extent::Observe { memory }),
             }
         }
         Command::Image(words) => run::image::run(&run::image::ImageRequest::new((*words).into())?, console),

@@ -182,6 +182,7 @@ impl FeedAngles {
                         step_s: 1.0,
                         steps: 1,
                         pointing: Default::default(),
+                        correlations: Default::default(),
                     };
                     let instant = Instant::new(telescope, &track, 0)?;
                     angles.of_time.push((0..stations).map(|s| instant.parallactic(s, phase_centre)).collect());

@@ -20,7 +20,7 @@ use crate::formats::visibilities::{Precision, VisibilityTable, read_visibilities
 use crate::formats::{Staged, sha256_file};
 use crate::imaging::Images;
 use crate::units::{Dimension, format_quantity};
-use crate::visibilities::Track;
+use crate::visibilities::{Track, flag_autocorrelations};
 use rustfft::num_complex::Complex64;
 use serde_json::json;
 use std::path::Path;
@@ -102,7 +102,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     record.seconds("sky", prepared_s + clock.elapsed().as_secs_f64());
 
     let clock = Clock::now();
-    let (table, sampling, dirty) = match (route, &kept) {
+    let (mut table, sampling, dirty) = match (route, &kept) {
         (Route::Psf(made), _) => (made.table, made.sampling, Some(made.dirty)),
         (Route::Visibilities(_), Some(_)) => {
             progress.note("visibilities.h5 is kept from the interrupted run");
@@ -130,6 +130,8 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
         record.seconds("visibilities", clock.elapsed().as_secs_f64());
     }
 
+    // stations with themselves are no part of an image
+    flag_autocorrelations(&mut table);
     let clock = Clock::now();
     let params = params_of(settings, square(sky.pixels.size, sky.pixels.cell_rad));
     let mut images = image_table(&table, &params, progress)?;

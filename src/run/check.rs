@@ -1,6 +1,6 @@
 //! `--check`: what a configuration would do and need, without doing it.
 
-use super::estimate::{Needs, Size, needs};
+use super::estimate::{Direct, Needs, Size, needs};
 use super::image::square;
 use super::params::{Method, PixelChoice, Settings, SkySource};
 use super::plan::UsableRows;
@@ -24,8 +24,11 @@ use crate::visibilities::{Track, beyond_nyquist};
 pub enum Extent {
     /// `run`: all of it.
     Run,
-    /// `observe`: up to the visibilities.
-    Observe,
+    /// `observe`: up to the visibilities, in parts that fit into `memory`.
+    Observe {
+        /// Bytes.
+        memory: u64,
+    },
 }
 
 /// Checks a configuration and what it names, and says in words what it would do and need. Writes nothing.
@@ -43,7 +46,7 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
     let products = settings.observation.polarisations.count();
     let images = extent == Extent::Run;
     let foreseen = foresee(settings, &track, &sky, extent)?;
-    let Needs { cpu_s, wall_s, memory, disk } = needs_of(settings, &usable, &sky, images, &foreseen)?;
+    let Needs { cpu_s, wall_s, memory, disk } = needs_of(settings, &track, &usable, &sky, extent, &foreseen)?;
 
     let mut text = String::new();
     let mut line = |name: &str, value: String| text.push_str(&format!("{name:>14}  {value}\n"));
@@ -129,7 +132,7 @@ fn require_memory(
 ) -> Result<()> {
     let look = prepared(sky, "");
     let foreseen = foresee(settings, track, &look, extent)?;
-    let memory = needs_of(settings, usable, &look, extent == Extent::Run, &foreseen)?.memory;
+    let memory = needs_of(settings, track, usable, &look, extent, &foreseen)?.memory;
     match machine_memory() {
         // the estimate may be wrong by a third
         Some(here) if memory > 1.5 * here => Err(Error::input("this needs far more memory than there is")
@@ -148,25 +151,41 @@ fn require_memory(
 
 /// The way to the dirty cube; `observe` makes visibilities whatever the images want.
 fn foresee(settings: &Settings, track: &Track, sky: &Look, extent: Extent) -> Result<Foreseen> {
-    if extent == Extent::Observe {
+    if extent != Extent::Run {
         return Ok(Foreseen::Visibilities(None));
     }
     let (of_sky, of_image) = (square(sky.sky_side, sky.sky_cell_rad), square(sky.side, sky.cell_rad));
     route::foresee(settings, track, of_sky, of_image, sky.freq_hz)
 }
 
-fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool, foreseen: &Foreseen) -> Result<Needs> {
+fn needs_of(
+    settings: &Settings,
+    track: &Track,
+    usable: &UsableRows,
+    sky: &Look,
+    extent: Extent,
+    foreseen: &Foreseen,
+) -> Result<Needs> {
+    let direct = match settings.prediction.method {
+        Some(Method::Direct) => Some(sky.sources.unwrap_or(sky.sky_side * sky.sky_side)),
+        _ => sky.sources,
+    };
+    let formed = settings.telescope.arrays.as_ref().map_or(0, |arrays| arrays.kind_of.len() * track.steps);
+    let direct =
+        direct.map(|sources| Direct { sources, each: settings.prediction.smearing.is_some() || sky.shapes, formed });
     let size = Size {
         rows: &usable.rows,
+        stands_for: usable.stands_for,
+        table_limit: match extent {
+            Extent::Run => f64::INFINITY,
+            Extent::Observe { memory } => memory as f64,
+        },
         all_rows: usable.report.rows,
         channels: sky.channels,
         products: settings.observation.polarisations.count(),
         cells: sky.cells,
         made: matches!(settings.sky.source, SkySource::Galaxy { .. }),
-        direct_sources: match settings.prediction.method {
-            Some(Method::Direct) => Some(sky.sources.unwrap_or(sky.sky_side * sky.sky_side)),
-            _ => sky.sources,
-        },
+        direct,
         sky_side: sky.sky_side,
         image_side: sky.side,
         cell_rad: sky.cell_rad,
@@ -182,7 +201,7 @@ fn needs_of(settings: &Settings, usable: &UsableRows, sky: &Look, images: bool, 
         },
     };
     let beams = settings.telescope.beams();
-    needs(&size, &beams, images, rayon::current_num_threads())
+    needs(&size, &beams, extent == Extent::Run, rayon::current_num_threads())
 }
 
 /// "1.2 GB".
@@ -207,6 +226,8 @@ struct Look {
     cells: usize,
     /// Sources of a list.
     sources: Option<usize>,
+    /// Whether some of them have a shape.
+    shapes: bool,
     sky_side: usize,
     side: usize,
     cell_rad: f64,
@@ -234,6 +255,7 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
                 freq_hz: placement.line_freq_hz(),
                 cells,
                 sources: None,
+                shapes: false,
                 sky_side: pixels.size,
                 side: pixels.size,
                 cell_rad: pixels.cell_rad,
@@ -272,6 +294,7 @@ fn look(settings: &Settings, track: &Track) -> Result<Look> {
                 freq_hz: placement.line_freq_hz(),
                 cells,
                 sources: None,
+                shapes: false,
                 sky_side: pixels.size,
                 side: pixels.size,
                 cell_rad: pixels.cell_rad,
@@ -309,6 +332,7 @@ fn prepared(sky: &PreparedSky, name: &str) -> Look {
         // those of a galaxy are in the sky already
         cells: 0,
         sources,
+        shapes: matches!(&sky.content, SkyContent::Components(list) if list.iter().any(|c| c.shape.is_some())),
         sky_side,
         side: sky.pixels.size,
         cell_rad: sky.pixels.cell_rad,

@@ -16,16 +16,20 @@ use std::collections::BTreeMap;
 pub(super) struct Size<'a> {
     /// uvw of the usable rows, m, and their stations.
     pub rows: &'a [([f64; 3], [u32; 2])],
+    /// How many rows each of these stands for.
+    pub stands_for: usize,
     /// Rows in all.
     pub all_rows: usize,
+    /// Most of the table that is held at once, bytes.
+    pub table_limit: f64,
     pub channels: usize,
     pub products: usize,
     /// Gas cells that become the sky; 0 for other skies.
     pub cells: usize,
     /// Whether those cells are made here, and not read.
     pub made: bool,
-    /// Sources of a direct sum, None for prediction by the grid.
-    pub direct_sources: Option<usize>,
+    /// Sources of a direct sum and how it is made, None for prediction by the grid.
+    pub direct: Option<Direct>,
     /// Sides of sky and image, pixels.
     pub sky_side: usize,
     pub image_side: usize,
@@ -39,6 +43,16 @@ pub(super) struct Size<'a> {
     pub keep_beyond_nyquist: bool,
     /// One channel of the way without visibilities, where that is taken.
     pub by_psf: Option<Foresight>,
+}
+
+/// A direct sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Direct {
+    pub sources: usize,
+    /// Whether samples are smeared, or sources have shapes.
+    pub each: bool,
+    /// Stations whose beams are made of antennas, times time steps.
+    pub formed: usize,
 }
 
 /// What a run needs.
@@ -61,9 +75,11 @@ const MAKE_CELL_S: f64 = 11e-6;
 const CELL_S: f64 = 3e-6;
 const DEPOSIT_PIXEL_S: f64 = 0.4e-6;
 const CELL_BYTES: f64 = 220.0;
-/// One channel of one source at one baseline.
-const DIRECT_S: f64 = 25e-9;
-const DIRECT_LINEAR_S: f64 = 40e-9;
+/// One channel of one source at one baseline, I and XX..YY (docs/direct.md): a product, and with factors of its own.
+const DIRECT_S: [f64; 2] = [0.15e-9, 0.8e-9];
+const DIRECT_EACH_S: [f64; 2] = [1.5e-9, 2.5e-9];
+/// A source in the beam of a station of antennas.
+const BEAM_S: f64 = 200e-9;
 /// A sample's noise; a sample on its way to the file and through its checksum; a pixel of a cube likewise.
 const NOISE_S: f64 = 50e-9;
 const WRITE_SAMPLE_S: f64 = 60e-9;
@@ -83,7 +99,7 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
     let image = (size.image_side * size.image_side * size.channels) as f64;
     // visibilities that nobody writes take no memory
     let sample_bytes = if size.by_psf.is_some() { 5.0 } else { 21.0 };
-    let table_bytes = size.all_rows as f64 * 40.0 + samples * sample_bytes;
+    let table_bytes = (size.all_rows as f64 * 40.0 + samples * sample_bytes).min(size.table_limit);
     // gas cells leave their cube twice: in the products and as the sky
     let sky_bytes = sky * if size.cells > 0 { 16.0 } else { 8.0 };
 
@@ -95,14 +111,16 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
     }
     let mut peak = size.cells as f64 * CELL_BYTES + sky_bytes;
     let used = usable(size);
-    match (size.by_psf, size.direct_sources) {
+    match (size.by_psf, size.direct) {
         (Some(f), _) => {
             cpu_s += channels * (f.plan_cpu_s + f.image_cpu_s);
             peak = peak.max(sky_bytes + table_bytes + channels * f.bytes + f.work_bytes + 8.0 * image);
         }
-        (None, Some(sources)) => {
-            let each = if size.products == 4 { DIRECT_LINEAR_S } else { DIRECT_S };
-            cpu_s += each * channels * size.rows.len() as f64 * sources as f64;
+        (None, Some(direct)) => {
+            let Direct { sources, each, formed } = direct;
+            let each_s = if each { DIRECT_EACH_S } else { DIRECT_S }[usize::from(size.products == 4)];
+            let terms = (size.rows.len() * size.stands_for) as f64;
+            cpu_s += channels * sources as f64 * (each_s * terms + BEAM_S * formed as f64);
             peak = peak.max(sky_bytes + table_bytes);
         }
         (None, None) => {
@@ -115,7 +133,7 @@ pub(super) fn needs(size: &Size, beams: &StationBeams, images: bool, threads: us
             let mut most = 0.0f64;
             for uvw in groups.values() {
                 let one = cost(square(size.sky_side, size.cell_rad), uvw, size.prediction_epsilon, 1)?;
-                cpu_s += channels * one.cpu_s;
+                cpu_s += channels * one.cpu_s * size.stands_for as f64;
                 most = most.max(one.bytes + 64.0 * uvw.len() as f64);
             }
             peak = peak.max(sky_bytes + table_bytes + most);

@@ -66,6 +66,14 @@ impl Progress for Unseen {
     fn note(&self, _text: &str) {}
 }
 
+/// Bytes that `--memory` allows; without it three quarters of what is free.
+///
+/// # Errors
+/// Words that are no amount of memory.
+pub fn memory_limit(words: Option<&str>) -> Result<u64> {
+    image::memory::limit(words, "--memory")
+}
+
 /// Reads a configuration file and `--set table.key=value` changes to it.
 pub fn load_settings(path: &Path, changes: &[String]) -> Result<Settings> {
     let mut document = Document::read(path)?;

@@ -8,8 +8,9 @@ use super::params::{
     PlacingSettings, PointingChoice, PredictionSettings, RouteChoice, Settings, SkySettings, SkySource,
     SmearingSettings, SpectralSettings, TelescopeSettings, TimeRange, UvRange, supported_oskar_folder,
 };
+use super::plan::overhead;
 use crate::error::{Error, Result};
-use crate::formats::oskar::{OskarSetting, OskarSettings, OskarTelescope, read_oskar_settings};
+use crate::formats::oskar::{OskarSetting, OskarSettings, OskarTelescope, read_oskar_pointing, read_oskar_settings};
 use crate::formats::visibilities::{Polarisations, Precision};
 use crate::imaging::Weighting;
 use crate::sky::filter::SkyFilter;
@@ -17,8 +18,8 @@ use crate::sky::h2::{H2Model, H2Settings};
 use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, Taper};
 use crate::telescope::beam::BeamChoice;
 use crate::time::{EarthOrientation, Frame, parse_utc};
-use crate::units::{DEG_RAD, RaDec};
-use crate::visibilities::Summing;
+use crate::units::{DAY_S, DEG_RAD, RaDec};
+use crate::visibilities::{Correlations, Summing};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,11 +59,11 @@ pub fn load(path: &Path) -> Result<Settings> {
         Some(other) => return Err(keys.unsupported("telescope", "pol_mode", other, "Full or Scalar")),
     };
 
-    keys.one_of("observation", "mode", &["Tracking"])?;
-    let phase_centre = RaDec::from_deg(
+    let mode = keys.text("observation", "mode").unwrap_or_else(|| "Tracking".into());
+    let angles_deg = [
         keys.need_number("observation", "phase_centre_ra_deg")?,
         keys.need_number("observation", "phase_centre_dec_deg")?,
-    );
+    ];
     let channels = keys.count("observation", "num_channels")?;
     let start_hz = keys.need_number("observation", "start_frequency_hz")?;
     let step_hz = keys.number("observation", "frequency_inc_hz")?.unwrap_or(0.0);
@@ -79,6 +80,31 @@ pub fn load(path: &Path) -> Result<Settings> {
     let length_s = oskar_length_s(&length)
         .ok_or_else(|| keys.unsupported("observation", "length", &length, "seconds, or hh:mm:ss"))?;
     let steps = keys.count("observation", "num_time_steps")?;
+    let earth = EarthOrientation::new(Frame::Oskar);
+    let (phase_centre, drift) = match mode.as_str() {
+        "Tracking" => (RaDec::from_deg(angles_deg[0], angles_deg[1]), None),
+        // azimuth and elevation; phases are those of where that is in the middle, so that there is something to image
+        "Drift scan" => {
+            let horizon = angles_deg.map(|deg| deg * DEG_RAD);
+            let middle = start + 0.5 * length_s / DAY_S;
+            (overhead(horizon, &telescope, &earth, middle)?, Some(PointingChoice::Horizon(horizon)))
+        }
+        other => return Err(keys.unsupported("observation", "mode", other, "Tracking or Drift scan")),
+    };
+    let file = keys.text("observation", "pointing_file").filter(|name| !name.is_empty());
+    let pointing = match (drift, file) {
+        (None, None) => PointingChoice::PhaseCentre,
+        (Some(drift), None) => drift,
+        (Some(_), Some(file)) => {
+            return Err(keys.unsupported("observation", "pointing_file", &file, "none in a drift scan"));
+        }
+        (None, Some(file)) => {
+            let file = keys.folder.join(file);
+            let pointing = PointingChoice::Stations(read_oskar_pointing(&file)?);
+            pointing.require_stations(&telescope, &file.display().to_string())?;
+            pointing
+        }
+    };
 
     let bandwidth_hz = keys.number("interferometer", "channel_bandwidth_hz")?.unwrap_or(0.0);
     let time_s = keys.number("interferometer", "time_average_sec")?.unwrap_or(0.0);
@@ -117,7 +143,16 @@ pub fn load(path: &Path) -> Result<Settings> {
     ] {
         keys.text(group, key);
     }
-    keys.one_of("interferometer", "correlation_type", &["Cross-correlations"])?;
+    let correlations = keys.text("interferometer", "correlation_type").unwrap_or_else(|| "Cross-correlations".into());
+    let correlations = match correlations.as_str() {
+        "Cross-correlations" => Correlations::Cross,
+        "Auto-correlations" => Correlations::Auto,
+        "Both" => Correlations::Both,
+        other => {
+            let known = "Cross-correlations, Auto-correlations or Both";
+            return Err(keys.unsupported("interferometer", "correlation_type", other, known));
+        }
+    };
     keys.one_of("interferometer", "noise/enable", &["false"])?;
     keys.finish()?;
 
@@ -167,12 +202,13 @@ pub fn load(path: &Path) -> Result<Settings> {
             time: TimeRange::Start { mjd_utc: start },
             length_s,
             steps,
-            earth: EarthOrientation::new(Frame::Oskar),
+            earth,
             // OSKAR flags nothing; its horizon is that of each source
             min_elevation_rad: Some(-90.0 * DEG_RAD),
             polarisations,
-            pointing: PointingChoice::PhaseCentre,
+            pointing,
             uv_range,
+            correlations,
         },
         noise,
         prediction: PredictionSettings {

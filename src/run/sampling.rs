@@ -13,8 +13,16 @@ use ndarray::s;
 pub(super) struct LeftOut {
     /// Their number.
     pub samples: usize,
-    /// Their share of the channel's weight (rows that are flagged as a whole apart).
-    pub weight_share: f64,
+    /// Their weight, and that of all samples of the channel (rows that are flagged as a whole apart).
+    weight: f64,
+    all: f64,
+}
+
+impl LeftOut {
+    /// Their share of the channel's weight.
+    pub(super) fn weight_share(&self) -> f64 {
+        if self.all > 0.0 { self.weight / self.all } else { 0.0 }
+    }
 }
 
 /// Rows flagged for the target's elevation, and samples beyond the Nyquist limit of the sky's pixels.
@@ -49,21 +57,36 @@ impl Sampling {
 
     /// Counts the flags of a predicted table whose rows `low` were flagged before.
     pub(super) fn of(table: &VisibilityTable, low: &[bool]) -> Sampling {
+        let mut sampling = Sampling::empty(table.freq_hz.len());
+        sampling.add(table, low, 0);
+        sampling
+    }
+
+    /// Of no rows.
+    pub(super) fn empty(channels: usize) -> Sampling {
+        Sampling { rows: 0, rows_too_low: 0, samples: 0, channels: vec![LeftOut::default(); channels] }
+    }
+
+    /// Counts a part of an observation, channels from `first` on. Rows count with channel 0.
+    pub(super) fn add(&mut self, table: &VisibilityTable, low: &[bool], first: usize) {
         let (rows, channels, _) = table.vis.dim();
-        let rows_too_low = low.iter().filter(|l| **l).count();
-        let left_out = (0..channels).map(|channel| {
-            let (mut samples, mut weight, mut all) = (0, 0.0, 0.0);
+        let too_low = low.iter().filter(|l| **l).count();
+        if first == 0 {
+            self.rows += rows;
+            self.rows_too_low += too_low;
+        }
+        self.samples += (rows - too_low) * channels;
+        for channel in 0..channels {
+            let left_out = &mut self.channels[first + channel];
             for row in (0..rows).filter(|row| !low[*row]) {
                 let w = f64::from(table.weight[[row, channel, 0]]);
-                all += w;
+                left_out.all += w;
                 if table.flag.slice(s![row, channel, ..]).iter().all(|f| *f) {
-                    samples += 1;
-                    weight += w;
+                    left_out.samples += 1;
+                    left_out.weight += w;
                 }
             }
-            LeftOut { samples, weight_share: if all > 0.0 { weight / all } else { 0.0 } }
-        });
-        Sampling { rows, rows_too_low, samples: (rows - rows_too_low) * channels, channels: left_out.collect() }
+        }
     }
 
     /// Samples left out of all channels.

@@ -126,6 +126,7 @@ fn draw(telescope: &Telescope, path: &Path) -> Result<()> {
         step_s: hours * 3600.0 / steps as f64,
         steps,
         pointing: Default::default(),
+        correlations: Default::default(),
     };
     let mut uv = Vec::new();
     for step in 0..steps {

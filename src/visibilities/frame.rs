@@ -1,10 +1,11 @@
-use super::geometry::{Instant, Track};
+use super::geometry::{Correlations, Instant, Track};
 use crate::error::{Error, Result};
 use crate::formats::visibilities::{Polarisations, VisibilityTable};
 use crate::telescope::Telescope;
 use crate::units::{C_M_S, DEG_RAD};
 use ndarray::{Array2, Array3};
 use rustfft::num_complex::Complex64;
+use std::ops::Range;
 
 /// What the geometry alone decides about the samples of an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +33,37 @@ pub fn new_table(
             .found(format!("{} steps of {} s", track.steps, track.step_s))
             .expected("at least one, of positive length"));
     }
-    let pairs: Vec<_> = telescope.baselines().collect();
-    let rows = pairs.len() * track.steps;
+    let channels = Channels { freq_hz, width_hz: channel_width_hz, polarisations };
+    let (table, instants, report) = table_of_steps(telescope, track, 0..track.steps, channels, min_elevation_rad)?;
+    if report.rows_too_low == report.rows {
+        require_target_up(telescope, track, min_elevation_rad)?;
+    }
+    Ok((table, instants, report))
+}
+
+/// Channels and products of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Channels<'a> {
+    /// Centres, Hz.
+    pub freq_hz: &'a [f64],
+    /// Width, Hz.
+    pub width_hz: f64,
+    /// Products.
+    pub polarisations: Polarisations,
+}
+
+/// [`new_table`] of some of the time steps of `track`, whether the phase centre is high enough in any of them or not.
+pub fn table_of_steps(
+    telescope: &Telescope,
+    track: &Track,
+    steps: Range<usize>,
+    channels: Channels,
+    min_elevation_rad: f64,
+) -> Result<(VisibilityTable, Vec<Instant>, FrameReport)> {
+    let Channels { freq_hz, width_hz, polarisations } = channels;
+    let stations = telescope.stations.len();
+    let pairs: Vec<_> = track.correlations.pairs(stations).collect();
+    let rows = pairs.len() * steps.len();
     let shape = (rows, freq_hz.len(), polarisations.count());
     let centre = track.phase_centre.unit_vector();
     let mut table = VisibilityTable {
@@ -51,16 +81,15 @@ pub fn new_table(
             "" => telescope.name.clone(),
             version => format!("{} ({version})", telescope.name),
         },
-        channel_width_hz,
+        channel_width_hz: width_hz,
         integration_time_s: track.step_s,
         provenance: String::new(),
     };
-    let mut instants = Vec::with_capacity(track.steps);
-    let (mut rows_too_low, mut highest) = (0, -1.0f64);
-    for step in 0..track.steps {
+    let mut instants = Vec::with_capacity(steps.len());
+    let mut rows_too_low = 0;
+    for step in steps {
         let instant = Instant::new(telescope, track, step)?;
-        let sin_el: Vec<f64> = (0..telescope.stations.len()).map(|i| instant.sin_elevation(i, centre)).collect();
-        highest = sin_el.iter().fold(highest, |h, s| h.max(*s));
+        let sin_el: Vec<f64> = (0..stations).map(|i| instant.sin_elevation(i, centre)).collect();
         for &(p, q) in &pairs {
             let row = table.time_mjd_utc.len();
             for k in 0..3 {
@@ -76,19 +105,33 @@ pub fn new_table(
         }
         instants.push(instant);
     }
-    if rows_too_low == rows {
-        return Err(Error::input("the target is never high enough")
-            .found(format!("highest elevation {:.1} deg", highest.clamp(-1.0, 1.0).asin() / DEG_RAD))
-            .expected(format!("at least {:.1} deg in some time step", min_elevation_rad / DEG_RAD))
-            .place(format!(
-                "{} steps from {} UTC, {}",
-                track.steps,
-                crate::time::format_utc(track.start_mjd_utc),
-                telescope.name
-            ))
-            .hint("change observation.dec, the time range, or observation.min_elevation"));
-    }
     Ok((table, instants, FrameReport { rows, rows_too_low }))
+}
+
+/// An error where the phase centre is never `min_elevation_rad` high above two stations at a time, or one that is correlated
+/// with itself.
+pub fn require_target_up(telescope: &Telescope, track: &Track, min_elevation_rad: f64) -> Result<()> {
+    let centre = track.phase_centre.unit_vector();
+    let needed = if track.correlations == Correlations::Cross { 2 } else { 1 };
+    let mut highest = -1.0f64;
+    for step in 0..track.steps {
+        let instant = Instant::new(telescope, track, step)?;
+        let sin_el: Vec<f64> = (0..telescope.stations.len()).map(|i| instant.sin_elevation(i, centre)).collect();
+        if sin_el.iter().filter(|s| **s >= min_elevation_rad.sin()).count() >= needed {
+            return Ok(());
+        }
+        highest = sin_el.into_iter().fold(highest, f64::max);
+    }
+    Err(Error::input("the target is never high enough")
+        .found(format!("highest elevation {:.1} deg", highest.clamp(-1.0, 1.0).asin() / DEG_RAD))
+        .expected(format!("at least {:.1} deg in some time step", min_elevation_rad / DEG_RAD))
+        .place(format!(
+            "{} steps from {} UTC, {}",
+            track.steps,
+            crate::time::format_utc(track.start_mjd_utc),
+            telescope.name
+        ))
+        .hint("change observation.dec, the time range, or observation.min_elevation"))
 }
 
 /// Zeros that take no memory until they are written: the image-domain fast path never does. The system hands out zeroed

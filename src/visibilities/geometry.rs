@@ -3,9 +3,10 @@ use crate::telescope::Telescope;
 use crate::telescope::array::Horizon;
 use crate::time::{EarthOrientation, transpose_times};
 use crate::units::{DAY_S, RaDec};
+use std::sync::Arc;
 
 /// A tracked observation of one phase centre in equal time steps.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Track {
     /// Phase centre, in the frame of `earth`.
     pub phase_centre: RaDec,
@@ -19,16 +20,78 @@ pub struct Track {
     pub steps: usize,
     /// Where the stations' beams look.
     pub pointing: Pointing,
+    /// Which pairs of stations are correlated.
+    pub correlations: Correlations,
+}
+
+/// Which pairs of stations are correlated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Correlations {
+    /// Different ones.
+    #[default]
+    Cross,
+    /// Different ones, and each with itself.
+    Both,
+    /// Each with itself.
+    Auto,
+}
+
+impl Correlations {
+    /// The pairs in the order of rows: (0,0), (0,1), ..., (1,1), (1,2), ...
+    pub fn pairs(self, stations: usize) -> impl Iterator<Item = (usize, usize)> {
+        let end = move |p: usize| if self == Correlations::Auto { p + 1 } else { stations };
+        let first = usize::from(self == Correlations::Cross);
+        (0..stations).flat_map(move |p| (p + first..end(p)).map(move |q| (p, q)))
+    }
+
+    /// How many there are.
+    pub fn count(self, stations: usize) -> usize {
+        let cross = stations * stations.saturating_sub(1) / 2;
+        match self {
+            Correlations::Cross => cross,
+            Correlations::Both => cross + stations,
+            Correlations::Auto => stations,
+        }
+    }
 }
 
 /// Where beams look while the phase centre is tracked.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Pointing {
     /// At the phase centre.
     #[default]
     PhaseCentre,
     /// At a fixed place above the ground, past which the sky drifts: a unit vector on the geocentric axes.
     Fixed([f64; 3]),
+    /// Each station's elsewhere.
+    Each(Arc<[StationPointing]>),
+}
+
+/// Where one station's beam looks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StationPointing {
+    /// At the phase centre.
+    PhaseCentre,
+    /// At a place of the sky: a celestial unit vector.
+    Sky([f64; 3]),
+    /// At a fixed place above the ground: a unit vector on the geocentric axes.
+    Ground([f64; 3]),
+}
+
+/// Where a beam looks at one time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Aimed {
+    /// A celestial unit vector.
+    pub towards: [f64; 3],
+    /// Whether it moves with the ground.
+    ground: bool,
+}
+
+/// Where beams look at one time; `None`: at the phase centre.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Beams {
+    All(Option<Aimed>),
+    Each(Vec<Option<Aimed>>),
 }
 
 impl Track {
@@ -55,8 +118,8 @@ pub struct Instant {
     pub pole: [f64; 3],
     /// The same on the axes of (u, v, w).
     pub pole_uvw: [f64; 3],
-    /// Where beams look, a celestial unit vector; `None`: at the phase centre.
-    pub beam: Option<[f64; 3]>,
+    /// Where beams look.
+    pub(super) beams: Beams,
 }
 
 impl Instant {
@@ -82,11 +145,20 @@ impl Instant {
         let east = east.collect();
         let zenith = zenith.into_iter().map(|z| transpose_times(&rotation, z)).collect();
         let pole = transpose_times(&rotation, [0.0, 0.0, 1.0]);
-        let beam = match track.pointing {
-            Pointing::PhaseCentre => None,
-            Pointing::Fixed(towards) => Some(transpose_times(&rotation, towards)),
+        let on_ground = |towards| Some(Aimed { towards: transpose_times(&rotation, towards), ground: true });
+        let beams = match &track.pointing {
+            Pointing::PhaseCentre => Beams::All(None),
+            Pointing::Fixed(towards) => Beams::All(on_ground(*towards)),
+            Pointing::Each(each) => {
+                let of = |pointing: &StationPointing| match *pointing {
+                    StationPointing::PhaseCentre => None,
+                    StationPointing::Sky(towards) => Some(Aimed { towards, ground: false }),
+                    StationPointing::Ground(towards) => on_ground(towards),
+                };
+                Beams::Each(each.iter().map(of).collect())
+            }
         };
-        Ok(Instant { step: index as u32, mjd_utc, station_uvw_m, zenith, east, pole, pole_uvw: on_uvw(pole), beam })
+        Ok(Instant { step: index as u32, mjd_utc, station_uvw_m, zenith, east, pole, pole_uvw: on_uvw(pole), beams })
     }
 
     /// The same after the Earth has turned by `angle_rad` more.
@@ -97,6 +169,9 @@ impl Instant {
             let (along, across) = (dot(axis, *v), cross(axis, *v));
             [0, 1, 2].map(|k| v[k] * cos + across[k] * sin + axis[k] * along * (1.0 - cos))
         };
+        let turned_aim = |aimed: &Option<Aimed>| {
+            aimed.map(|a| if a.ground { Aimed { towards: turn(self.pole, &a.towards), ..a } } else { a })
+        };
         Instant {
             step: self.step,
             mjd_utc: self.mjd_utc,
@@ -105,8 +180,20 @@ impl Instant {
             east: self.east.iter().map(|v| turn(self.pole, v)).collect(),
             pole: self.pole,
             pole_uvw: self.pole_uvw,
-            beam: self.beam.map(|v| turn(self.pole, &v)),
+            beams: match &self.beams {
+                Beams::All(beam) => Beams::All(turned_aim(beam)),
+                Beams::Each(each) => Beams::Each(each.iter().map(turned_aim).collect()),
+            },
         }
+    }
+
+    /// Where a station's beam looks, a celestial unit vector; `None`: at the phase centre.
+    pub(super) fn aim(&self, station: usize) -> Option<[f64; 3]> {
+        let aimed = match &self.beams {
+            Beams::All(aimed) => *aimed,
+            Beams::Each(each) => each.get(station).copied().flatten(),
+        };
+        aimed.map(|aimed| aimed.towards)
     }
 
     /// Change of the path of a source at `lmn1` (l, m, n - 1) between stations p and q, m/s, where the Earth turns by

@@ -43,15 +43,29 @@ pub fn flag_beyond_nyquist(table: &mut VisibilityTable, cell_rad: Option<f64>) -
     })
 }
 
-/// Flags the samples whose projected baseline is shorter or longer than `range`, in metres or wavelengths.
+/// Flags the samples whose projected baseline is shorter or longer than `range`, in metres or wavelengths. Stations with
+/// themselves have no baseline, and stay.
 pub fn flag_uv_range(table: &mut VisibilityTable, range: [f64; 2], wavelengths: bool) {
     for row in 0..table.uvw_m.nrows() {
+        if table.antenna1[row] == table.antenna2[row] {
+            continue;
+        }
         let length_m = table.uvw_m[[row, 0]].hypot(table.uvw_m[[row, 1]]);
         for (channel, freq_hz) in table.freq_hz.iter().enumerate() {
             let length = if wavelengths { length_m * freq_hz / C_M_S } else { length_m };
             if length < range[0] || length > range[1] {
                 table.flag.slice_mut(ndarray::s![row, channel, ..]).fill(true);
             }
+        }
+    }
+}
+
+/// Flags the rows of stations with themselves, which are no part of an image.
+pub fn flag_autocorrelations(table: &mut VisibilityTable) {
+    let pairs = table.antenna1.iter().zip(&table.antenna2);
+    for (mut flags, (p, q)) in table.flag.axis_iter_mut(Axis(0)).zip(pairs) {
+        if p == q {
+            flags.fill(true);
         }
     }
 }

@@ -26,9 +26,9 @@ mod testing;
 pub use direct::{
     Cell, DirectOptions, DirectSky, EARTH_RATE, OSKAR_EARTH_RATE, Smearing, Summing, predict_direct, sum_points,
 };
-pub use frame::{FrameReport, beyond_nyquist, new_table};
-pub use geometry::{Instant, Pointing, Track};
+pub use frame::{Channels, FrameReport, beyond_nyquist, new_table, require_target_up, table_of_steps};
+pub use geometry::{Correlations, Instant, Pointing, StationPointing, Track};
 pub use grid_route::predict_by_grid;
-pub use input::{SampleCount, flag_beyond_nyquist, flag_uv_range};
-pub use noise::{add_thermal_noise, noise_sigma_jy, weigh};
+pub use input::{SampleCount, flag_autocorrelations, flag_beyond_nyquist, flag_uv_range};
+pub use noise::{Part, add_thermal_noise, add_thermal_noise_of, noise_sigma_jy, weigh};
 pub use response::{station_jones, station_voltage};

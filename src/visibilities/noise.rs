@@ -5,6 +5,7 @@ use crate::math::random::normal_pair;
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
 use rustfft::num_complex::Complex64;
+use std::f64::consts::SQRT_2;
 
 /// Last counter word of the noise, with the polarisation in its low bits: other uses of a seed are
 /// independent of it ("noi").
@@ -35,7 +36,30 @@ pub fn weigh(table: &mut VisibilityTable, sefd_jy: Option<&[f64]>, cell_rad: Opt
 /// (XX + YY)/2, so their sigma is smaller by sqrt 2. Each number is keyed by seed, baseline, time step,
 /// channel and polarisation, so it does not depend on threads or on what else is drawn. The table must
 /// name its stations and times, its channel width and its integration time.
+///
+/// A station with itself has the noise of its power, real and with sigma larger by sqrt 2 in XX and YY (the mean power of the
+/// receiver is left out), and YX is the conjugate of XY.
 pub fn add_thermal_noise(table: &mut VisibilityTable, sefd_jy: &[f64], seed: Option<u64>, watch: &Watch) -> Result<()> {
+    add_thermal_noise_of(table, Part::default(), sefd_jy, seed, watch)
+}
+
+/// Which part of an observation a table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Part {
+    /// Number of its first time step.
+    pub step: usize,
+    /// Number of its first channel.
+    pub channel: usize,
+}
+
+/// [`add_thermal_noise`] for a part of an observation: the noise that the whole has there.
+pub fn add_thermal_noise_of(
+    table: &mut VisibilityTable,
+    part: Part,
+    sefd_jy: &[f64],
+    seed: Option<u64>,
+    watch: &Watch,
+) -> Result<()> {
     check(table, sefd_jy)?;
     let scale = match table.polarisations {
         Polarisations::I => 0.5f64.sqrt(),
@@ -44,7 +68,7 @@ pub fn add_thermal_noise(table: &mut VisibilityTable, sefd_jy: &[f64], seed: Opt
     let stations = sefd_jy.len();
     let (width, time) = (table.channel_width_hz, table.integration_time_s);
     let (antenna1, antenna2) = (&table.antenna1, &table.antenna2);
-    let steps = time_steps(&table.time_mjd_utc);
+    let steps = time_steps(part.step as u32, &table.time_mjd_utc);
     table
         .vis
         .axis_iter_mut(Axis(0))
@@ -56,37 +80,57 @@ pub fn add_thermal_noise(table: &mut VisibilityTable, sefd_jy: &[f64], seed: Opt
             let (p, q) = (antenna1[row] as usize, antenna2[row] as usize);
             let sigma = scale * noise_sigma_jy(sefd_jy[p], sefd_jy[q], width, time);
             weight.fill((1.0 / (sigma * sigma)) as f32);
+            if p == q {
+                // XX, YY and I, whose noise is real
+                let products = weight.ncols();
+                weight.slice_mut(ndarray::s![.., ..; products.max(4) - 1]).mapv_inplace(|w| 0.5 * w);
+            }
             let Some(seed) = seed else { return Ok(()) };
-            // number of pair (p, q) in row order, whatever rows the table holds
-            let baseline = p * stations - p * (p + 1) / 2 + (q - p - 1);
+            // number of pair (p, q) in row order, whatever rows the table holds; stations with themselves come after all pairs
+            let baseline = match p == q {
+                true => stations * (stations - 1) / 2 + p,
+                false => p * stations - p * (p + 1) / 2 + (q - p - 1),
+            };
+            let noise = |channel: usize, polarisation: usize| {
+                let channel = (part.channel + channel) as u32;
+                let counter = [baseline as u32, steps[row], channel, NOISE_STREAM | polarisation as u32];
+                normal_pair(counter, seed).map(|x| sigma * x)
+            };
             for ((channel, polarisation), value) in vis.indexed_iter_mut() {
-                let counter = [baseline as u32, steps[row], channel as u32, NOISE_STREAM | polarisation as u32];
-                let [re, im] = normal_pair(counter, seed);
-                *value += Complex64::new(sigma * re, sigma * im);
+                let [re, im] = noise(channel, polarisation);
+                *value += match (p == q, polarisation) {
+                    (false, _) => Complex64::new(re, im),
+                    (true, 0 | 3) => Complex64::from(SQRT_2 * re),
+                    (true, 1) => Complex64::new(re, im),
+                    (true, _) => {
+                        let [re, im] = noise(channel, 1);
+                        Complex64::new(re, -im)
+                    }
+                };
             }
             Ok(())
         })?;
     watch.advance(1)
 }
 
-/// Number of the time step of each row: rows come in order of time.
-fn time_steps(time_mjd_utc: &[f64]) -> Vec<u32> {
-    let mut step = 0;
+/// Number of the time step of each row, of which the first is `first`: rows come in order of time.
+fn time_steps(first: u32, time_mjd_utc: &[f64]) -> Vec<u32> {
+    let mut step = first;
     let changes = time_mjd_utc.iter().zip(time_mjd_utc.iter().skip(1)).map(|(before, now)| {
         step += u32::from(before != now);
         step
     });
-    std::iter::once(0).chain(changes).collect()
+    std::iter::once(first).chain(changes).collect()
 }
 
 fn check(table: &VisibilityTable, sefd_jy: &[f64]) -> Result<()> {
     let rows = table.uvw_m.nrows();
     let named = [table.antenna1.len(), table.antenna2.len(), table.time_mjd_utc.len()].iter().all(|n| *n == rows);
-    let pairs_fit = table.antenna1.iter().zip(&table.antenna2).all(|(p, q)| p < q && (*q as usize) < sefd_jy.len());
+    let pairs_fit = table.antenna1.iter().zip(&table.antenna2).all(|(p, q)| p <= q && (*q as usize) < sefd_jy.len());
     if !named || !pairs_fit {
         return Err(Error::input("thermal noise needs the stations and the time of every row")
             .found(format!("{rows} rows, {} with stations, {} SEFDs", table.antenna1.len(), sefd_jy.len()))
-            .expected("antenna1 < antenna2, and one SEFD a station"));
+            .expected("antenna1 <= antenna2, and one SEFD a station"));
     }
     if let Some((station, sefd)) = sefd_jy.iter().enumerate().find(|(_, s)| !(**s > 0.0 && s.is_finite())) {
         return Err(Error::input("the SEFD of a station is not a positive number")

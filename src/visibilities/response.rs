@@ -57,7 +57,7 @@ impl<'a> Response<'a> {
         centre: RaDec,
         (freq_hz, step): (f64, u32),
     ) -> Response<'a> {
-        let centre = instant.beam.unwrap_or(centre.unit_vector());
+        let centre = instant.aim(station).unwrap_or(centre.unit_vector());
         Response { instant, beams, station, centre, freq_hz, step }
     }
 

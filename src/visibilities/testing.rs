@@ -67,6 +67,7 @@ pub fn track(declination_deg: f64, hour_angle_rad: f64) -> Track {
         step_s: 3600.0,
         steps: 3,
         pointing: Default::default(),
+        correlations: Default::default(),
     }
 }
 

@@ -78,7 +78,15 @@ fn transit(telescope: &Telescope, phase_centre: RaDec, steps: usize, step_s: f64
     let before = -0.5 * steps as f64 * step_s / DAY_S * 360.0 * DEG_RAD;
     let longitude = telescope.reference().lon_rad;
     let start_mjd_utc = earth.time_of_hour_angle(phase_centre.unit_vector(), longitude, before, 61_406.0).unwrap();
-    Track { phase_centre, earth, start_mjd_utc, step_s, steps, pointing: Default::default() }
+    Track {
+        phase_centre,
+        earth,
+        start_mjd_utc,
+        step_s,
+        steps,
+        pointing: Default::default(),
+        correlations: Default::default(),
+    }
 }
 
 /// An empty table of `track`, everything above the horizon.

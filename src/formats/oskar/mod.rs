@@ -5,11 +5,13 @@
 
 mod angle;
 mod columns;
+mod pointing;
 mod settings;
 mod sky;
 mod station;
 mod telescope;
 
+pub use pointing::{OskarPointing, parse_oskar_pointing, read_oskar_pointing};
 pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
 pub use sky::{OskarGaussian, OskarSource, OskarSpectrum, parse_oskar_sky, read_oskar_sky};
 pub use station::{OskarElement, OskarStationType};

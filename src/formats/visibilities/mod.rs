@@ -5,7 +5,7 @@ mod read;
 mod write;
 
 pub use read::{ChannelReader, read_visibilities, read_visibility_frame};
-pub use write::{Precision, write_visibilities};
+pub use write::{Precision, VisibilityWriter, write_visibilities};
 
 use crate::units::RaDec;
 use ndarray::{Array2, Array3};

@@ -36,6 +36,7 @@ pub fn read_visibility_frame(path: &Path) -> Result<VisibilityTable> {
 pub struct ChannelReader {
     path: PathBuf,
     weights_from: Option<PathBuf>,
+    cross_only: bool,
     /// Everything that has no channel axis, and the frequencies.
     frame: VisibilityTable,
 }
@@ -47,12 +48,18 @@ impl ChannelReader {
     /// Those of [`read_visibilities`], but for visibilities, weights and flags.
     pub fn open(path: &Path) -> Result<ChannelReader> {
         let frame = read_columns(&Source::open(path)?)?;
-        Ok(ChannelReader { path: path.into(), weights_from: None, frame })
+        Ok(ChannelReader { path: path.into(), weights_from: None, cross_only: false, frame })
     }
 
     /// Takes the data set `weight` of another file, of the same shape, in place of this file's.
     pub fn weights_from(mut self, path: &Path) -> ChannelReader {
         self.weights_from = Some(path.into());
+        self
+    }
+
+    /// Flags stations with themselves, which are no part of an image.
+    pub fn cross_only(mut self) -> ChannelReader {
+        self.cross_only = true;
         self
     }
 
@@ -103,11 +110,17 @@ impl ChannelReader {
         if let Some(bad) = weight.iter().find(|w| !(w.is_finite() && **w >= 0.0)) {
             return Err(of_weights.wrong("weight", bad, "finite numbers of at least 0"));
         }
+        let mut flag = source.flags(shape, channels.clone())?;
+        if self.cross_only {
+            let pairs = self.frame.antenna1.iter().zip(&self.frame.antenna2);
+            let rows = flag.axis_iter_mut(Axis(0)).zip(pairs).filter(|(_, (p, q))| p == q);
+            rows.for_each(|(mut flags, _)| flags.fill(true));
+        }
         Ok(VisibilityTable {
-            freq_hz: self.frame.freq_hz[channels.clone()].to_vec(),
+            freq_hz: self.frame.freq_hz[channels].to_vec(),
             vis: Array3::zeros(part),
             weight,
-            flag: source.flags(shape, channels)?,
+            flag,
             ..self.frame.clone()
         })
     }

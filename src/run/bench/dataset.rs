@@ -305,7 +305,7 @@ impl Scene {
         Setup {
             telescope: self.telescope.clone(),
             beam: BeamChoice::Auto,
-            track: self.track,
+            track: self.track.clone(),
             min_elevation_rad: LOWEST_RAD,
             freq_hz: self.freq_hz.clone(),
             channel_width_hz: self.width_hz,

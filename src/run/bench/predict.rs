@@ -85,6 +85,7 @@ pub fn predict(request: &PredictRequest) -> Result<String> {
         step_s: 60.0,
         steps: times,
         pointing: Default::default(),
+        correlations: Default::default(),
     };
     let polarisations = if full { Polarisations::Linear } else { Polarisations::I };
     let list = sky(centre, sources, full);
@@ -314,7 +315,7 @@ impl Twin<'_> {
         let middle = self.track.mid_mjd_utc(step);
         let at = |(node, weight): (f64, f64)| {
             let mjd = middle + 0.5 * node * CELL.time_s / DAY_S;
-            let track = Track { start_mjd_utc: mjd, step_s: 0.0, steps: 1, ..*self.track };
+            let track = Track { start_mjd_utc: mjd, step_s: 0.0, steps: 1, ..self.track.clone() };
             Ok((Instant::new(self.telescope, &track, 0)?, 0.5 * weight))
         };
         nodes.into_iter().zip(weights).map(at).collect()

@@ -99,6 +99,7 @@ impl Scene {
                 step_s,
                 steps: request.steps,
                 pointing: Default::default(),
+                correlations: Default::default(),
             },
             beams: StationBeams::new(&telescope, BeamChoice::Auto),
             sefd_jy,

@@ -55,10 +55,7 @@ pub fn plan(config: &Path, changes: &[String], out: &Path, progress: &dyn Progre
 /// Those of configurations and files; not enough memory; an interrupt. A sample that cannot be made is none.
 pub fn build(request: &BuildRequest, progress: &dyn Progress) -> Result<String> {
     let part = request.shard.as_deref().map(Part::parse).transpose()?.unwrap_or(Part::WHOLE);
-    let free_bytes = match &request.limit_memory {
-        Some(text) => memory::parse(text).map_err(|e| e.place("--limit-memory"))?,
-        None => memory::default_bytes(),
-    };
+    let free_bytes = memory::limit(request.limit_memory.as_deref(), "--limit-memory")?;
     let out = request.out.as_path();
     let _folder = make_folder(out)?;
     remove_dead(out);

@@ -102,8 +102,8 @@ impl CubeAxes<'_> {
         for (imaged, before) in planes.iter_mut().zip(self.left_out) {
             imaged.beyond_nyquist += before.samples;
             imaged.beyond_nyquist_weight =
-                before.weight_share + (1.0 - before.weight_share) * imaged.beyond_nyquist_weight;
-            imaged.natural_weight /= (1.0 - before.weight_share).max(f64::EPSILON);
+                before.weight_share() + (1.0 - before.weight_share()) * imaged.beyond_nyquist_weight;
+            imaged.natural_weight /= (1.0 - before.weight_share()).max(f64::EPSILON);
         }
         totals(&planes)
     }

@@ -30,6 +30,14 @@ pub(in crate::run) fn parse(text: &str) -> Result<u64> {
     }
 }
 
+/// The limit that `words` give for `flag`, or [`default_bytes`].
+///
+/// # Errors
+/// Those of [`parse`].
+pub(in crate::run) fn limit(words: Option<&str>, flag: &str) -> Result<u64> {
+    words.map_or_else(|| Ok(default_bytes()), |text| parse(text).map_err(|e| e.place(flag)))
+}
+
 /// The limit where none is given: three quarters of what the system has free.
 pub(in crate::run) fn default_bytes() -> u64 {
     let free = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {

@@ -200,10 +200,7 @@ impl ImageRequest {
             continuum: options.continuum.checked()?,
             stokes: Stokes::parse_list(&options.stokes).map_err(|e| e.place("--stokes"))?,
             products: options.products.as_deref().map(Product::parse_list).transpose()?,
-            memory_bytes: match &options.memory {
-                Some(text) => memory::parse(text).map_err(|e| e.place("--memory"))?,
-                None => memory::default_bytes(),
-            },
+            memory_bytes: memory::limit(options.memory.as_deref(), "--memory")?,
             options,
         })
     }
@@ -218,7 +215,7 @@ pub fn run(request: &ImageRequest, progress: &dyn Progress) -> Result<String> {
     let Some(options) = &request.clean else {
         return run_with(request, None, progress);
     };
-    let reader = ChannelReader::open(&request.options.visibilities)?;
+    let reader = ChannelReader::open(&request.options.visibilities)?.cross_only();
     let planes = stream::planes_of(&request.options, reader.channels())?;
     let size = request.options.size;
     let cleaner = clean::Cleaner::new(options.clone(), &request.options.clean, (planes, size, size))?;
@@ -238,7 +235,7 @@ pub fn run_with(
     deconvolver: Option<&dyn Deconvolver>,
     progress: &dyn Progress,
 ) -> Result<String> {
-    let mut reader = ChannelReader::open(&request.options.visibilities)?;
+    let mut reader = ChannelReader::open(&request.options.visibilities)?.cross_only();
     if let Some(other) = &request.options.weights_from {
         reader = reader.weights_from(other);
     }

@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
 use crate::formats::fits::SpectralKind;
 use crate::formats::visibilities::Precision;
+use crate::visibilities::Correlations;
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -64,13 +65,15 @@ impl Settings {
     pub fn from_document(document: &Document) -> Result<Settings> {
         let sky = sky::read(document)?;
         let telescope = telescope::read(document)?;
-        let observation = observation::read(document)?;
+        let observation = observation::read(document, &telescope.telescope)?;
         let noise = observation::read_noise(document, &telescope.telescope)?;
         let mut prediction = observation::read_prediction(document)?;
         if observation.pointing != PointingChoice::PhaseCentre {
             if prediction.method == Some(Method::Grid) {
                 let section = document.section("prediction")?;
-                return Err(section.refuse("method", "\"auto\" or \"direct\": beams that drift change with time"));
+                return Err(
+                    section.refuse("method", "\"auto\" or \"direct\": beams that do not look at the phase centre")
+                );
             }
             prediction.method = Some(Method::Direct);
         }
@@ -100,7 +103,7 @@ impl Settings {
             return Err(section.refuse("method", "\"auto\" or \"direct\": a list of components has no grid"));
         }
         if image.route() == RouteChoice::Psf
-            && let Some(reason) = needs_visibilities(&sky, &prediction)
+            && let Some(reason) = needs_visibilities(&sky, &prediction, observation.correlations)
         {
             let section = document.section("image")?;
             return Err(section.refuse("method", format!("\"visibilities\" or \"auto\": {reason}")));
@@ -139,12 +142,19 @@ impl Settings {
 
     /// Why this configuration needs visibilities, whatever the array; `None`: it may do without.
     pub fn needs_visibilities(&self) -> Option<&'static str> {
-        needs_visibilities(&self.sky, &self.prediction)
+        needs_visibilities(&self.sky, &self.prediction, self.observation.correlations)
     }
 }
 
 /// Why there is no dirty cube without visibilities, whatever the array.
-fn needs_visibilities(sky: &SkySettings, prediction: &PredictionSettings) -> Option<&'static str> {
+fn needs_visibilities(
+    sky: &SkySettings,
+    prediction: &PredictionSettings,
+    correlations: Correlations,
+) -> Option<&'static str> {
+    if correlations != Correlations::Cross {
+        return Some("observation.correlations asks for visibilities");
+    }
     match (&sky.source, prediction.method) {
         (SkySource::Components { .. }, _) => Some("a list of components has no pixels to convolve with PSFs"),
         (_, Some(Method::Direct)) => Some("prediction.method = \"direct\" asks for visibilities"),

@@ -2,11 +2,12 @@ use super::image::read_epsilon;
 use super::{places, positive};
 use crate::error::{Error, Result};
 use crate::formats::config::{Document, Section};
+use crate::formats::oskar::{OskarPointing, read_oskar_pointing};
 use crate::formats::visibilities::Polarisations;
 use crate::telescope::{Telescope, preset_names};
 use crate::time::{EarthOrientation, Frame, parse_utc};
 use crate::units::{DEG_RAD, Dimension, RaDec, parse_quantity};
-use crate::visibilities::{Cell, EARTH_RATE, OSKAR_EARTH_RATE, Smearing, Summing};
+use crate::visibilities::{Cell, Correlations, EARTH_RATE, OSKAR_EARTH_RATE, Smearing, Summing};
 use std::collections::BTreeSet;
 
 /// When an observation takes place.
@@ -27,7 +28,7 @@ pub enum TimeRange {
 }
 
 /// `[observation]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ObservationSettings {
     /// Phase centre.
     pub phase_centre: RaDec,
@@ -47,10 +48,12 @@ pub struct ObservationSettings {
     pub pointing: PointingChoice,
     /// Samples of other lengths are flagged.
     pub uv_range: Option<UvRange>,
+    /// Which pairs of stations are correlated.
+    pub correlations: Correlations,
 }
 
 /// Where beams look while the phase centre is tracked.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum PointingChoice {
     /// At the phase centre.
     PhaseCentre,
@@ -58,6 +61,23 @@ pub enum PointingChoice {
     Drift,
     /// At this azimuth (from north through east) and elevation of the array's reference point, rad.
     Horizon([f64; 2]),
+    /// As the lines of a pointing file say, the later ones first; at the phase centre where none does.
+    Stations(Vec<OskarPointing>),
+}
+
+impl PointingChoice {
+    /// An error where a line is of a station beyond the last.
+    pub(in crate::run) fn require_stations(&self, telescope: &Telescope, file: &str) -> Result<()> {
+        let PointingChoice::Stations(lines) = self else { return Ok(()) };
+        let stations = telescope.stations.len();
+        match lines.iter().find(|line| line.station.is_some_and(|station| station >= stations)) {
+            None => Ok(()),
+            Some(line) => Err(Error::input("the pointing file names a station that is not there")
+                .found(format!("station {}", line.station.unwrap_or_default()))
+                .expected(format!("0 to {}, or *", stations - 1))
+                .place(format!("{file}, line {}", line.line))),
+        }
+    }
 }
 
 /// Lengths of projected baselines, both ends included.
@@ -83,7 +103,7 @@ fn read_uv(s: &Section, key: &str) -> Result<Option<(f64, bool)>> {
     Ok(Some((value, wavelengths)))
 }
 
-pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
+pub(super) fn read(document: &Document, telescope: &Telescope) -> Result<ObservationSettings> {
     let s = document.section("observation")?;
     let ra_rad = s.quantity("ra", Dimension::Angle)?.unwrap_or(30.0 * DEG_RAD);
     let dec_rad = s.quantity("dec", Dimension::Angle)?.unwrap_or(-30.0 * DEG_RAD);
@@ -118,6 +138,22 @@ pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
             let key = if azimuth.is_some() { "azimuth" } else { "elevation" };
             return Err(s.refuse(key, "nothing without observation.pointing = \"drift\""));
         }
+    };
+    let pointing = match s.path("pointing_file")? {
+        None => pointing,
+        Some(_) if pointing != PointingChoice::PhaseCentre => {
+            return Err(s.refuse("pointing_file", "either this or observation.pointing = \"drift\""));
+        }
+        Some(file) => {
+            let pointing = PointingChoice::Stations(read_oskar_pointing(&file)?);
+            pointing.require_stations(telescope, &file.display().to_string())?;
+            pointing
+        }
+    };
+    let correlations = match s.choice("correlations", &["cross", "both", "auto"])? {
+        Some("both") => Correlations::Both,
+        Some("auto") => Correlations::Auto,
+        _ => Correlations::Cross,
     };
     let uv_range = match (read_uv(&s, "uv_min")?, read_uv(&s, "uv_max")?) {
         (None, None) => None,
@@ -165,6 +201,7 @@ pub(super) fn read(document: &Document) -> Result<ObservationSettings> {
         polarisations,
         pointing,
         uv_range,
+        correlations,
     })
 }
 

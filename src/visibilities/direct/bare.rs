@@ -33,7 +33,7 @@ pub(super) fn add(table: &mut VisibilityTable, sky: &DirectSky, sources: &[Sourc
                 }
             }
         });
-        watch.advance(block.len() as u64)?;
+        watch.advance((block.len() * freq.len()) as u64)?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The exact direct sum.
 
+mod average;
 mod band;
 mod bare;
 mod stations;

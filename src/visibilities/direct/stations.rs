@@ -1,22 +1,19 @@
 //! Sources as all stations at all times see them.
 
+use super::average::{Cut, Seen, cell, motion};
 use super::band::{Nodes, lots};
-use super::{Cell, DirectSky, Smearing, Source};
+use super::{DirectSky, Smearing, Source};
 use crate::error::{Result, Watch};
 use crate::formats::visibilities::VisibilityTable;
 use crate::math::vectors::Vectors;
 use crate::telescope::array::{Aim, ApertureArrays, FormedBeam};
 use crate::telescope::beam::{StationBeams, VoltageBeam};
-use crate::units::C_M_S;
-use crate::visibilities::geometry::{Instant, cross, dot};
-use crate::visibilities::product::{ArrayBeams, BLOCK, Motion, Place, Real, Scratch, Sources, Stations, Sums};
+use crate::visibilities::geometry::{Beams, Instant, cross, dot};
+use crate::visibilities::product::{ArrayBeams, BLOCK, Place, Real, Scratch, Sources, Stations, Sums};
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
 use rustfft::num_complex::Complex64;
-use std::sync::Arc;
-
-/// Most parts that a time step is cut into for its average.
-const MOST_PARTS: usize = 1001;
+use std::collections::HashMap;
 
 /// Adds `sources` to the rows of `table`, which are those of the time steps, summed in `R`.
 pub(super) fn add<R: Real>(
@@ -36,11 +33,11 @@ pub(super) fn add<R: Real>(
     let (points, extended): (Vec<Source>, Vec<Source>) = sources.into_iter().partition(|s| s.taper.is_none());
     let mut groups: Vec<Group> = [points, extended].into_iter().filter(|g| !g.is_empty()).map(Group::new).collect();
     let (order, position) = side_by_side(instants, smearing);
-    let class_of: Vec<usize> = order.iter().map(|station| beams.class_of[*station]).collect();
     let products = table.polarisations.count();
     let arrays = beams.arrays.as_deref().map(|arrays| {
         let (reach, count) = (reach_of(&groups), all);
-        Arrays::new(arrays, &order, table, (reach, count), products == 1, R::EPSILON)
+        let each_its_own = instants.iter().any(|instant| matches!(instant.beams, Beams::Each(_)));
+        Arrays::new(arrays, &order, table, (reach, count), (products == 1, each_its_own), R::EPSILON)
     });
     let rows_each = table.uvw_m.nrows() / instants.len().max(1);
     let sum_bytes = order.len() * order.len() * products * size_of::<Complex64>() + all * size_of::<[f64; 4]>();
@@ -60,22 +57,24 @@ pub(super) fn add<R: Real>(
             }
             sums.iter_mut().for_each(Sums::clear);
             let cell = cell(smearing);
-            let parts = parts(smearing, instant, reach_of(&groups), highest / C_M_S);
-            for part in 0..parts {
+            let seen = Seen { sky, groups: &groups, beams, centre: table.phase_centre, products };
+            let cut = Cut::of(smearing, instant, &seen, (channels.start, highest));
+            for part in 0..cut.parts {
                 let late =
-                    cell.map_or(0.0, |(c, _)| c.rate_rad_s * c.time_s) * ((part as f64 + 0.5) / parts as f64 - 0.5);
+                    cell.map_or(0.0, |(c, _)| c.rate_rad_s * c.time_s) * ((part as f64 + 0.5) / cut.parts as f64 - 0.5);
                 let turned = (late != 0.0).then(|| instant.turned(late));
                 let instant = turned.as_ref().unwrap_or(instant);
+                let looks = Looks::new(beams, instant, &order);
                 let stations = Stations {
                     uvw_m: order.iter().map(|s| instant.station_uvw_m[*s]).collect(),
                     zenith: order.iter().map(|s| instant.zenith[*s]).collect(),
-                    class_of: &class_of,
+                    class_of: &looks.of,
                     freq_hz: &freq_hz,
                     arrays: arrays.as_ref().map(|arrays| arrays.formed(instant, &freq_hz)),
-                    smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, parts, part)),
+                    smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, cut, part)),
                 };
                 for group in &groups {
-                    group.add(&mut scratch, &mut sums, &stations, (beams, instant.beam), with, watch)?;
+                    group.add(&mut scratch, &mut sums, &stations, (beams, &looks), with, watch)?;
                 }
             }
             for (channel, sums) in channels.clone().zip(&sums) {
@@ -88,7 +87,7 @@ pub(super) fn add<R: Real>(
 }
 
 /// Largest |s - s_0| of all sources.
-fn reach_of(groups: &[Group]) -> f64 {
+pub(super) fn reach_of(groups: &[Group]) -> f64 {
     groups.iter().map(Group::reach).fold(0.0, f64::max)
 }
 
@@ -112,40 +111,6 @@ fn hand_over(
         let (p, q) = (position[*p as usize], position[*q as usize]);
         vis.iter_mut().enumerate().for_each(|(product, vis)| *vis += sums.of(p, q, product));
     });
-}
-
-fn cell(smearing: Smearing) -> Option<(Cell, Option<f64>)> {
-    match smearing {
-        Smearing::None => None,
-        Smearing::Sinc(cell) => Some((cell, None)),
-        Smearing::Average { cell, epsilon } => Some((cell, Some(epsilon))),
-    }
-}
-
-/// Parts of a time step that the average of the longest baseline's farthest source needs; an odd number, so that one of them is
-/// the middle of the step.
-fn parts(smearing: Smearing, instant: &Instant, reach: f64, turns_per_m: f64) -> usize {
-    let Smearing::Average { cell, epsilon } = smearing else { return 1 };
-    let longest =
-        2.0 * instant.station_uvw_m.iter().map(|x| x.iter().map(|x| x * x).sum::<f64>()).fold(0.0, f64::max).sqrt();
-    let motion = motion(instant, &[], cell, Some(epsilon), 1, 0);
-    let enough = |parts: &usize| motion.neglected(longest, reach, turns_per_m, *parts) <= epsilon;
-    (1..=MOST_PARTS).step_by(2).find(enough).unwrap_or(MOST_PARTS)
-}
-
-fn motion(instant: &Instant, order: &[usize], cell: Cell, epsilon: Option<f64>, parts: usize, part: usize) -> Motion {
-    let turning = |v: [f64; 3]| cross(instant.pole_uvw, v).map(|x| x * cell.rate_rad_s);
-    let velocity: Vec<[f64; 3]> = order.iter().map(|s| turning(instant.station_uvw_m[*s])).collect();
-    Motion {
-        acceleration: velocity.iter().map(|v| turning(*v)).collect(),
-        velocity,
-        rate_rad_s: cell.rate_rad_s,
-        time_s: cell.time_s,
-        bandwidth_hz: cell.bandwidth_hz,
-        epsilon,
-        parts,
-        middle: part == parts / 2,
-    }
 }
 
 /// An order of the stations in which neighbours stand side by side, and the place of each station in it: what a tile of
@@ -182,8 +147,8 @@ fn halve(uvw_m: &[[f64; 3]], order: &mut [usize]) {
 }
 
 /// Sources of one kind: points, or such as have a shape.
-struct Group {
-    sources: Vec<Source>,
+pub(super) struct Group {
+    pub(super) sources: Vec<Source>,
     places: Vec<Place>,
     /// I, Q, U, V \[channel\]\[source\] of the channels that are summed together, Jy.
     stokes: Vec<Vec<[f64; 4]>>,
@@ -213,7 +178,7 @@ impl Group {
         scratch: &mut Scratch<R>,
         sums: &mut [Sums],
         stations: &Stations,
-        (beams, pointing): (&StationBeams, Option<[f64; 3]>),
+        (beams, looks): (&StationBeams, &Looks),
         with: Vectors,
         watch: &Watch,
     ) -> Result<()> {
@@ -223,7 +188,7 @@ impl Group {
             let stokes: Vec<&[[f64; 4]]> = self.stokes.iter().map(|stokes| &stokes[block.clone()]).collect();
             let tapers: Vec<[f64; 3]> = self.sources[block].iter().filter_map(|s| s.taper.map(|t| t.abc)).collect();
             let voltage = (!beams.is_unity())
-                .then(|| stations.freq_hz.iter().map(|f| voltages(beams, pointing, places, *f)).collect::<Vec<_>>());
+                .then(|| stations.freq_hz.iter().map(|f| looks.voltages(beams, places, *f)).collect::<Vec<_>>());
             let block = Sources { places, stokes: &stokes, tapers: &tapers, voltage: voltage.as_deref() };
             scratch.add(sums, with, stations, &block);
         }
@@ -231,24 +196,50 @@ impl Group {
     }
 }
 
-/// Voltage patterns \[class\]\[source\].
-fn voltages(beams: &StationBeams, pointing: Option<[f64; 3]>, places: &[Place], freq_hz: f64) -> Vec<Vec<f64>> {
-    let of = |beam: &dyn VoltageBeam, place: &Place| {
-        let ([l, m, n1], towards) = (place.lmn1, place.towards);
-        // sine and cosine of the distance from where the beam looks
-        let (sin, cos) = match pointing {
-            None => (l.hypot(m), 1.0 + n1),
-            Some(centre) => (cross(centre, towards).into_iter().fold(0.0, f64::hypot), dot(centre, towards)),
+/// Circular beams as they look at one time: those of equal model that look the same way are one.
+struct Looks {
+    /// Class of the beam, and where it looks (celestial); `None`: at the phase centre.
+    looks: Vec<(usize, Option<[f64; 3]>)>,
+    /// Look of each station, in the order in which they stand side by side.
+    of: Vec<usize>,
+}
+
+impl Looks {
+    fn new(beams: &StationBeams, instant: &Instant, order: &[usize]) -> Looks {
+        let mut looks = Vec::new();
+        let mut known = HashMap::new();
+        let of = order.iter().map(|station| {
+            let look = (beams.class_of[*station], instant.aim(*station));
+            *known.entry((look.0, look.1.map(|towards| towards.map(f64::to_bits)))).or_insert_with(|| {
+                looks.push(look);
+                looks.len() - 1
+            })
+        });
+        let of = of.collect();
+        Looks { looks, of }
+    }
+
+    /// Voltage patterns \[look\]\[source\].
+    fn voltages(&self, beams: &StationBeams, places: &[Place], freq_hz: f64) -> Vec<Vec<f64>> {
+        let of = |beam: &dyn VoltageBeam, pointing: Option<[f64; 3]>, place: &Place| {
+            let ([l, m, n1], towards) = (place.lmn1, place.towards);
+            // sine and cosine of the distance from where the beam looks
+            let (sin, cos) = match pointing {
+                None => (l.hypot(m), 1.0 + n1),
+                Some(centre) => (cross(centre, towards).into_iter().fold(0.0, f64::hypot), dot(centre, towards)),
+            };
+            match beam.is_unity() {
+                true => 1.0,
+                // a dish sees nothing behind its back
+                false if cos <= 0.0 => 0.0,
+                false => beam.voltage(sin.min(1.0), freq_hz),
+            }
         };
-        match beam.is_unity() {
-            true => 1.0,
-            // a dish sees nothing behind its back
-            false if cos <= 0.0 => 0.0,
-            false => beam.voltage(sin.min(1.0), freq_hz),
-        }
-    };
-    let of_class = |beam: &Arc<dyn VoltageBeam>| places.iter().map(|place| of(beam.as_ref(), place)).collect();
-    beams.classes.iter().map(of_class).collect()
+        let of_look = |(class, pointing): &(usize, Option<[f64; 3]>)| {
+            places.iter().map(|place| of(beams.classes[*class].as_ref(), *pointing, place)).collect()
+        };
+        self.looks.par_iter().map(of_look).collect()
+    }
 }
 
 /// The beams of aperture arrays, of which stations may share one.
@@ -272,12 +263,13 @@ impl<'a> Arrays<'a> {
         order: &[usize],
         table: &VisibilityTable,
         (reach, count): (f64, usize),
-        scalar: bool,
+        (scalar, each_its_own): (bool, bool),
         epsilon: f64,
     ) -> Arrays<'a> {
         let mut formed: Vec<usize> = Vec::new();
         let beam_of = order.iter().map(|station| {
-            let stands = arrays.stands_for(*station);
+            // beams that look elsewhere are not shared
+            let stands = if each_its_own { *station } else { arrays.stands_for(*station) };
             formed.iter().position(|known| *known == stands).unwrap_or_else(|| {
                 formed.push(stands);
                 formed.len() - 1
@@ -294,21 +286,24 @@ impl<'a> Arrays<'a> {
     }
 
     fn formed(&self, instant: &Instant, freq_hz: &[f64]) -> ArrayBeams<'_> {
-        let centre = instant.beam.unwrap_or(self.centre);
-        let away = [0, 1, 2].map(|k| centre[k] - self.centre[k]).into_iter().fold(0.0, f64::hypot);
-        let reach = self.reach + away;
+        let centre = |station: &usize| instant.aim(*station).unwrap_or(self.centre);
+        let away = |station: &usize| {
+            let centre = centre(station);
+            [0, 1, 2].map(|k| centre[k] - self.centre[k]).into_iter().fold(0.0, f64::hypot)
+        };
+        let reach = self.reach + self.formed.iter().map(away).fold(0.0, f64::max);
         let nodes = Nodes::new(freq_hz, self.arrays.path_m(reach, self.scalar), self.epsilon);
         let mixed = nodes.weights.is_some();
         let at = |freq_hz: &f64| -> Vec<FormedBeam<'a>> {
             let aim = Aim { freq_hz: *freq_hz, step: instant.step, reach, count: self.count, epsilon: self.epsilon };
             let form = |station: &usize| match mixed {
-                true => self.arrays.form_plain(*station, instant.horizon(*station), centre, &aim),
-                false => self.arrays.form(*station, instant.horizon(*station), centre, &aim),
+                true => self.arrays.form_plain(*station, instant.horizon(*station), centre(station), &aim),
+                false => self.arrays.form(*station, instant.horizon(*station), centre(station), &aim),
             };
             self.formed.par_iter().map(form).collect()
         };
         let scale = |freq_hz: &f64| -> Vec<[f64; 2]> {
-            let of = |s: &usize| self.arrays.scale(*s, instant.horizon(*s), centre, (*freq_hz, instant.step));
+            let of = |s: &usize| self.arrays.scale(*s, instant.horizon(*s), centre(s), (*freq_hz, instant.step));
             self.formed.par_iter().map(of).collect()
         };
         ArrayBeams {

@@ -86,6 +86,8 @@ pub(super) struct Motion {
     /// Parts into which the time step is cut where one is not enough, and whether this is the middle one.
     pub parts: usize,
     pub middle: bool,
+    /// Whether one is enough for no baseline, however short.
+    pub all: bool,
 }
 
 impl Motion {
@@ -100,8 +102,8 @@ impl Motion {
 
     /// What one tile's loops need; `None` where this part of the step has nothing to add.
     fn of<R: Real>(&self, length_m: f64, reach: f64, turns_per_m: f64) -> Option<(Smeared<R>, f64)> {
-        let whole =
-            self.parts == 1 || self.epsilon.is_none_or(|e| self.neglected(length_m, reach, turns_per_m, 1) <= e);
+        let enough = || self.epsilon.is_none_or(|e| self.neglected(length_m, reach, turns_per_m, 1) <= e);
+        let whole = self.parts == 1 || (!self.all && enough());
         if whole && !self.middle {
             return None;
         }

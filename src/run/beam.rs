@@ -57,6 +57,7 @@ pub fn run(settings: &Settings, request: &BeamRequest, out: &Path) -> Result<Str
     let width_hz = settings.sky.spectral.width_hz.unwrap_or(1.0);
     let instant = Instant::new(telescope, &track, step)?;
     let beams = settings.telescope.beams();
+    beams.check(&[freq_hz])?;
     let width_rad = match request.width_rad {
         Some(width) => width,
         None => usual_width(settings, station, freq_hz)?,

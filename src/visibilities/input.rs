@@ -50,7 +50,8 @@ pub fn flag_uv_range(table: &mut VisibilityTable, range: [f64; 2], wavelengths: 
     }
 }
 
-/// Without stations only Stokes I can be predicted; with them the rows must be those of `instants`, in equal shares, and the stations those of `beams`.
+/// Without stations only Stokes I can be predicted; with them the rows must be those of `instants`, in equal shares, and the stations those of `beams`,
+/// which must have all frequencies.
 pub(super) fn check_stations(table: &VisibilityTable, station: Option<(&[Instant], &StationBeams)>) -> Result<()> {
     let Some((instants, beams)) = station else {
         return match table.polarisations {
@@ -68,7 +69,7 @@ pub(super) fn check_stations(table: &VisibilityTable, station: Option<(&[Instant
         && instants.iter().all(|i| i.zenith.len() == stations)
         && table.time_mjd_utc.iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
     if fits {
-        return Ok(());
+        return beams.check(&table.freq_hz);
     }
     Err(Error::input("the visibility table does not belong to the given stations and time steps")
         .found(format!("{rows} rows; {stations} stations with beams, {} time steps", instants.len()))

@@ -7,11 +7,13 @@ mod angle;
 mod columns;
 mod settings;
 mod sky;
+mod spherical;
 mod station;
 mod telescope;
 
 pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
 pub use sky::{OskarGaussian, OskarSource, OskarSpectrum, parse_oskar_sky, read_oskar_sky};
+pub use spherical::{OskarSphericalWaves, read_oskar_pattern_folder, read_oskar_spherical_waves};
 pub use station::{OskarElement, OskarStationType};
 pub use telescope::{OskarLayout, OskarTelescope, read_oskar_telescope};
 

@@ -1,6 +1,7 @@
 //! The exact direct sum.
 
 mod bare;
+mod dishes;
 mod stations;
 #[cfg(test)]
 mod tests;

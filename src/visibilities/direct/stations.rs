@@ -1,11 +1,12 @@
 //! Sources as all stations at all times see them.
 
+use super::dishes::Dishes;
 use super::{Cell, Smearing, Source};
 use crate::error::{Result, Watch};
 use crate::formats::visibilities::VisibilityTable;
 use crate::math::vectors::Vectors;
-use crate::telescope::array::{Aim, ApertureArrays, FormedBeam};
-use crate::telescope::beam::{StationBeams, VoltageBeam};
+use crate::telescope::array::{Aim, ApertureArrays};
+use crate::telescope::beam::{StationBeams, StationResponse, VoltageBeam};
 use crate::units::C_M_S;
 use crate::visibilities::geometry::{Instant, cross, dot};
 use crate::visibilities::product::{BLOCK, Motion, Place, Real, Sources, Stations, Sums};
@@ -35,6 +36,8 @@ pub(super) fn add<R: Real>(
     let (order, position) = side_by_side(instants, smearing);
     let class_of: Vec<usize> = order.iter().map(|station| beams.class_of[*station]).collect();
     let arrays = beams.arrays.as_deref().map(|arrays| Arrays::new(arrays, &order, table, &groups, R::EPSILON));
+    let dishes = beams.shaped.as_deref().map(|shaped| Dishes::new(shaped, &order, table.phase_centre.unit_vector()));
+    let beam_of = arrays.as_ref().map(|arrays| &arrays.beam_of).or(dishes.as_ref().map(|dishes| &dishes.beam_of));
     let reach = groups.iter().map(Group::reach).fold(0.0, f64::max);
     let rows_each = table.uvw_m.nrows() / instants.len().max(1);
     let products = table.polarisations.count();
@@ -55,12 +58,13 @@ pub(super) fn add<R: Real>(
                 let turned = (late != 0.0).then(|| instant.turned(late));
                 let instant = turned.as_ref().unwrap_or(instant);
                 let formed = arrays.as_ref().map(|arrays| arrays.formed(instant, freq_hz, step as u32));
+                let formed = formed.or_else(|| dishes.as_ref().map(|dishes| dishes.formed(instant, freq_hz)));
                 let stations = Stations {
                     uvw_m: order.iter().map(|s| instant.station_uvw_m[*s]).collect(),
                     zenith: order.iter().map(|s| instant.zenith[*s]).collect(),
                     class_of: &class_of,
                     turns_per_m: freq_hz / C_M_S,
-                    arrays: formed.as_deref().zip(arrays.as_ref().map(|arrays| &arrays.beam_of[..])),
+                    arrays: formed.as_deref().zip(beam_of.map(|beam_of| &beam_of[..])),
                     smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, parts, part)),
                 };
                 for group in &groups {
@@ -262,11 +266,13 @@ impl<'a> Arrays<'a> {
         Arrays { arrays, formed, beam_of, centre, reach, count, epsilon }
     }
 
-    fn formed(&self, instant: &Instant, freq_hz: f64, step: u32) -> Vec<FormedBeam<'a>> {
+    fn formed(&self, instant: &Instant, freq_hz: f64, step: u32) -> Vec<StationResponse<'a>> {
         let centre = instant.beam.unwrap_or(self.centre);
         let away = [0, 1, 2].map(|k| centre[k] - self.centre[k]).into_iter().fold(0.0, f64::hypot);
         let aim = Aim { freq_hz, step, reach: self.reach + away, count: self.count, epsilon: self.epsilon };
-        let form = |station: &usize| self.arrays.form(*station, instant.horizon(*station), centre, &aim);
+        let form = |station: &usize| {
+            StationResponse::Antennas(self.arrays.form(*station, instant.horizon(*station), centre, &aim))
+        };
         self.formed.par_iter().map(form).collect()
     }
 }

@@ -12,7 +12,7 @@ mod panel;
 mod tile;
 
 use crate::math::vectors::Vectors;
-use crate::telescope::array::FormedBeam;
+use crate::telescope::beam::StationResponse;
 use crate::units::C_M_S;
 use each::{Each, ROWS, Smeared, terms};
 use panel::Panels;
@@ -57,8 +57,8 @@ pub(super) struct Stations<'a> {
     pub class_of: &'a [usize],
     /// Turns of phase a metre of path: frequency over the speed of light.
     pub turns_per_m: f64,
-    /// Beams of aperture arrays, and which of them each station has.
-    pub arrays: Option<(&'a [FormedBeam<'a>], &'a [usize])>,
+    /// Beams of aperture arrays and of dishes of any shape, and which of them each station has.
+    pub arrays: Option<(&'a [StationResponse<'a>], &'a [usize])>,
     /// What happens within a time step and channel.
     pub smearing: Option<Motion>,
 }

@@ -254,7 +254,7 @@ fn spherical_waves_of_files_are_the_elements() {
     let write = |folder: &str| {
         std::fs::create_dir_all(place.path(folder)).unwrap();
         for (name, text) in [("te_re", "0 0 0"), ("te_im", "0 0 0"), ("tm_re", "1 0 1"), ("tm_im", "0 0 0")] {
-            place.write(&format!("{folder}/element_pattern_spherical_wave_{name}_0_150.txt"), &format!("{text}\n"));
+            place.write(&format!("{folder}/element_pattern_spherical_wave_{name}_0_150.txt"), format!("{text}\n"));
         }
     };
     write("waves");

@@ -165,4 +165,47 @@ mod tests {
         assert_eq!((last.tile, last.element, made.tiles[1].gain), (Some(1), 1, 0.5));
         assert!((made.elements[1].feed_angle_rad[0] - 0.1 - 90.0 * DEG_RAD).abs() < 1e-15);
     }
+
+    /// Files at the root, one that a station's own hides, types with and without files, and a tile.
+    #[test]
+    fn element_types_have_the_patterns_of_the_nearest_folder() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let waves = |folder: &str, element: usize, size: &str| {
+            for part in ["te_re", "te_im", "tm_re", "tm_im"] {
+                let text = if part == "tm_re" { size } else { "0 0 0" };
+                write(&format!("{folder}element_pattern_spherical_wave_{part}_{element}_100.txt"), text);
+            }
+        };
+        write("position.txt", "0 0");
+        write("layout.txt", "0 0\n9 9\n");
+        for (folder, text) in [("a/", "0 0\n1 0\n2 0\n"), ("b/", "0 0\n"), ("b/tile/", "0 0\n0 1\n")] {
+            write(&format!("{folder}layout.txt"), text);
+        }
+        write("a/element_types.txt", "0\n1\n2\n");
+        waves("", 0, "0 1 0");
+        waves("", 1, "0 2 0");
+        waves("a/", 0, "0 3 0");
+        let model = crate::formats::oskar::read_oskar_telescope(dir.path()).unwrap();
+        let dipole = Pattern::Dipole(super::super::DipoleLength::Wavelengths(0.5));
+        let element = Element { pattern: dipole.clone(), taper: Taper::None, feed_angle_rad: [0.0; 2] };
+        let of = |numerical: bool| ApertureArrays::from_oskar(&model, &element, numerical, true, 1).unwrap().unwrap();
+        let made = of(true);
+        // theta component of X at the horizon: -size sqrt(3/(8 pi))
+        let size = |kind: usize, antenna: usize| {
+            let kind = &made.kinds[kind];
+            let voltages = kind.elements[kind.antennas[antenna].element].voltages([1.0, 0.0, 0.0], 1e8);
+            voltages[0].re / -(3.0 / (8.0 * std::f64::consts::PI)).sqrt()
+        };
+        for (kind, antenna, want) in [(0, 0, 3.0), (0, 1, 2.0), (1, 0, 1.0), (1, 1, 1.0)] {
+            assert!((size(kind, antenna) - want).abs() < 1e-14, "{kind} {antenna}: {}", size(kind, antenna));
+        }
+        assert_eq!(made.kinds[0].elements[made.kinds[0].antennas[2].element].pattern, dipole);
+        assert_eq!((made.kinds[0].elements.len(), made.kinds[1].elements.len()), (3, 1));
+        assert!(of(false).kinds.iter().flat_map(|k| &k.elements).all(|e| e.pattern == dipole));
+    }
 }

@@ -212,7 +212,7 @@ mod tests {
         let (mut binomial, mut size) = (1.0, 1.0);
         (1..=l).for_each(|k| size *= 2.0 * k as f64);
         for k in 0..=l {
-            let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
+            let sign = if k.is_multiple_of(2) { 1.0 } else { -1.0 };
             poly[2 * (l - k)] = sign * binomial / size;
             binomial *= (l - k) as f64 / (k + 1) as f64;
         }
@@ -223,7 +223,7 @@ mod tests {
         }
         let at = |poly: &[f64], x: f64| poly.iter().rev().fold(0.0, |sum, c| sum * x + c);
         let (x, s) = (theta.cos(), theta.sin());
-        let sign = if m % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if m.is_multiple_of(2) { 1.0 } else { -1.0 };
         let power = |k: i32| if k == 0 { 1.0 } else { s.powi(k) };
         let value = sign * power(m as i32) * at(&poly, x);
         // d/dtheta of sin^m q(cos theta)

@@ -6,7 +6,8 @@ use rustfft::num_complex::Complex64;
 /// How values between pixels are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Interpolation {
-    /// The cubic through four pixels each way: errors of at most 3/128 h^4 times the fourth derivative along each axis, h the pixel.
+    /// The cubic through four pixels each way: errors of at most 3/128 h^4 (1/24 h^4 within a pixel of the edge) times the fourth
+    /// derivative along each axis, h the pixel.
     #[default]
     Cubic,
     /// The plane through two pixels each way: errors of at most 1/8 h^2 times the second derivative along each axis.

@@ -463,7 +463,7 @@ fn what_the_bound_does_not_allow_goes_to_the_visibility_route() {
     // station-dependent beams: every pair of stations is a class of its own
     let mut own = observe(24, true, 4, BeamChoice::Auto, Polarisations::I);
     let beam = own.beams.classes[0].clone();
-    own.beams = StationBeams { classes: vec![beam; 24], class_of: (0..24).collect(), arrays: None };
+    own.beams = StationBeams::of_classes(vec![beam; 24], (0..24).collect());
     let many = reason(&own, g, default);
     assert!(many.contains("classes of baselines with different beams, more than 6"), "{many}");
     // a sky of far more flux than planned is refused afterwards

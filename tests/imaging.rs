@@ -241,7 +241,7 @@ fn planes_made_in_blocks_are_the_planes_made_at_once() {
     (table.antenna1, table.antenna2) =
         (stations.iter().map(|s| s % 3).collect(), stations.iter().map(|s| s % 2).collect());
     let classes = [13.5, 15.0, 12.0].map(|diameter_m| Arc::new(GaussianBeam { diameter_m }) as Arc<dyn VoltageBeam>);
-    let beams = StationBeams { classes: classes.to_vec(), class_of: vec![0, 1, 2], arrays: None };
+    let beams = StationBeams::of_classes(classes.to_vec(), vec![0, 1, 2]);
     let model = Array2::from_shape_fn((40, 48), |(y, x)| if (y, x) == (22, 17) { 0.7 } else { 0.0 });
     /// The "model" is given: what is left of it is the major cycle's.
     struct Given(Array2<f64>);

@@ -57,6 +57,7 @@ pub fn run(settings: &Settings, request: &BeamRequest, out: &Path) -> Result<Str
     let width_hz = settings.sky.spectral.width_hz.unwrap_or(1.0);
     let instant = Instant::new(telescope, &track, step)?;
     let beams = settings.telescope.beams();
+    beams.check(&[freq_hz])?;
     let width_rad = match request.width_rad {
         Some(width) => width,
         None => usual_width(settings, station, freq_hz)?,
@@ -85,6 +86,7 @@ pub fn run(settings: &Settings, request: &BeamRequest, out: &Path) -> Result<Str
         })
         .collect();
     let image = |of: &dyn Fn(&[Complex64; 4]) -> f64| Array2::from_shape_fn((size, size), |(y, x)| of(&rows[y][x]));
+    let largest = rows.iter().flatten().flatten().map(|v| v.norm()).fold(0.0, f64::max);
     let power = |a: usize| move |j: &[Complex64; 4]| j[a].norm_sqr() + j[a + 1].norm_sqr();
     let mut images: Vec<(String, &str, Array2<f64>)> = vec![
         ("I-power".into(), "", image(&|j| 0.5 * j.iter().map(|v| v.norm_sqr()).sum::<f64>())),
@@ -95,8 +97,8 @@ pub fn run(settings: &Settings, request: &BeamRequest, out: &Path) -> Result<Str
         images.push((format!("{name}-amplitude"), "", image(&|j| j[k].norm())));
     }
     for (k, name) in VOLTAGES.iter().enumerate() {
-        // the phase of nothing is 0, whatever its sign
-        let phase = |j: &[Complex64; 4]| if j[k].norm() > 0.0 { j[k].arg() / DEG_RAD } else { 0.0 };
+        // the phase of nothing, and of rounding, is 0
+        let phase = |j: &[Complex64; 4]| if j[k].norm() > 1e-14 * largest { j[k].arg() / DEG_RAD } else { 0.0 };
         images.push((format!("{name}-phase"), "deg", image(&phase)));
     }
     std::fs::create_dir_all(out).map_err(|e| Error::io("make", out, e))?;

@@ -196,7 +196,7 @@ pub fn load(path: &Path) -> Result<Settings> {
             cold_fraction: 0.0,
             cold_temperature_k: 100.0,
         },
-        telescope: TelescopeSettings { telescope, beam, arrays },
+        telescope: TelescopeSettings { telescope, beam, arrays, shaped: None },
         observation: ObservationSettings {
             phase_centre,
             time: TimeRange::Start { mjd_utc: start },
@@ -357,8 +357,7 @@ impl Keys {
         self.one_of(GROUP, &key("array_pattern/normalise"), &["false"])?;
         self.one_of(GROUP, &key("element_pattern/normalise"), &["false"])?;
         self.one_of(GROUP, &key("element_pattern/swap_xy"), &["false"])?;
-        // numerical patterns are files of the folder, and named where they are there
-        self.boolean(GROUP, &key("element_pattern/enable_numerical"))?;
+        let numerical = self.boolean(GROUP, &key("element_pattern/enable_numerical"))?.unwrap_or(true);
         let length = self.number(GROUP, &key("element_pattern/dipole_length"))?.unwrap_or(0.5);
         let units =
             self.text(GROUP, &key("element_pattern/dipole_length_units")).unwrap_or_else(|| "Wavelengths".into());
@@ -401,7 +400,14 @@ impl Keys {
         };
         let element = Element { pattern, taper, feed_angle_rad: [0.0; 2] };
         // seeds of time-variable errors are ours: OSKAR's random numbers are not reproduced
-        ApertureArrays::from_oskar(model, &element, true, 1).ok_or_else(|| {
+        // an isotropic element stays one whatever the files say
+        let numerical = numerical && element.pattern != Pattern::Isotropic;
+        let any = model.station_types.iter().any(|station| station.first_pattern().is_some());
+        if numerical && any && self.text(GROUP, "pol_mode").as_deref() == Some("Scalar") {
+            // OSKAR has no spherical waves there: old versions stop, newer ones take dipoles
+            return Err(self.unsupported(GROUP, "pol_mode", "Scalar", "Full, with the element patterns of the folder"));
+        }
+        ApertureArrays::from_oskar(model, &element, numerical, true, 1)?.ok_or_else(|| {
             Error::input("aperture arrays need station folders")
                 .found("a telescope folder without any")
                 .expected("a folder with layout.txt for each kind of station")

@@ -27,6 +27,9 @@ pub fn predict_by_grid(
     watch: &Watch,
 ) -> Result<SampleCount> {
     check_stations(table, station)?;
+    if let Some((_, beams)) = station {
+        beams.require_circular("prediction by the grid")?;
+    }
     check_cube(cube, table)?;
     let count = flag_beyond_nyquist(table, (!keep_beyond_nyquist).then_some(cube.cell_rad));
     let rotations = station.filter(|_| table.polarisations == Polarisations::Linear).map(|(instants, _)| {

@@ -70,7 +70,8 @@ pub fn flag_autocorrelations(table: &mut VisibilityTable) {
     }
 }
 
-/// Without stations only Stokes I can be predicted; with them the rows must be those of `instants`, in equal shares, and the stations those of `beams`.
+/// Without stations only Stokes I can be predicted; with them the rows must be those of `instants`, in equal shares, and the stations those of `beams`,
+/// which must have all frequencies.
 pub(super) fn check_stations(table: &VisibilityTable, station: Option<(&[Instant], &StationBeams)>) -> Result<()> {
     let Some((instants, beams)) = station else {
         return match table.polarisations {
@@ -88,7 +89,7 @@ pub(super) fn check_stations(table: &VisibilityTable, station: Option<(&[Instant
         && instants.iter().all(|i| i.zenith.len() == stations)
         && table.time_mjd_utc.par_iter().enumerate().all(|(row, t)| *t == instants[row / rows_each].mjd_utc);
     if fits {
-        return Ok(());
+        return beams.check(&table.freq_hz);
     }
     Err(Error::input("the visibility table does not belong to the given stations and time steps")
         .found(format!("{rows} rows; {stations} stations with beams, {} time steps", instants.len()))

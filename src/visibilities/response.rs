@@ -1,6 +1,6 @@
-use super::geometry::{Instant, cross, dot};
+use super::geometry::{Beams, Instant, cross, dot};
 use crate::telescope::array::Aim;
-use crate::telescope::beam::StationBeams;
+use crate::telescope::beam::{ShapedBeam, StationBeams};
 use crate::units::RaDec;
 use rustfft::num_complex::Complex64;
 
@@ -79,9 +79,10 @@ impl<'a> Response<'a> {
     }
 
     fn matrices(&self, directions: &[RaDec]) -> Vec<[Complex64; 4]> {
-        let e: Vec<[Complex64; 4]> = match &self.beams.arrays {
-            Some(_) => self.of_antennas(directions, |beam, towards| beam.matrices(towards)),
-            None => {
+        let e: Vec<[Complex64; 4]> = match (&self.beams.arrays, self.of_shape()) {
+            (Some(_), _) => self.of_antennas(directions, |beam, towards| beam.matrices(towards)),
+            (None, Some(dish)) => dish.matrices(&unit_vectors(directions)),
+            (None, None) => {
                 let of = |direction: &RaDec| {
                     let voltage = self.circular(*direction);
                     [voltage, 0.0, 0.0, voltage].map(Complex64::from)
@@ -94,9 +95,10 @@ impl<'a> Response<'a> {
     }
 
     fn voltages(&self, directions: &[RaDec]) -> Vec<Complex64> {
-        let e: Vec<Complex64> = match &self.beams.arrays {
-            Some(_) => self.of_antennas(directions, |beam, towards| beam.voltages(towards)),
-            None => directions.iter().map(|direction| Complex64::from(self.circular(*direction))).collect(),
+        let e: Vec<Complex64> = match (&self.beams.arrays, self.of_shape()) {
+            (Some(_), _) => self.of_antennas(directions, |beam, towards| beam.voltages(towards)),
+            (None, Some(dish)) => dish.voltages(&unit_vectors(directions)),
+            (None, None) => directions.iter().map(|direction| Complex64::from(self.circular(*direction))).collect(),
         };
         let up = |(direction, e)| if self.is_up(direction) { e } else { Complex64::ZERO };
         directions.iter().copied().zip(e).map(up).collect()
@@ -108,11 +110,25 @@ impl<'a> Response<'a> {
         voltages: impl Fn(&crate::telescope::array::FormedBeam, &[[f64; 3]]) -> Vec<T>,
     ) -> Vec<T> {
         let Some(arrays) = &self.beams.arrays else { return Vec::new() };
-        let stands = arrays.stands_for(self.station);
+        let stands = match self.instant.beams {
+            Beams::All(_) => arrays.stands_for(self.station),
+            // beams that look elsewhere are not shared
+            Beams::Each(_) => self.station,
+        };
         // beyond the reach of any expansion
         let aim = Aim { freq_hz: self.freq_hz, step: self.step, reach: f64::INFINITY, count: 1, epsilon: 1e-15 };
         let formed = arrays.form(stands, self.instant.horizon(stands), self.centre, &aim);
-        let towards: Vec<[f64; 3]> = directions.iter().map(|direction| direction.unit_vector()).collect();
-        voltages(&formed, &towards)
+        voltages(&formed, &unit_vectors(directions))
     }
+
+    /// A beam of any shape.
+    fn of_shape(&self) -> Option<ShapedBeam> {
+        let shaped = self.beams.shaped.as_ref()?;
+        let slices = shaped.at(self.freq_hz);
+        Some(shaped.form(&slices, self.station, self.instant.horizon(self.station), self.centre))
+    }
+}
+
+fn unit_vectors(directions: &[RaDec]) -> Vec<[f64; 3]> {
+    directions.iter().map(|direction| direction.unit_vector()).collect()
 }

@@ -175,9 +175,7 @@ fn settings_that_ask_for_more_than_there_is() {
     place.run(&["observe", "--oskar-settings", "case/settings.ini", "--check"]).ok();
 
     place.write("case/settings.ini", SETTINGS);
-    for (name, text, says) in
-        [("station/element_pattern_fit_x_0_100.bin", "x", "element"), ("gain_model.h5", "x", "gain")]
-    {
+    for (name, text, says) in [("station/permitted_beams.txt", "x", "permitted"), ("gain_model.h5", "x", "gain")] {
         let path = format!("case/telescope.tm/{name}");
         let old = std::fs::read(place.path(&path)).ok();
         place.write(&path, text);

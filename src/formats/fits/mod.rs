@@ -2,6 +2,7 @@
 
 mod array;
 mod axes;
+mod beam;
 mod handle;
 mod hdu;
 mod header;
@@ -13,6 +14,7 @@ mod summary;
 mod write;
 
 pub use array::{FitsArray, read_array, read_array_shape};
+pub use beam::{FitsBeam, read_beam};
 pub use projection::Projection;
 pub use read::{FitsMap, read_axes, read_cube, read_map};
 pub use spectral::{SpectralForm, SpectralKind};

@@ -8,12 +8,14 @@ mod columns;
 mod pointing;
 mod settings;
 mod sky;
+mod spherical;
 mod station;
 mod telescope;
 
 pub use pointing::{OskarPointing, parse_oskar_pointing, read_oskar_pointing};
 pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
 pub use sky::{OskarGaussian, OskarSource, OskarSpectrum, parse_oskar_sky, read_oskar_sky};
+pub use spherical::{OskarSphericalWaves, read_oskar_pattern_folder, read_oskar_spherical_waves};
 pub use station::{OskarElement, OskarStationType};
 pub use telescope::{OskarLayout, OskarTelescope, read_oskar_telescope};
 

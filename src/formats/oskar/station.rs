@@ -1,6 +1,7 @@
-use super::telescope::{Table, list};
+use super::telescope::{Table, list, patterns_of};
 use crate::error::{Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A station folder, or a tile in one.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +12,17 @@ pub struct OskarStationType {
     pub elements: Vec<OskarElement>,
     /// Tiles: none, one for all places, or one a place, in alphabetical order.
     pub tiles: Vec<OskarStationType>,
+    /// Files of numerical element patterns of its elements, in order of their names: those of its own folder, and of the folders
+    /// above where its own has none of that name. They are not opened.
+    pub patterns: Arc<Vec<PathBuf>>,
+}
+
+impl OskarStationType {
+    /// The first file of an element pattern of its elements, or of those of its tiles.
+    pub fn first_pattern(&self) -> Option<&Path> {
+        let own = self.patterns.first().map(PathBuf::as_path);
+        own.or_else(|| self.tiles.iter().find_map(|tile| tile.first_pattern()))
+    }
 }
 
 /// One element of a station.
@@ -59,6 +71,7 @@ pub(super) fn read_station(
     root: &Path,
     folder: String,
     within: usize,
+    above: &Arc<Vec<PathBuf>>,
     unsupported: &mut Vec<String>,
 ) -> Result<OskarStationType> {
     let path = root.join(&folder);
@@ -112,13 +125,14 @@ pub(super) fn read_station(
             element.kind = row[0] as usize;
         }
     }
+    let patterns = inherited(above, patterns_of(&path, &files));
     let mut tiles = Vec::with_capacity(folders.len());
     for tile in folders {
         if within > 0 {
             unsupported.push(format!("{folder}/{tile}: tiles within tiles"));
             break;
         }
-        tiles.push(read_station(&path, tile, within + 1, unsupported)?);
+        tiles.push(read_station(&path, tile, within + 1, &patterns, unsupported)?);
     }
     if tiles.len() > 1 && tiles.len() != elements.len() {
         return Err(Error::input("the number of tile folders is not that of the tiles")
@@ -126,7 +140,19 @@ pub(super) fn read_station(
             .expected("one folder, or one a place")
             .place(path.display()));
     }
-    Ok(OskarStationType { folder, elements, tiles })
+    Ok(OskarStationType { folder, elements, tiles, patterns })
+}
+
+/// The files of a folder, and those above it of other names (OSKAR: files of a name override those of a higher level).
+fn inherited(above: &Arc<Vec<PathBuf>>, own: Vec<PathBuf>) -> Arc<Vec<PathBuf>> {
+    if own.is_empty() {
+        return above.clone();
+    }
+    let hidden = |path: &&PathBuf| own.iter().any(|o| o.file_name() == path.file_name());
+    let mut all: Vec<PathBuf> = above.iter().filter(|path| !hidden(path)).cloned().collect();
+    all.extend(own);
+    all.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
+    Arc::new(all)
 }
 
 /// A file with a line an element.

@@ -1,9 +1,11 @@
 use super::number;
+use super::spherical::is_element_pattern;
 use super::station::{OskarStationType, read_station};
 use crate::error::{Error, Result};
 use crate::formats::text::read_text;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Station positions in the form in which the folder states them.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +47,7 @@ pub struct OskarTelescope {
     pub station_types: Vec<OskarStationType>,
     /// Index into `station_types` for every station; empty where there are no station folders.
     pub type_of_station: Vec<usize>,
-    /// What the folder holds beyond this, each as "file: what it is": numerical element patterns, gain models, noise, errors of
-    /// the stations' positions.
+    /// What the folder holds beyond this, each as "file: what it is": gain models, noise, errors of the stations' positions.
     pub unsupported: Vec<String>,
 }
 
@@ -81,9 +82,10 @@ pub fn read_oskar_telescope(folder: &Path) -> Result<OskarTelescope> {
     }
 
     let layout = read_layout(folder, &files, &mut unsupported)?;
+    let patterns = Arc::new(patterns_of(folder, &files));
     let mut station_types = Vec::with_capacity(folders.len());
     for name in folders {
-        station_types.push(read_station(folder, name, 0, &mut unsupported)?);
+        station_types.push(read_station(folder, name, 0, &patterns, &mut unsupported)?);
     }
     let type_of_station = types(folder, &files, &station_types, layout.len())?;
     Ok(OskarTelescope { longitude_deg, latitude_deg, altitude_m, layout, station_types, type_of_station, unsupported })
@@ -158,6 +160,11 @@ fn types(root: &Path, files: &[String], types: &[OskarStationType], stations: us
         .collect()
 }
 
+/// The files of numerical element patterns among `files` of `folder`.
+pub(super) fn patterns_of(folder: &Path, files: &[String]) -> Vec<PathBuf> {
+    files.iter().filter(|f| is_element_pattern(f)).map(|f| folder.join(f)).collect()
+}
+
 /// "file: what it is" where OSKAR reads a file that this program does not.
 pub(super) fn beyond(file: &str) -> Option<String> {
     let what = match file {
@@ -165,7 +172,6 @@ pub(super) fn beyond(file: &str) -> Option<String> {
         "mount_type.txt" => "mount type",
         "gain_model.h5" => "gain model",
         "noise_frequencies.txt" | "rms.txt" => "noise",
-        _ if file.starts_with("element_pattern") => "element pattern",
         _ if file.contains("HARP") && file.ends_with(".h5") => "HARP station beam",
         _ => return None,
     };

@@ -55,6 +55,7 @@ impl Baselines {
             }
             return Ok(Baselines { classes: vec![None], class_of: vec![0; rows], gain: Vec::new() });
         };
+        beams.require_circular("imaging by PSFs")?;
         let (stations, steps) = (beams.class_of.len(), instants.len());
         let fits = steps > 0
             && rows.is_multiple_of(steps)

@@ -215,6 +215,7 @@ impl Scene {
 fn observed_by_psf(settings: &Settings) -> Result<()> {
     let more = [
         (settings.telescope.arrays.is_some(), "telescope.beam", "stations of antennas"),
+        (settings.telescope.shaped.is_some(), "telescope.beam", "beams that are no circles"),
         (settings.prediction.smearing.is_some(), "prediction.smearing", "smearing"),
         (settings.observation.pointing != PointingChoice::PhaseCentre, "observation.pointing", "beams that drift"),
         (settings.observation.uv_range.is_some(), "observation.uv_min, uv_max", "a range of baselines"),

@@ -42,7 +42,7 @@ pub(super) fn earth_of(table: &VisibilityTable) -> EarthOrientation {
 }
 
 fn single(beam: impl VoltageBeam + 'static) -> StationBeams {
-    StationBeams { classes: vec![Arc::new(beam)], class_of: Vec::new(), arrays: None }
+    StationBeams::of_classes(vec![Arc::new(beam)], Vec::new())
 }
 
 /// The beams for primary-beam correction: `word` is `none`, `MODEL:DIAMETER`, or `MODEL` for the diameters of the

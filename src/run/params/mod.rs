@@ -2,6 +2,7 @@
 //! configuration is found here, before any computing starts. examples/all-keys.toml documents each key.
 
 mod dataset;
+mod dishes;
 mod image;
 mod observation;
 mod sky;
@@ -77,14 +78,22 @@ impl Settings {
             }
             prediction.method = Some(Method::Direct);
         }
-        if telescope.arrays.is_some() {
+        if telescope.arrays.is_some() || telescope.shaped.is_some() {
             if prediction.method == Some(Method::Grid) {
                 let section = document.section("prediction")?;
-                return Err(
-                    section.refuse("method", "\"auto\" or \"direct\": beams of antennas differ between stations")
-                );
+                let why = match telescope.shaped {
+                    Some(_) => "beams that are no circles turn with time",
+                    None => "beams of antennas differ between stations",
+                };
+                return Err(section.refuse("method", format!("\"auto\" or \"direct\": {why}")));
             }
             prediction.method = Some(Method::Direct);
+        }
+        // where the band is stated, before anything is made; once more when its channels are known
+        if let (Some(shaped), Some(centre_hz)) = (&telescope.shaped, sky.spectral.centre_hz) {
+            let spectral = &sky.spectral;
+            let half = 0.5 * (spectral.channels.unwrap_or(1).max(1) - 1) as f64 * spectral.width_hz.unwrap_or(0.0);
+            shaped.check(&[centre_hz - half, centre_hz + half])?;
         }
         let image = image::read(document)?;
         let output = document.section("output")?;

@@ -1,11 +1,12 @@
+use super::dishes::DishWords;
 use super::places;
 use crate::error::{Error, Result};
 use crate::formats::config::Document;
 use crate::formats::config::Section;
-use crate::formats::oskar::{OskarTelescope, read_oskar_telescope};
+use crate::formats::oskar::{OskarTelescope, read_oskar_pattern_folder, read_oskar_telescope};
 use crate::formats::telescope::read_rotations;
-use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, Taper};
-use crate::telescope::beam::{BeamChoice, StationBeams};
+use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, SphericalWaves, Taper};
+use crate::telescope::beam::{BeamChoice, ShapedBeams, StationBeams};
 use crate::telescope::{Rotations, Telescope, rotated, vogel_station};
 use crate::units::Dimension;
 use std::path::Path;
@@ -20,14 +21,17 @@ pub struct TelescopeSettings {
     pub beam: BeamChoice,
     /// Stations as arrays of antennas, in place of such beams.
     pub arrays: Option<Arc<ApertureArrays>>,
+    /// Beams of any shape, in place of such beams.
+    pub shaped: Option<Arc<ShapedBeams>>,
 }
 
 impl TelescopeSettings {
     /// The beams of the stations.
     pub fn beams(&self) -> StationBeams {
-        match &self.arrays {
-            Some(arrays) => StationBeams::of_arrays(arrays.clone()),
-            None => StationBeams::new(&self.telescope, self.beam),
+        match (&self.arrays, &self.shaped) {
+            (Some(arrays), _) => StationBeams::of_arrays(arrays.clone()),
+            (None, Some(shaped)) => StationBeams::of_shapes(shaped.clone()),
+            (None, None) => StationBeams::new(&self.telescope, self.beam),
         }
     }
 }
@@ -37,16 +41,17 @@ pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
     let name = s.text("name")?;
     let file = s.path("file")?;
     let oskar = s.path("oskar")?;
-    let chosen = s.choice("beam", &["auto", "none", "gaussian", "airy", "cosine", "array"])?;
+    let chosen = s.choice("beam", &["auto", "none", "gaussian", "airy", "cosine", "array", "katbeam", "fits"])?;
     let beam = match chosen {
         Some("none") => BeamChoice::None,
         Some("gaussian") => BeamChoice::Gaussian,
         Some("airy") => BeamChoice::Airy,
         Some("cosine") => BeamChoice::CosineTaper,
-        Some("array") => BeamChoice::None,
+        Some("array" | "katbeam" | "fits") => BeamChoice::None,
         _ => BeamChoice::Auto,
     };
     let array = Some(read_array(&s.section("array")?)?).filter(|_| chosen == Some("array"));
+    let dishes = DishWords::read(&s)?;
     let place = s.place("name");
     let twice = places(&s, &["name", "file", "oskar"]);
     s.finish()?;
@@ -72,12 +77,19 @@ pub(super) fn read(document: &Document) -> Result<TelescopeSettings> {
             .expected("a positive diameter, or telescope.beam = \"none\""));
     }
     let arrays = array.map(|array| array.of(&telescope, model.as_ref())).transpose()?.map(Arc::new);
-    Ok(TelescopeSettings { telescope, beam, arrays })
+    let shaped = match chosen {
+        Some("katbeam") => Some(Arc::new(dishes.katbeam(&telescope)?)),
+        Some("fits") => Some(Arc::new(dishes.tables(&telescope)?)),
+        _ => None,
+    };
+    Ok(TelescopeSettings { telescope, beam, arrays, shaped })
 }
 
 /// `[telescope.array]`.
 struct ArrayWords {
     element: Element,
+    /// Whether the patterns of an OSKAR folder are used.
+    numerical: bool,
     normalise: bool,
     share: bool,
     seed: u64,
@@ -96,9 +108,12 @@ fn read_array(s: &Section) -> Result<ArrayWords> {
         (_, Some(metres)) => DipoleLength::Metres(metres),
         (wavelengths, None) => DipoleLength::Wavelengths(wavelengths.unwrap_or(0.5)),
     };
-    let pattern = match s.choice("element", &["dipole", "isotropic"])? {
-        Some("isotropic") => Pattern::Isotropic,
-        _ => Pattern::Dipole(length),
+    let element = s.choice("element", &["dipole", "isotropic"])?;
+    let pattern = match (element, s.path("spherical_wave")?) {
+        (Some(_), Some(_)) => return Err(s.refuse("element", "either this or spherical_wave")),
+        (Some("isotropic"), None) => Pattern::Isotropic,
+        (_, None) => Pattern::Dipole(length),
+        (None, Some(folder)) => Pattern::SphericalWaves(one_type(&folder)?),
     };
     let power = s.float("cosine_power", 0.0..)?.unwrap_or(1.0);
     let fwhm_rad = s.quantity("gaussian_fwhm", Dimension::Angle)?;
@@ -122,8 +137,23 @@ fn read_array(s: &Section) -> Result<ArrayWords> {
         None => Rotations::Seeded(rotation_seed),
     };
     s.finish()?;
+    // whoever names an element wants it
+    let numerical = element.is_none();
     let element = Element { pattern, taper, feed_angle_rad: [0.0; 2] };
-    Ok(ArrayWords { element, normalise, share, seed, rotations })
+    Ok(ArrayWords { element, numerical, normalise, share, seed, rotations })
+}
+
+/// The spherical waves of a folder with one type of element.
+fn one_type(folder: &Path) -> Result<SphericalWaves> {
+    let sets = read_oskar_pattern_folder(folder)?;
+    let more = sets.iter().map(|set| set.element).find(|element| *element != 0);
+    match (SphericalWaves::new(&sets, 0), more) {
+        (Some(waves), None) => Ok(waves),
+        (_, more) => Err(Error::input("the folder's element patterns are not of one type")
+            .found(format!("element type {}", more.unwrap_or(0)))
+            .expected("element type 0 alone: all antennas have the same pattern")
+            .place(format!("{}, telescope.array.spherical_wave", folder.display()))),
+    }
 }
 
 impl ArrayWords {
@@ -131,7 +161,16 @@ impl ArrayWords {
     /// spiral turned by each one's own angle.
     fn of(&self, telescope: &Telescope, model: Option<&OskarTelescope>) -> Result<ApertureArrays> {
         let known = match model {
-            Some(model) => ApertureArrays::from_oskar(model, &self.element, self.normalise, self.seed),
+            Some(model) => {
+                let given = matches!(self.element.pattern, Pattern::SphericalWaves(_));
+                let own = model.station_types.iter().find_map(|station| station.first_pattern());
+                if let Some(own) = own.filter(|_| given) {
+                    return Err(Error::input("the OSKAR telescope folder has element patterns of its own")
+                        .found(own.display())
+                        .expected("either these or telescope.array.spherical_wave"));
+                }
+                ApertureArrays::from_oskar(model, &self.element, self.numerical, self.normalise, self.seed)?
+            }
             None if telescope.stations.iter().all(|s| s.kind == "ska-low") => {
                 let spiral = vogel_station();
                 let turned = telescope.station_rotations_deg(&self.rotations)?;

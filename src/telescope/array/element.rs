@@ -1,3 +1,4 @@
+use super::SphericalWaves;
 use crate::units::C_M_S;
 use rustfft::num_complex::Complex64;
 use std::f64::consts::{FRAC_PI_2, LN_2, PI};
@@ -14,12 +15,14 @@ pub struct Element {
 }
 
 /// What a feed is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Pattern {
     /// The same voltage in all directions and polarisations: the unit matrix.
     Isotropic,
     /// Two crossed thin dipoles of this length, X along east and Y along north.
     Dipole(DipoleLength),
+    /// Sums of spherical waves (OSKAR's numerical patterns).
+    SphericalWaves(SphericalWaves),
 }
 
 /// Length of a dipole from tip to tip.
@@ -61,12 +64,15 @@ impl Element {
     /// Dipoles: Balanis, Antenna Theory, eq. 4-62, turned to lie along the horizon.
     pub(super) fn voltages(&self, direction: [f64; 3], freq_hz: f64) -> Matrix {
         let taper = self.taper.at(direction[2], freq_hz);
-        match self.pattern {
+        match &self.pattern {
+            Pattern::SphericalWaves(waves) => {
+                waves.voltages(direction, self.feed_angle_rad, freq_hz).map(|v| v * taper)
+            }
             Pattern::Isotropic => [taper, 0.0, 0.0, taper].map(Complex64::from),
             Pattern::Dipole(length) => {
                 let wavelengths = match length {
-                    DipoleLength::Wavelengths(length) => length,
-                    DipoleLength::Metres(length) => length * freq_hz / C_M_S,
+                    DipoleLength::Wavelengths(length) => *length,
+                    DipoleLength::Metres(length) => *length * freq_hz / C_M_S,
                 };
                 let half = PI * wavelengths;
                 let cos_half = half.cos();
@@ -91,17 +97,20 @@ impl Element {
             Taper::None | Taper::Cosine { .. } => true,
             Taper::Gaussian { reference_hz, .. } => reference_hz == 0.0,
         };
-        let path = match self.pattern {
+        let path = match &self.pattern {
+            // of the nearest frequency that there is a file for
+            Pattern::SphericalWaves(_) => None,
             Pattern::Isotropic | Pattern::Dipole(DipoleLength::Wavelengths(_)) => Some(0.0),
             // cos(pi L nu/c cos) and cos(pi L nu/c); the root of a sum of squares is no such sum
-            Pattern::Dipole(DipoleLength::Metres(length)) => (!scalar).then_some(0.5 * length),
+            Pattern::Dipole(DipoleLength::Metres(length)) => (!scalar).then_some(0.5 * *length),
         };
         path.filter(|_| of_taper)
     }
 
     /// In words, for headers.
     pub(super) fn describe(&self) -> String {
-        let pattern = match self.pattern {
+        let pattern = match &self.pattern {
+            Pattern::SphericalWaves(waves) => waves.describe(),
             Pattern::Isotropic => "isotropic elements".into(),
             Pattern::Dipole(DipoleLength::Wavelengths(length)) => format!("dipoles of {length} wavelengths"),
             Pattern::Dipole(DipoleLength::Metres(length)) => format!("dipoles of {length} m"),

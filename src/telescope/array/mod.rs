@@ -12,9 +12,11 @@
 mod element;
 mod factor;
 mod oskar;
+mod spherical;
 mod stations;
 
 pub use element::{DipoleLength, Element, Pattern, Taper};
+pub use spherical::SphericalWaves;
 pub use stations::{Antenna, ApertureArrays, ArrayStation, Gain};
 
 pub(crate) use stations::{Aim, FormedBeam, Horizon};

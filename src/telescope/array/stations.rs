@@ -318,7 +318,7 @@ mod tests {
     fn station(antennas: Vec<Antenna>, tiles: Vec<Gain>) -> ApertureArrays {
         let dipoles = Pattern::Dipole(DipoleLength::Wavelengths(0.5));
         let element = |pattern, angle: f64| Element { pattern, taper: Taper::None, feed_angle_rad: [angle; 2] };
-        let elements = vec![element(dipoles, 0.0), element(dipoles, 0.3), element(Pattern::Isotropic, 0.0)];
+        let elements = vec![element(dipoles.clone(), 0.0), element(dipoles, 0.3), element(Pattern::Isotropic, 0.0)];
         let kinds = vec![ArrayStation { antennas, tiles, elements }];
         ApertureArrays { kinds, kind_of: vec![0, 0], normalised: true, seed: 9, shared: false }
     }

@@ -1,13 +1,23 @@
-//! Circular voltage beams of stations.
+//! Voltage beams of stations: circular ones, and such as have any shape [`ShapedBeams`].
 //!
 //! A baseline's power beam is the product of the voltage beams of its two stations, so every model
-//! here is a voltage pattern, real and 1 on the axis. FWHMs are those of the power pattern of one
+//! here is a voltage pattern, circular ones real and 1 on the axis. FWHMs are those of the power pattern of one
 //! station unless a name says voltage.
 
+mod files;
+mod katbeam;
+mod katbeam_tables;
 mod models;
+mod shaped;
+mod table;
 
+pub use katbeam::{Ellipse, KatBand};
 pub use models::{AiryBeam, CosineTaperBeam, GaussianBeam, Isotropic, VoltageGaussianBeam};
+pub use shaped::{Mount, Shape, ShapedBeams};
+pub(crate) use shaped::{ShapedBeam, StationResponse};
+pub use table::{BeamTable, Grid, Interpolation, Quantity};
 
+use crate::error::{Error, Result};
 use crate::telescope::Telescope;
 use crate::telescope::array::ApertureArrays;
 use std::fmt::Debug;
@@ -61,6 +71,8 @@ pub struct StationBeams {
     pub class_of: Vec<usize>,
     /// Stations that are arrays of antennas, which have that response in place of a circular beam.
     pub arrays: Option<Arc<ApertureArrays>>,
+    /// Beams of any shape, in place of circular ones.
+    pub shaped: Option<Arc<ShapedBeams>>,
 }
 
 impl StationBeams {
@@ -88,23 +100,55 @@ impl StationBeams {
                 classes.len() - 1
             }));
         }
-        StationBeams { classes, class_of, arrays: None }
+        StationBeams::of_classes(classes, class_of)
+    }
+
+    /// Circular beams, and which of them each station has.
+    pub fn of_classes(classes: Vec<Arc<dyn VoltageBeam>>, class_of: Vec<usize>) -> StationBeams {
+        StationBeams { classes, class_of, arrays: None, shaped: None }
     }
 
     /// Beams of aperture arrays.
     pub fn of_arrays(arrays: Arc<ApertureArrays>) -> StationBeams {
-        StationBeams {
-            classes: vec![Arc::new(Isotropic)],
-            class_of: vec![0; arrays.kind_of.len()],
-            arrays: Some(arrays),
+        let none = StationBeams::of_classes(vec![Arc::new(Isotropic)], vec![0; arrays.kind_of.len()]);
+        StationBeams { arrays: Some(arrays), ..none }
+    }
+
+    /// Beams of any shape.
+    pub fn of_shapes(shaped: Arc<ShapedBeams>) -> StationBeams {
+        let none = StationBeams::of_classes(vec![Arc::new(Isotropic)], vec![0; shaped.shape_of.len()]);
+        StationBeams { shaped: Some(shaped), ..none }
+    }
+
+    /// Whether all beams are circles, alike at all times.
+    pub fn is_circular(&self) -> bool {
+        self.arrays.is_none() && self.shaped.is_none()
+    }
+
+    /// # Errors
+    /// Beams that are not circular, which `what` cannot see through.
+    pub fn require_circular(&self, what: &str) -> Result<()> {
+        match self.is_circular() {
+            true => Ok(()),
+            false => Err(Error::input(format!("{what} takes circular beams alone"))
+                .found(self.describe())
+                .expected("telescope.beam of none, gaussian, airy or cosine")
+                .hint("prediction.method = \"direct\" takes all beams")),
         }
+    }
+
+    /// # Errors
+    /// A frequency that a beam does not have.
+    pub fn check(&self, freq_hz: &[f64]) -> Result<()> {
+        self.shaped.as_ref().map_or(Ok(()), |shaped| shaped.check(freq_hz))
     }
 
     /// Every model in use, for headers.
     pub fn describe(&self) -> String {
-        match &self.arrays {
-            Some(arrays) => arrays.describe(),
-            None => self.classes.iter().map(|c| c.describe()).collect::<Vec<_>>().join("; "),
+        match (&self.arrays, &self.shaped) {
+            (Some(arrays), _) => arrays.describe(),
+            (None, Some(shaped)) => shaped.describe(),
+            (None, None) => self.classes.iter().map(|c| c.describe()).collect::<Vec<_>>().join("; "),
         }
     }
 

@@ -62,6 +62,14 @@ impl VoltageBeam for AiryBeam {
     }
 }
 
+/// The voltage of cosine-tapered illumination at a distance in FWHMs of the power.
+pub(super) fn cosine_taper(fwhms: f64) -> f64 {
+    let r = 1.188_964_78 * fwhms;
+    let below = 1.0 - 4.0 * r * r;
+    // at r = 1/2 numerator and denominator vanish together; the limit is pi/4
+    if below.abs() < 1e-7 { PI / 4.0 } else { (PI * r).cos() / below }
+}
+
 /// Cosine-tapered illumination: voltage cos(pi r)/(1 - 4 r^2), r = 1.18896478 theta/FWHM_power
 /// (Essential Radio Astronomy, Condon & Ransom 2016, eq. 3.95; MeerKAT's katbeam 0.1).
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +80,7 @@ pub struct CosineTaperBeam {
 
 impl VoltageBeam for CosineTaperBeam {
     fn voltage(&self, sin_theta: f64, freq_hz: f64) -> f64 {
-        let r = 1.188_964_78 * sin_theta.asin() / power_fwhm_rad(self.diameter_m, freq_hz);
-        let below = 1.0 - 4.0 * r * r;
-        // at r = 1/2 numerator and denominator vanish together; the limit is pi/4
-        if below.abs() < 1e-7 { PI / 4.0 } else { (PI * r).cos() / below }
+        cosine_taper(sin_theta.asin() / power_fwhm_rad(self.diameter_m, freq_hz))
     }
 
     fn describe(&self) -> String {

@@ -3,6 +3,7 @@
 mod average;
 mod band;
 mod bare;
+mod dishes;
 mod stations;
 #[cfg(test)]
 mod tests;

@@ -2,14 +2,15 @@
 
 use super::average::{Cut, Seen, cell, motion};
 use super::band::{Nodes, lots};
+use super::dishes::Dishes;
 use super::{DirectSky, Smearing, Source};
 use crate::error::{Result, Watch};
 use crate::formats::visibilities::VisibilityTable;
 use crate::math::vectors::Vectors;
-use crate::telescope::array::{Aim, ApertureArrays, FormedBeam};
-use crate::telescope::beam::{StationBeams, VoltageBeam};
+use crate::telescope::array::{Aim, ApertureArrays};
+use crate::telescope::beam::{StationBeams, StationResponse, VoltageBeam};
 use crate::visibilities::geometry::{Beams, Instant, cross, dot};
-use crate::visibilities::product::{ArrayBeams, BLOCK, Place, Real, Scratch, Sources, Stations, Sums};
+use crate::visibilities::product::{BLOCK, FormedBeams, Place, Real, Scratch, Sources, Stations, Sums};
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
 use rustfft::num_complex::Complex64;
@@ -33,6 +34,7 @@ pub(super) fn add<R: Real>(
     let (points, extended): (Vec<Source>, Vec<Source>) = sources.into_iter().partition(|s| s.taper.is_none());
     let mut groups: Vec<Group> = [points, extended].into_iter().filter(|g| !g.is_empty()).map(Group::new).collect();
     let (order, position) = side_by_side(instants, smearing);
+    let dishes = beams.shaped.as_deref().map(|shaped| Dishes::new(shaped, &order, table.phase_centre.unit_vector()));
     let products = table.polarisations.count();
     let arrays = beams.arrays.as_deref().map(|arrays| {
         let (reach, count) = (reach_of(&groups), all);
@@ -65,12 +67,14 @@ pub(super) fn add<R: Real>(
                 let turned = (late != 0.0).then(|| instant.turned(late));
                 let instant = turned.as_ref().unwrap_or(instant);
                 let looks = Looks::new(beams, instant, &order);
+                let formed = arrays.as_ref().map(|arrays| arrays.formed(instant, &freq_hz));
+                let formed = formed.or_else(|| dishes.as_ref().map(|dishes| dishes.formed(instant, &freq_hz)));
                 let stations = Stations {
                     uvw_m: order.iter().map(|s| instant.station_uvw_m[*s]).collect(),
                     zenith: order.iter().map(|s| instant.zenith[*s]).collect(),
                     class_of: &looks.of,
                     freq_hz: &freq_hz,
-                    arrays: arrays.as_ref().map(|arrays| arrays.formed(instant, &freq_hz)),
+                    formed,
                     smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, cut, part)),
                 };
                 for group in &groups {
@@ -285,7 +289,7 @@ impl<'a> Arrays<'a> {
         self.arrays.path_m(self.reach, self.scalar)
     }
 
-    fn formed(&self, instant: &Instant, freq_hz: &[f64]) -> ArrayBeams<'_> {
+    fn formed(&self, instant: &Instant, freq_hz: &[f64]) -> FormedBeams<'_> {
         let centre = |station: &usize| instant.aim(*station).unwrap_or(self.centre);
         let away = |station: &usize| {
             let centre = centre(station);
@@ -294,11 +298,13 @@ impl<'a> Arrays<'a> {
         let reach = self.reach + self.formed.iter().map(away).fold(0.0, f64::max);
         let nodes = Nodes::new(freq_hz, self.arrays.path_m(reach, self.scalar), self.epsilon);
         let mixed = nodes.weights.is_some();
-        let at = |freq_hz: &f64| -> Vec<FormedBeam<'a>> {
+        let at = |freq_hz: &f64| -> Vec<StationResponse<'a>> {
             let aim = Aim { freq_hz: *freq_hz, step: instant.step, reach, count: self.count, epsilon: self.epsilon };
-            let form = |station: &usize| match mixed {
-                true => self.arrays.form_plain(*station, instant.horizon(*station), centre(station), &aim),
-                false => self.arrays.form(*station, instant.horizon(*station), centre(station), &aim),
+            let form = |station: &usize| {
+                StationResponse::Antennas(match mixed {
+                    true => self.arrays.form_plain(*station, instant.horizon(*station), centre(station), &aim),
+                    false => self.arrays.form(*station, instant.horizon(*station), centre(station), &aim),
+                })
             };
             self.formed.par_iter().map(form).collect()
         };
@@ -306,7 +312,7 @@ impl<'a> Arrays<'a> {
             let of = |s: &usize| self.arrays.scale(*s, instant.horizon(*s), centre(s), (*freq_hz, instant.step));
             self.formed.par_iter().map(of).collect()
         };
-        ArrayBeams {
+        FormedBeams {
             formed: nodes.freq_hz.iter().map(at).collect(),
             scale: if mixed { freq_hz.iter().map(scale).collect() } else { Vec::new() },
             weights: nodes.weights,

@@ -169,8 +169,7 @@ fn half_the_sum_of_xx_and_yy_is_the_scalar_mode() {
 fn beams_of_two_station_types_multiply_per_baseline_and_channel() {
     let (telescope, track) = (small_array(), track(-35.0, 0.2));
     let (gaussian, airy) = (GaussianBeam { diameter_m: 13.5 }, AiryBeam { diameter_m: 15.0 });
-    let beams =
-        StationBeams { classes: vec![Arc::new(gaussian), Arc::new(airy)], class_of: vec![1, 0, 0, 1, 0], arrays: None };
+    let beams = StationBeams::of_classes(vec![Arc::new(gaussian), Arc::new(airy)], vec![1, 0, 0, 1, 0]);
     let (mut t, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
     let list = scattered(track.phase_centre);
     let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
@@ -202,11 +201,10 @@ fn dishes_see_nothing_behind_them_and_stations_without_beam_do() {
     let (mut t, instants) = table(&telescope, &track, &FREQ_HZ, Polarisations::I);
     assert!(instants.iter().all(|i| i.sin_elevation(0, behind.unit_vector()) > 0.0));
     let mut seen = t.clone();
-    let dishes =
-        StationBeams { classes: vec![Arc::new(AiryBeam { diameter_m: 15.0 })], class_of: vec![0; 5], arrays: None };
+    let dishes = StationBeams::of_classes(vec![Arc::new(AiryBeam { diameter_m: 15.0 })], vec![0; 5]);
     predict_direct(&mut t, sky, Some((&instants, &dishes)), None, Summing::Float64, &Watch::silent()).unwrap();
     assert!(t.vis.iter().all(|v| v.norm() == 0.0));
-    let none = StationBeams { classes: vec![Arc::new(Isotropic)], class_of: vec![0; 5], arrays: None };
+    let none = StationBeams::of_classes(vec![Arc::new(Isotropic)], vec![0; 5]);
     predict_direct(&mut seen, sky, Some((&instants, &none)), None, Summing::Float64, &Watch::silent()).unwrap();
     assert!(seen.vis.iter().all(|v| (v.norm() - 1.0).abs() < 1e-12));
 }
@@ -315,7 +313,7 @@ fn what_does_not_fit_together_is_refused() {
     let other = "does not belong to";
     refused(&t, sky, Some((&instants[..2], &beams)), other);
     refused(&t, sky, Some((&[], &beams)), other);
-    let few = StationBeams { classes: beams.classes.clone(), class_of: vec![0; 4], arrays: None };
+    let few = StationBeams::of_classes(beams.classes.clone(), vec![0; 4]);
     refused(&t, sky, Some((&instants, &few)), other);
     let reversed: Vec<Instant> = instants.iter().rev().cloned().collect();
     refused(&t, sky, Some((&reversed, &beams)), other);
@@ -522,11 +520,13 @@ fn aperture_arrays_are_the_sum_of_all_antennas() {
     for (reach, freq_hz) in [(0.05, [150e6, 160e6]), (0.9, [70e6, 300e6])] {
         let list = spread(track.phase_centre, 290, reach, false);
         let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
-        for (polarisations, pattern) in
-            [(Polarisations::I, dipoles), (Polarisations::Linear, dipoles), (Polarisations::Linear, Pattern::Isotropic)]
-        {
+        for (polarisations, pattern) in [
+            (Polarisations::I, dipoles.clone()),
+            (Polarisations::Linear, dipoles.clone()),
+            (Polarisations::Linear, Pattern::Isotropic),
+        ] {
             let kind_of = (0..21).map(|k| k % 3).collect();
-            let mut arrays = ApertureArrays::from_places(&places, kind_of, &element(pattern), true);
+            let mut arrays = ApertureArrays::from_places(&places, kind_of, &element(pattern.clone()), true);
             arrays.shared = pattern == Pattern::Isotropic;
             let beams = StationBeams::of_arrays(Arc::new(arrays));
             let (empty, instants) = table(&telescope, &track, &freq_hz, polarisations);

@@ -7,15 +7,15 @@
 //!
 //! Phases are float64 turns in any case; a block of [`BLOCK`] sources is summed in [`Real`], blocks in float64.
 
-mod antennas;
 mod each;
+mod formed;
 mod panel;
 mod tile;
 
 use crate::math::vectors::Vectors;
 use crate::units::C_M_S;
-use antennas::Responses;
 use each::{Each, ROWS, Smeared, terms};
+use formed::Responses;
 use panel::Panels;
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
@@ -23,7 +23,7 @@ use rustfft::num_complex::Complex64;
 /// Sources multiplied at a time: their panels stay in the cache.
 pub(super) const BLOCK: usize = 256;
 
-pub(super) use antennas::ArrayBeams;
+pub(super) use formed::FormedBeams;
 pub(super) use tile::Real;
 
 /// Where a source is.
@@ -59,8 +59,8 @@ pub(super) struct Stations<'a> {
     pub class_of: &'a [usize],
     /// Channels that are summed together, Hz.
     pub freq_hz: &'a [f64],
-    /// Beams of aperture arrays.
-    pub arrays: Option<ArrayBeams<'a>>,
+    /// Beams of aperture arrays and of dishes of any shape.
+    pub formed: Option<FormedBeams<'a>>,
     /// What happens within a time step and channel.
     pub smearing: Option<Motion>,
 }

@@ -1,4 +1,4 @@
-use super::antennas::Response;
+use super::formed::Response;
 use super::tile::Real;
 use super::{Motion, Place, Sources, Stations};
 use crate::math::vectors::{Vectors, with_vectors};

@@ -1,14 +1,14 @@
-//! What stations of antennas make of a block of sources, channel by channel.
+//! What stations of antennas, and dishes whose beams are no circles, make of a block of sources, channel by channel.
 
 use super::{Sources, Stations};
-use crate::telescope::array::FormedBeam;
+use crate::telescope::beam::StationResponse;
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
 
-/// Beams of aperture arrays at one time, formed at a few frequencies.
-pub(in crate::visibilities) struct ArrayBeams<'a> {
+/// Beams at one time, formed at a few frequencies.
+pub(in crate::visibilities) struct FormedBeams<'a> {
     /// \[node\]\[beam\].
-    pub formed: Vec<Vec<FormedBeam<'a>>>,
+    pub formed: Vec<Vec<StationResponse<'a>>>,
     /// Share of each node in each channel, \[channel\]\[node\]; `None` where the nodes are the channels.
     pub weights: Option<Vec<Vec<f64>>>,
     /// With such shares, what each beam is multiplied by in the end, \[channel\]\[beam\]: matrix, scalar.
@@ -25,7 +25,7 @@ pub(super) struct Response<'a> {
 
 /// E of a block of sources in all channels.
 pub(super) struct Responses<'a> {
-    beams: &'a ArrayBeams<'a>,
+    beams: &'a FormedBeams<'a>,
     towards: Vec<[f64; 3]>,
     components: usize,
     /// E at the nodes, where the channels have shares of them.
@@ -34,7 +34,7 @@ pub(super) struct Responses<'a> {
 
 impl<'a> Responses<'a> {
     pub fn new(stations: &'a Stations, sources: &Sources, components: usize) -> Option<Responses<'a>> {
-        let beams = stations.arrays.as_ref()?;
+        let beams = stations.formed.as_ref()?;
         let towards = sources.places.iter().map(|place| place.towards).collect();
         let mut responses = Responses { beams, towards, components, nodes: Vec::new() };
         if beams.weights.is_some() {
@@ -43,8 +43,8 @@ impl<'a> Responses<'a> {
         Some(responses)
     }
 
-    fn of_beams(&self, formed: &[FormedBeam]) -> Vec<Vec<Complex64>> {
-        let of = |beam: &FormedBeam| match self.components {
+    fn of_beams(&self, formed: &[StationResponse]) -> Vec<Vec<Complex64>> {
+        let of = |beam: &StationResponse| match self.components {
             1 => beam.voltages(&self.towards),
             _ => beam.matrices(&self.towards).into_iter().flatten().collect(),
         };

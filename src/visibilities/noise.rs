@@ -305,4 +305,44 @@ mod tests {
         let mut t = table(1, 1, Polarisations::I);
         assert!(add_thermal_noise(&mut t, &SEFD_JY, None, &Watch::stopped_by(stop)).unwrap_err().is_interrupt());
     }
+
+    /// A station's own power has real noise of sqrt 2 times the sigma of a pair, and pairs have the noise that they have alone.
+    #[test]
+    fn stations_with_themselves_have_the_noise_of_their_power() {
+        use crate::visibilities::testing::{small_array, track};
+        use crate::visibilities::{Correlations, Track, new_table};
+        for polarisations in [Polarisations::I, Polarisations::Linear] {
+            let noisy = |correlations: Correlations, part: Part, freq_hz: &[f64]| {
+                let track = Track { correlations, ..track(-30.0, 0.0) };
+                let (mut table, ..) = new_table(&small_array(), &track, freq_hz, 1e6, polarisations, -1.6).unwrap();
+                add_thermal_noise_of(&mut table, part, &[400.0; 5], Some(4), &Watch::silent()).unwrap();
+                table
+            };
+            let freq_hz: Vec<f64> = (0..2000).map(|k| 1.4e9 + 1e6 * f64::from(k)).collect();
+            let both = noisy(Correlations::Both, Part::default(), &freq_hz);
+            let cross = noisy(Correlations::Cross, Part::default(), &freq_hz);
+            let pairs = (0..both.uvw_m.nrows()).filter(|row| both.antenna1[*row] != both.antenna2[*row]);
+            for (alone, row) in pairs.enumerate() {
+                assert_eq!(both.vis.index_axis(Axis(0), row), cross.vis.index_axis(Axis(0), alone));
+                assert_eq!(both.weight.index_axis(Axis(0), row), cross.weight.index_axis(Axis(0), alone));
+            }
+            let scale = if polarisations == Polarisations::I { 0.5f64.sqrt() } else { 1.0 };
+            let sigma = scale * noise_sigma_jy(400.0, 400.0, 1e6, 3600.0);
+            let own = both.vis.index_axis(Axis(0), 0);
+            let rms = |values: Vec<f64>| (values.iter().map(|v| v * v).sum::<f64>() / values.len() as f64).sqrt();
+            let of = |product: usize| own.index_axis(Axis(1), product);
+            assert!((rms(of(0).iter().map(|v| v.re).collect()) / (SQRT_2 * sigma) - 1.0).abs() < 0.05);
+            assert!(of(0).iter().all(|v| v.im == 0.0));
+            assert!((f64::from(both.weight[[0, 0, 0]]) * 2.0 * sigma * sigma - 1.0).abs() < 1e-6);
+            if polarisations == Polarisations::Linear {
+                assert!((rms(of(1).iter().map(|v| v.re).collect()) / sigma - 1.0).abs() < 0.05);
+                assert!(of(1).iter().zip(of(2)).all(|(xy, yx)| *xy == yx.conj()));
+                assert!(of(3).iter().all(|v| v.im == 0.0) && of(3) != of(0));
+                assert!((f64::from(both.weight[[0, 0, 1]]) * sigma * sigma - 1.0).abs() < 1e-6);
+            }
+            // a part of an observation has the noise that the whole has there
+            let later = noisy(Correlations::Both, Part { step: 0, channel: 1500 }, &freq_hz[1500..]);
+            assert_eq!(later.vis, both.vis.slice(s![.., 1500.., ..]));
+        }
+    }
 }

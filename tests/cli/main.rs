@@ -12,6 +12,7 @@ mod hi;
 mod images;
 mod interrupts;
 mod keys;
+mod observe;
 mod oskar;
 mod outputs;
 mod routes;

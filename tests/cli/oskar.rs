@@ -145,9 +145,11 @@ fn settings_that_ask_for_more_than_there_is() {
             &["array_pattern/element/gain = 2", "remove the line"],
         ),
         ("pol_mode=Scalar", "pol_mode=Circular", &["pol_mode", "\"Circular\"", "Full or Scalar"]),
-        ("mode=Tracking", "mode=Drift scan", &["observation/mode", "\"Drift scan\"", "Tracking"]),
+        ("mode=Tracking", "mode=Sideways", &["observation/mode", "\"Sideways\"", "Drift scan"]),
+        ("mode=Tracking", "pointing_file=p.txt", &["p.txt", "No such file"]),
+        ("mode=Tracking", "mode=Drift scan\npointing_file=p.txt", &["pointing_file", "none in a drift scan"]),
         ("time_average_sec=0", "noise/enable=true", &["interferometer/noise/enable", "\"true\"", "false"]),
-        ("time_average_sec=0", "correlation_type=Both", &["correlation_type", "Cross-correlations"]),
+        ("time_average_sec=0", "correlation_type=None", &["correlation_type", "Cross-correlations"]),
         ("time_average_sec=0", "uv_filter_max=far", &["uv_filter_max", "\"far\"", "a number"]),
         ("time_average_sec=0", "uv_filter_units=Feet", &["uv_filter_units", "\"Feet\"", "Metres"]),
         ("time_average_sec=0", "ionosphere=1", &["ionosphere = 1", "remove the line"]),
@@ -198,6 +200,56 @@ fn settings_that_ask_for_more_than_there_is() {
     let set = ["observe", "--oskar-settings", "case/settings.ini", "--set", "sky.channels=2", "--out", "x.h5"];
     place.refused(&set, &["--set", "edit the settings file"]);
     place.refused(&["observe", "--oskar-settings", "nowhere.ini", "--out", "x.h5"], &["nowhere.ini", "No such file"]);
+}
+
+#[test]
+fn drift_scans_pointing_files_and_stations_with_themselves() {
+    let place = Place::new();
+    case_01(&place);
+    let observe = |changes: &[(&str, &str)]| {
+        let text = changes.iter().fold(SETTINGS.to_string(), |text, (old, new)| {
+            assert!(text.contains(old), "{old}");
+            text.replacen(old, new, 1)
+        });
+        place.write("case/settings.ini", text);
+        place.run(&["observe", "--oskar-settings", "case/settings.ini", "--out", "v.h5"]).ok();
+        read_visibilities(&place.path("v.h5")).unwrap()
+    };
+    let tracked = observe(&[]);
+    let both = observe(&[("time_average_sec=0", "correlation_type=Both")]);
+    let own = observe(&[("time_average_sec=0", "correlation_type=Auto-correlations")]);
+    assert_eq!([&tracked, &both, &own].map(|t| t.uvw_m.nrows()), [4 * 276, 4 * 300, 4 * 24]);
+    // without a beam a station sees the sum of all sources above its horizon
+    assert!(own.vis.iter().all(|v| v.im.abs() < 1e-12 * v.re && v.re > 0.0));
+
+    // the zenith in the middle of the observation: the latitude of the array, and its sidereal time
+    let drift = observe(&[
+        ("mode=Tracking", "mode=Drift scan"),
+        ("phase_centre_ra_deg=329.0", "phase_centre_ra_deg=0"),
+        ("phase_centre_dec_deg=-30.0", "phase_centre_dec_deg=90"),
+    ]);
+    let position = std::fs::read_to_string(place.path("case/telescope.tm/position.txt")).unwrap();
+    let numbers = position.split([' ', ',', '\n']).filter_map(|word| word.parse::<f64>().ok());
+    let latitude_deg = numbers.collect::<Vec<_>>()[1];
+    assert!((drift.phase_centre.dec_rad.to_degrees() - latitude_deg).abs() < 1e-9);
+    // sources are the same: only where phases are taken from differs, which turns all of a row's visibilities alike
+    let (table, before) = (&drift, &tracked);
+    let [a, b] = [before.phase_centre, table.phase_centre].map(|centre| centre.unit_vector());
+    assert!(a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() < 0.99999);
+    for row in 0..table.uvw_m.nrows() {
+        let (size, other) = (table.vis[[row, 0, 0]].norm(), before.vis[[row, 0, 0]].norm());
+        assert!((size - other).abs() < 1e-9 * (1.0 + other), "row {row}: {size} {other}");
+    }
+
+    // beams of one station, by OSKAR's file
+    let wide = "station_type=Gaussian beam\ngaussian_beam/fwhm_deg=5\ngaussian_beam/ref_freq_hz=140e6";
+    place.write("case/p.txt", "* RADEC 329 -30\n3 AZEL 0 90\n");
+    let same = observe(&[("station_type=Isotropic beam", wide)]);
+    let turned = observe(&[("station_type=Isotropic beam", wide), ("mode=Tracking", "pointing_file=p.txt")]);
+    for row in 0..same.uvw_m.nrows() {
+        let differs = (same.vis[[row, 0, 0]] - turned.vis[[row, 0, 0]]).norm() > 1e-6;
+        assert_eq!(differs, same.antenna1[row] == 3 || same.antenna2[row] == 3, "row {row}");
+    }
 }
 
 /// One case of each kind of OSKAR's reference visibilities, against the README's equations in numpy (tests/python); without

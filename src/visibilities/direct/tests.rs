@@ -8,12 +8,12 @@ use crate::telescope::beam::{AiryBeam, BeamChoice, GaussianBeam, Isotropic};
 use crate::telescope::{Geodetic, Telescope};
 use crate::units::ARCSEC_RAD;
 use crate::units::C_M_S;
-use crate::visibilities::Track;
 use crate::visibilities::geometry::cross;
 use crate::visibilities::product::BLOCK;
 use crate::visibilities::testing::{
     continental_array, enu_array, gast_rad, point, small_array, table, track, with_threads,
 };
+use crate::visibilities::{Correlations, Pointing, StationPointing, Track};
 use ndarray::Axis;
 use ndarray::{Array3, s};
 use std::f64::consts::{FRAC_PI_2, PI};
@@ -410,14 +410,23 @@ fn jones(
     }
     let one = [1.0, 0.0, 0.0, 1.0].map(Complex64::from);
     let [l, m, _] = source.lmn1;
-    let voltage = beams.classes[beams.class_of[station]].voltage(l.hypot(m).min(1.0), freq_hz);
+    let (off, ahead) = match instant.aim(station) {
+        None => (l.hypot(m), true),
+        Some(aim) => {
+            let cos: f64 = aim.iter().zip(towards).map(|(a, b)| a * b).sum();
+            (cos.clamp(-1.0, 1.0).acos().sin(), cos > 0.0)
+        }
+    };
+    let centre = instant.aim(station).unwrap_or(centre.unit_vector());
+    let beam = &beams.classes[beams.class_of[station]];
+    let voltage = if ahead || beam.is_unity() { beam.voltage(off.min(1.0), freq_hz) } else { 0.0 };
     let e = match &beams.arrays {
         None => one.map(|e| e * voltage),
         Some(arrays) => {
             // all antennas one by one, never by an expansion
             let aim = Aim { freq_hz, step: step as u32, reach: 1e9, count: 1, epsilon: 1e-15 };
             let stands = arrays.stands_for(station);
-            let formed = arrays.form(stands, instant.horizon(stands), centre.unit_vector(), &aim);
+            let formed = arrays.form(stands, instant.horizon(stands), centre, &aim);
             if linear { formed.matrices(&[towards])[0] } else { [formed.voltages(&[towards])[0]; 4] }
         }
     };
@@ -571,6 +580,44 @@ fn channels_summed_together_are_the_sum_of_all_terms() {
     }
 }
 
+/// Beams that look elsewhere than at the phase centre, some at the sky and some above the ground, and stations with themselves.
+#[test]
+fn each_station_may_look_elsewhere_and_see_itself() {
+    let telescope = spiral(21, 40.0);
+    let tracked = track(DEC_DEG, 0.4);
+    let centre = tracked.phase_centre;
+    let list = spread(centre, 70, 0.2, true);
+    let sky = DirectSky::Components { list: &list, snap_tolerance: 0.0 };
+    let dishes = StationBeams::new(&telescope, BeamChoice::VoltageGaussian { fwhm_rad: 0.3, reference_hz: 1.4e9 });
+    let mut random = crate::math::random::Stream::new(7, [0; 3]);
+    let places: Vec<Vec<[f64; 3]>> =
+        vec![(0..20).map(|_| [0.3 * random.normal(), 0.3 * random.normal(), 0.0]).collect()];
+    let pattern = Pattern::Dipole(DipoleLength::Wavelengths(0.5));
+    let element = Element { pattern, taper: Taper::None, feed_angle_rad: [0.0; 2] };
+    let mut arrays = ApertureArrays::from_places(&places, vec![0; 21], &element, true);
+    arrays.shared = true;
+    let arrays = StationBeams::of_arrays(Arc::new(arrays));
+    let zenith = |k: usize| telescope.station_zenith(k);
+    let each = (0..21).map(|k| match k % 3 {
+        0 => StationPointing::PhaseCentre,
+        1 => StationPointing::Sky(RaDec::from_lm(0.01 * k as f64, -0.1, centre).unit_vector()),
+        _ => StationPointing::Ground(zenith(k)),
+    });
+    for pointing in [Pointing::Each(each.collect::<Vec<_>>().into()), Pointing::Fixed(zenith(0))] {
+        for correlations in [Correlations::Both, Correlations::Auto] {
+            let track = Track { pointing: pointing.clone(), correlations, ..tracked.clone() };
+            for (beams, polarisations) in [(&dishes, Polarisations::I), (&arrays, Polarisations::Linear)] {
+                let (empty, instants) = table(&telescope, &track, &FREQ_HZ, polarisations);
+                assert_eq!(empty.uvw_m.nrows(), 3 * if correlations == Correlations::Auto { 21 } else { 231 });
+                let sources = collect(&sky, &empty).unwrap();
+                let want = summed(&empty, (&sky, &sources), (&instants, beams), &|_, _, _| Complex64::ONE);
+                // the twin takes a beam's distance by its cosine
+                agrees(&empty, sky, (&instants, beams), Smearing::None, &want, [1e-10, 2e-6]);
+            }
+        }
+    }
+}
+
 /// Seconds and hertz that smear the far sources to nothing, and the near ones hardly.
 const CELL: Cell = Cell { time_s: 20.0, bandwidth_hz: 2e6, rate_rad_s: EARTH_RATE };
 
@@ -613,7 +660,7 @@ fn averages_are_the_mean_of_many_samples() {
         let freq_hz: Vec<f64> =
             (0..channels).map(|k| FREQ_HZ[0] + width_hz * ((k as f64 + 0.5) / channels as f64 - 0.5)).collect();
         let start = whole.start_mjd_utc + (0.5 * whole.step_s - 0.5 * time_s) / 86_400.0;
-        let fine = Track { start_mjd_utc: start, step_s: time_s / times as f64, steps: times, ..whole };
+        let fine = Track { start_mjd_utc: start, step_s: time_s / times as f64, steps: times, ..whole.clone() };
         let (mut many, fine_instants) = table(&telescope, &fine, &freq_hz, Polarisations::I);
         predict_direct(&mut many, sky, Some((&fine_instants, &beams)), None, Summing::Float64, &Watch::silent())
             .unwrap();
@@ -645,6 +692,67 @@ fn averages_are_the_mean_of_many_samples() {
         assert!(reached[0] < 1e-4 && reached[1] < 1e-5 && reached[2] < 1e-4, "{reach} {time_s}: {reached:?}");
         assert!(worst(&unsmeared) > 1e-2, "{reach} {time_s}: nothing is smeared");
         assert!(time_s < 100.0 || reached[3] > 3.0 * reached[0], "{reach}: {reached:?}");
+    }
+}
+
+/// Averages of what changes within a step: parallactic angles of polarised sources, beams that drift, antennas, shapes.
+#[test]
+fn averages_follow_what_stations_make_of_sources() {
+    let telescope = spiral(9, 90.0);
+    // near the zenith, where the sky turns fast
+    let whole = Track { steps: 1, step_s: 120.0, ..track(-29.0, 0.0) };
+    let centre = whole.phase_centre;
+    let (times, time_s, freq_hz) = (600, 120.0, [1.4e9]);
+    let polarised: Vec<Component> = spread(centre, 30, 0.02, false);
+    let wide: Vec<Component> = spread(centre, 30, 0.02, true)
+        .into_iter()
+        .map(|mut c| {
+            c.stokes_jy = [c.stokes_jy[0], 0.0, 0.0, 0.0];
+            c.shape = c.shape.map(|s| GaussianShape { major_rad: 2e-3, minor_rad: 2e-4, ..s });
+            c
+        })
+        .collect();
+    let dishes = StationBeams::new(&telescope, BeamChoice::VoltageGaussian { fwhm_rad: 0.02, reference_hz: 1.4e9 });
+    let none = StationBeams::new(&telescope, BeamChoice::None);
+    let mut random = crate::math::random::Stream::new(8, [0; 3]);
+    let places: Vec<Vec<[f64; 3]>> =
+        (0..9).map(|_| (0..20).map(|_| [2.0 * random.normal(), 2.0 * random.normal(), 0.0]).collect()).collect();
+    let pattern = Pattern::Dipole(DipoleLength::Wavelengths(0.5));
+    let element = Element { pattern, taper: Taper::None, feed_angle_rad: [0.0; 2] };
+    let arrays =
+        StationBeams::of_arrays(Arc::new(ApertureArrays::from_places(&places, (0..9).collect(), &element, true)));
+    let drift = Pointing::Fixed(telescope.station_zenith(0));
+    for (name, list, beams, pointing, polarisations) in [
+        ("polarised", &polarised, &none, Pointing::PhaseCentre, Polarisations::Linear),
+        ("drift", &polarised, &dishes, drift, Polarisations::I),
+        ("antennas", &polarised, &arrays, Pointing::PhaseCentre, Polarisations::Linear),
+        ("shapes", &wide, &none, Pointing::PhaseCentre, Polarisations::I),
+    ] {
+        let whole = Track { pointing, ..whole.clone() };
+        let sky = DirectSky::Components { list, snap_tolerance: 0.0 };
+        let (empty, instants) = table(&telescope, &whole, &freq_hz, polarisations);
+        let fine = Track { step_s: time_s / times as f64, steps: times, ..whole.clone() };
+        let (mut many, fine_instants) = table(&telescope, &fine, &freq_hz, polarisations);
+        predict_direct(&mut many, sky, Some((&fine_instants, beams)), None, Summing::Float64, &Watch::silent())
+            .unwrap();
+        let rows = empty.uvw_m.nrows();
+        let mut want = empty.clone();
+        for (row, vis) in many.vis.axis_iter(Axis(0)).enumerate() {
+            want.vis.index_axis_mut(Axis(0), row % rows).scaled_add(Complex64::from(1.0 / times as f64), &vis);
+        }
+        let total: f64 = list.iter().map(|c| c.stokes_jy[0].abs()).sum();
+        let cell = Cell { time_s, bandwidth_hz: 0.0, rate_rad_s: EARTH_RATE };
+        let worst = |epsilon: f64, responses: bool| {
+            let mut got = empty.clone();
+            let options = DirectOptions { summing: Summing::Float64, smearing: Smearing::Average { cell, epsilon } };
+            predict_direct(&mut got, sky, Some((&instants, beams)), None, options, &Watch::silent()).unwrap();
+            let error = got.vis.iter().zip(&want.vis).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max) / total;
+            assert!(!responses || error < epsilon, "{name} to {epsilon}: {error}");
+            error
+        };
+        // 600 samples are the mean to 1e-6 of what is left of the flux
+        let reached = [worst(1e-3, true), worst(1e-4, true), worst(1e-5, true)];
+        assert!(reached[2] < reached[0], "{name}: {reached:?}");
     }
 }
 

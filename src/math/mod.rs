@@ -2,6 +2,7 @@
 
 pub(crate) mod lanes;
 pub(crate) mod logs;
+pub mod healpix;
 mod machine;
 pub mod quadrature;
 pub mod random;

@@ -10,6 +10,7 @@ mod sky;
 mod station;
 mod telescope;
 
+pub(crate) use angle::{degrees_of_text, right_ascension_of_text};
 pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
 pub use sky::{OskarGaussian, OskarSource, OskarSpectrum, parse_oskar_sky, read_oskar_sky};
 pub use station::{OskarElement, OskarStationType};

@@ -113,14 +113,23 @@ impl Catalogue {
     /// A file that cannot be read or is damaged (VOTable: with line and column), no table, several without a choice.
     pub fn read(path: &Path, format: CatalogueFormat, table: Option<&str>) -> Result<Catalogue> {
         match format {
-            CatalogueFormat::VoTable => {
-                Ok(Catalogue::from_votable(VoTable::read(path, table)?))
-            }
+            CatalogueFormat::VoTable => Ok(Catalogue::from_votable(VoTable::read(path, table)?)),
             CatalogueFormat::Fits => {
                 let source = FitsTable::read(path, table)?;
                 let (name, rows, columns) = (source.name.clone(), source.rows, source.columns.clone());
                 Ok(Catalogue { name, rows, columns, source: Source::Fits(source) })
             }
+        }
+    }
+
+    /// Names and numbers of rows of all tables of `path`.
+    ///
+    /// # Errors
+    /// As [`Catalogue::read`].
+    pub fn tables(path: &Path, format: CatalogueFormat) -> Result<Vec<(String, usize)>> {
+        match format {
+            CatalogueFormat::VoTable => VoTable::tables(path),
+            CatalogueFormat::Fits => FitsTable::tables(path),
         }
     }
 

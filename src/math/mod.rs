@@ -1,8 +1,8 @@
 //! Numerical helpers that belong to no stage: each file is one idea.
 
+pub mod healpix;
 pub(crate) mod lanes;
 pub(crate) mod logs;
-pub mod healpix;
 mod machine;
 pub mod quadrature;
 pub mod random;

@@ -136,10 +136,9 @@ pub fn components(file: &HealpixFile, request: &HealpixRequest, notes: &mut Vec<
                 let index = request.spectral_index.unwrap_or(flat);
                 match own_hz {
                     None => point,
-                    Some(reference_hz) => Component {
-                        spectrum: Spectrum::LogPolynomial { reference_hz, terms: vec![index] },
-                        ..point
-                    },
+                    Some(reference_hz) => {
+                        Component { spectrum: Spectrum::LogPolynomial { reference_hz, terms: vec![index] }, ..point }
+                    }
                 }
             }
             several => {
@@ -151,7 +150,12 @@ pub fn components(file: &HealpixFile, request: &HealpixRequest, notes: &mut Vec<
         list.push(component);
     }
     let side_deg = area_sr.sqrt() / DEG_RAD;
-    notes.push(format!("HEALPix map of NSIDE {}: {} of {} pixels, {side_deg:.3} deg wide, are sources", file.nside, list.len(), file.pixels));
+    notes.push(format!(
+        "HEALPix map of NSIDE {}: {} of {} pixels, {side_deg:.3} deg wide, are sources",
+        file.nside,
+        list.len(),
+        file.pixels
+    ));
     if frame == HealpixFrame::Galactic {
         notes.push("the map is galactic: its pixels are turned to ICRS".into());
     }
@@ -193,8 +197,7 @@ fn unit(file: &HealpixFile, column: &HealpixColumn, request: &HealpixRequest) ->
 }
 
 /// Columns that maps of intensity have.
-const INTENSITY: [&str; 8] =
-    ["TEMPERATURE", "I_STOKES", "SIGNAL", "INTENSITY", "I", "T", "STOKES_I", "BRIGHTNESS"];
+const INTENSITY: [&str; 8] = ["TEMPERATURE", "I_STOKES", "SIGNAL", "INTENSITY", "I", "T", "STOKES_I", "BRIGHTNESS"];
 
 fn columns(file: &HealpixFile, request: &HealpixRequest, notes: &mut Vec<String>) -> Result<Vec<HealpixColumn>> {
     let names = || file.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -299,9 +302,11 @@ mod tests {
             assert_eq!(list.len(), 12 * nside * nside - 2, "{name}");
             assert_eq!(notes.iter().any(|n| n.contains("galactic")), galactic, "{notes:?}");
             let area = 4.0 * std::f64::consts::PI / (12 * nside * nside) as f64;
-            let pole = if galactic { from_galactic(0.0, std::f64::consts::FRAC_PI_2) } else { RaDec::from_deg(0.0, 90.0) };
+            let pole =
+                if galactic { from_galactic(0.0, std::f64::consts::FRAC_PI_2) } else { RaDec::from_deg(0.0, 90.0) };
             for component in &list {
-                let to_pole: f64 = component.direction.unit_vector().iter().zip(pole.unit_vector()).map(|(a, b)| a * b).sum();
+                let to_pole: f64 =
+                    component.direction.unit_vector().iter().zip(pole.unit_vector()).map(|(a, b)| a * b).sum();
                 let want = flux_jy_from_temperature(2.0 + to_pole, 4e8, area);
                 assert!((component.stokes_at(4e8)[0] / want - 1.0).abs() < 1e-6, "{component:?}");
                 // the same temperature elsewhere
@@ -319,7 +324,8 @@ mod tests {
             assert_eq!(component.direction, RaDec { ra_rad, dec_rad });
         }
         let request = HealpixRequest { unit: Some(HealpixUnit::JyPerSr(1e6)), ..at(1e9) };
-        let (list, _) = read("healpix-partial.fits", &HealpixRequest { spectral_index: Some(-0.5), ..request }).unwrap();
+        let (list, _) =
+            read("healpix-partial.fits", &HealpixRequest { spectral_index: Some(-0.5), ..request }).unwrap();
         assert!((list[2].stokes_at(4e9)[0] / (1.5e6 * pixel_sr(16)) - 1.0).abs() < 1e-12);
         // OSKAR's thresholds
         let least = HealpixRequest { least: Some([0.5, 1.8]), ..HealpixRequest::default() };
@@ -330,13 +336,21 @@ mod tests {
     fn what_a_map_does_not_say_is_asked_for() {
         for (name, request, words) in [
             ("healpix-ring.fits", HealpixRequest::default(), &["does not say its frequency", "sky.healpix_freq"]),
-            ("healpix-ring.fits", HealpixRequest { freq_hz: vec![1e8, 2e8], ..HealpixRequest::default() }, &["1 columns, 2", "HDU 2"]),
+            (
+                "healpix-ring.fits",
+                HealpixRequest { freq_hz: vec![1e8, 2e8], ..HealpixRequest::default() },
+                &["1 columns, 2", "HDU 2"],
+            ),
             ("healpix-ring.fits", HealpixRequest { columns: vec!["X".into()], ..at(1e8) }, &["\"X\"", "one of T"]),
         ] {
             let message = read(name, &request).unwrap_err().to_string();
             assert!(words.iter().all(|w| message.contains(w)), "{message}");
         }
-        let two = HealpixRequest { columns: vec!["T".into(), "t".into()], freq_hz: vec![2e8, 1e8], ..HealpixRequest::default() };
+        let two = HealpixRequest {
+            columns: vec!["T".into(), "t".into()],
+            freq_hz: vec![2e8, 1e8],
+            ..HealpixRequest::default()
+        };
         let (list, _) = read("healpix-ring.fits", &two).unwrap();
         // a temperature of one value at two frequencies: the flux goes with the square between them
         assert!((list[0].stokes_at(1.4e8)[0] / list[0].stokes_at(1e8)[0] - 1.96).abs() < 1e-9);

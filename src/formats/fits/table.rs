@@ -36,7 +36,8 @@ impl FitsTable {
         let mut file = Handle::open(path)?;
         let mut tables = tables(&mut file, path)?;
         let list: Vec<(String, usize)> = tables.iter().map(|t| (t.name.clone(), t.rows)).collect();
-        let Found { hdu, name, rows, row_bytes, header } = tables.swap_remove(choose(&list, table, &path.display().to_string())?);
+        let Found { hdu, name, rows, row_bytes, header } =
+            tables.swap_remove(choose(&list, table, &path.display().to_string())?);
         file.select_hdu(hdu)?;
         let frame = frame(&header)?;
         let mut columns = Vec::new();
@@ -52,6 +53,12 @@ impl FitsTable {
             });
         }
         Ok(FitsTable { file: RefCell::new(file), path: path.to_path_buf(), hdu, name, rows, columns })
+    }
+
+    /// Names and numbers of rows of all tables of a file.
+    pub(in crate::formats) fn tables(path: &Path) -> Result<Vec<(String, usize)>> {
+        let tables = tables(&mut Handle::open(path)?, path)?;
+        Ok(tables.into_iter().map(|t| (t.name, t.rows)).collect())
     }
 
     /// The values of a column of numbers or texts.
@@ -116,7 +123,13 @@ pub(super) fn tables(file: &mut Handle, path: &Path) -> Result<Vec<Found>> {
                 .place(format!("{}, HDU {hdu}", path.display()))
                 .hint("copy or download it again"));
         }
-        tables.push(Found { hdu, name: header.text("EXTNAME")?, rows: rows as usize, row_bytes: row_bytes as usize, header });
+        tables.push(Found {
+            hdu,
+            name: header.text("EXTNAME")?,
+            rows: rows as usize,
+            row_bytes: row_bytes as usize,
+            header,
+        });
     }
     Ok(tables)
 }

@@ -33,9 +33,9 @@ pub(super) fn stream(origin: Origin<'_>, at: usize) -> Result<Vec<u8>> {
             Token::End(_) | Token::Done => break,
         }
     }
-    STANDARD.decode(letters.as_bytes()).map_err(|e| {
-        Error::input("the binary data of the VOTable are no base64").found(e).place(origin.place(start))
-    })
+    STANDARD
+        .decode(letters.as_bytes())
+        .map_err(|e| Error::input("the binary data of the VOTable are no base64").found(e).place(origin.place(start)))
 }
 
 /// Goes through the values of all rows, with their row, column and bytes; `None`: not given (by the mask of BINARY2).

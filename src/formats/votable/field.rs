@@ -87,11 +87,12 @@ impl Field {
             None => (false, arraysize.as_str()),
         };
         let sizes = dimensions.split('x').filter(|word| !word.is_empty()).map(|word| word.trim().parse::<usize>().ok());
-        let fixed = sizes.into_iter().try_fold(1usize, |product, size| product.checked_mul(size?)).ok_or_else(|| {
-            Error::input(format!("the size of the column {name} cannot be read"))
-                .found(format!("arraysize=\"{arraysize}\""))
-                .expected("a size such as \"8\", \"*\", \"8*\" or \"2x3\"")
-        })?;
+        let fixed =
+            sizes.into_iter().try_fold(1usize, |product, size| product.checked_mul(size?)).ok_or_else(|| {
+                Error::input(format!("the size of the column {name} cannot be read"))
+                    .found(format!("arraysize=\"{arraysize}\""))
+                    .expected("a size such as \"8\", \"*\", \"8*\" or \"2x3\"")
+            })?;
         Ok(Field {
             name,
             unit: element.attribute("unit").trim().to_string(),

@@ -51,6 +51,14 @@ impl VoTable {
         VoTable::parse(read_text(path, "the catalogue")?, &path.display().to_string(), table)
     }
 
+    /// Names and numbers of rows of all tables of a file.
+    pub(super) fn tables(path: &Path) -> Result<Vec<(String, usize)>> {
+        let (text, name) = (read_text(path, "the catalogue")?, path.display().to_string());
+        let text = text.trim_start_matches('\u{feff}');
+        let tables = describe(Origin { name: &name, text })?;
+        Ok(tables.into_iter().map(|t| (t.name, t.rows)).collect())
+    }
+
     /// Parses text, which `origin` names in errors.
     pub(super) fn parse(mut text: String, origin: &str, table: Option<&str>) -> Result<VoTable> {
         if text.starts_with('\u{feff}') {

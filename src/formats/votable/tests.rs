@@ -1,7 +1,9 @@
 use super::super::catalogue::{Catalogue, Values};
 
 fn document(fields: &str, data: &str) -> String {
-    format!("<?xml version=\"1.0\"?>\n<VOTABLE>\n<RESOURCE><TABLE name=\"t\">\n{fields}\n<DATA>{data}</DATA></TABLE></RESOURCE></VOTABLE>\n")
+    format!(
+        "<?xml version=\"1.0\"?>\n<VOTABLE>\n<RESOURCE><TABLE name=\"t\">\n{fields}\n<DATA>{data}</DATA></TABLE></RESOURCE></VOTABLE>\n"
+    )
 }
 
 fn message(text: &str) -> String {
@@ -42,16 +44,25 @@ fn malformed_documents_have_a_line_and_a_column() {
         (row("<TD>1</TD><XX/>"), &["<XX>", "line 6, column 15"]),
         (document(FIELDS, "<TABLEDATA>")[..].to_string(), &["no valid XML", "line 5"]),
         (document(FIELDS, "<FITS/>"), &["not read", "<FITS>", "line 5, column 7", "topcat"]),
-        (document("<FIELD name=\"a\" datatype=\"quad\"/>", "<TABLEDATA/>"), &["\"quad\"", "double", "line 4, column 1"]),
+        (
+            document("<FIELD name=\"a\" datatype=\"quad\"/>", "<TABLEDATA/>"),
+            &["\"quad\"", "double", "line 4, column 1"],
+        ),
         (document("", "<TABLEDATA/>"), &["no columns", "line 5, column 7"]),
-        (document("<FIELD name=\"a\" datatype=\"int\" arraysize=\"2y\"/>", "<TABLEDATA/>"), &["arraysize=\"2y\"", "line 4"]),
+        (
+            document("<FIELD name=\"a\" datatype=\"int\" arraysize=\"2y\"/>", "<TABLEDATA/>"),
+            &["arraysize=\"2y\"", "line 4"],
+        ),
         ("<html><body/></html>".into(), &["no VOTable", "<html>", "line 1, column 1"]),
         ("<VOTABLE>\n<RESOURCE>".into(), &["<RESOURCE> without an end", "line 2, column 1"]),
         ("<VOTABLE/>".into(), &["no table with data"]),
         ("<VOTABLE x=1/>".into(), &["no valid XML", "line 1, column 1"]),
         (document(FIELDS, "<BINARY><STREAM encoding=\"gzip\">AAA</STREAM></BINARY>"), &["gzip", "base64", "line 5"]),
         (document(FIELDS, "<BINARY><STREAM encoding=\"base64\">A*A</STREAM></BINARY>"), &["no base64", "line 5"]),
-        (document(FIELDS, "<BINARY><STREAM encoding=\"base64\">AAAA</STREAM></BINARY>"), &["end inside a row", "column a", "line 5"]),
+        (
+            document(FIELDS, "<BINARY><STREAM encoding=\"base64\">AAAA</STREAM></BINARY>"),
+            &["end inside a row", "column a", "line 5"],
+        ),
     ] {
         let message = message(&text);
         assert!(words.iter().all(|word| message.contains(word)), "{words:?}: {message}");

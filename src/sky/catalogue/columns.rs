@@ -90,7 +90,7 @@ pub(super) fn choose(catalogue: &Catalogue, mapping: &Mapping, notes: &mut Vec<S
     let mut words = Vec::new();
     let mut guessed = false;
     for role in Role::ALL {
-        if !mapping.flux_at.is_empty() && replaced_by_table(role) {
+        if !mapping.flux_at.is_empty() && Mapping::REPLACED_BY_TABLE.contains(&role) {
             continue;
         }
         let taken = match mapping.given.get(&role) {
@@ -133,21 +133,6 @@ pub(super) fn choose(catalogue: &Catalogue, mapping: &Mapping, notes: &mut Vec<S
     let how = if guessed { " (by their names; sky.columns says otherwise)" } else { "" };
     notes.push(format!("columns of the catalogue: {}{how}", words.join(", ")));
     Ok(choice)
-}
-
-/// What fluxes over frequency stand in for.
-pub(super) fn replaced_by_table(role: Role) -> bool {
-    matches!(
-        role,
-        Role::I
-            | Role::Q
-            | Role::U
-            | Role::V
-            | Role::ReferenceFreq
-            | Role::SpectralIndex
-            | Role::Curvature
-            | Role::RotationMeasure
-    )
 }
 
 /// Whether a role that the user does not mention is looked for: galactic coordinates only where there are no others.
@@ -234,9 +219,7 @@ fn guess(catalogue: &Catalogue, role: Role) -> Result<Option<Taken>> {
     let taken = |index: usize| -> Option<Taken> {
         let column: &ColumnInfo = &columns[index];
         match &column.kind {
-            ColumnKind::Number => {
-                role.measure().scale(&column.unit).map(|scale| Taken::Column { index, scale })
-            }
+            ColumnKind::Number => role.measure().scale(&column.unit).map(|scale| Taken::Column { index, scale }),
             ColumnKind::Text if role.may_be_text() => Some(Taken::Text { index }),
             _ => None,
         }

@@ -171,6 +171,18 @@ pub struct Mapping {
 }
 
 impl Mapping {
+    /// What fluxes over frequency stand in for.
+    pub const REPLACED_BY_TABLE: [Role; 8] = [
+        Role::I,
+        Role::Q,
+        Role::U,
+        Role::V,
+        Role::ReferenceFreq,
+        Role::SpectralIndex,
+        Role::Curvature,
+        Role::RotationMeasure,
+    ];
+
     /// Whether nothing is said.
     pub fn is_empty(&self) -> bool {
         *self == Mapping::default()

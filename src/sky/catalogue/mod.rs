@@ -77,7 +77,11 @@ fn check(catalogue: &Catalogue, choice: &Choice) -> Result<()> {
                 .found(format!("a column for sky.columns.{} alone", role.key()))
                 .expected(format!("{} too: {why}", other.key()))
                 .place(catalogue.table_place())
-                .hint(format!("{} = \"200 MHz\" is one for all sources; {} = \"none\" leaves the column out", other.key(), role.key())));
+                .hint(format!(
+                    "{} = \"200 MHz\" is one for all sources; {} = \"none\" leaves the column out",
+                    other.key(),
+                    role.key()
+                )));
         }
         Ok(())
     };
@@ -240,10 +244,9 @@ impl<'c> Sources<'c> {
             },
         };
         let rm = self.optional(Role::RotationMeasure, row)?.filter(|rm| *rm != 0.0);
-        let faraday = rm.zip(reference_hz).map(|(rm_rad_m2, freq_hz)| FaradayRotation {
-            rm_rad_m2,
-            reference_m: C_M_S / freq_hz,
-        });
+        let faraday = rm
+            .zip(reference_hz)
+            .map(|(rm_rad_m2, freq_hz)| FaradayRotation { rm_rad_m2, reference_m: C_M_S / freq_hz });
         Ok(Ok(Component { spectrum, faraday, shape, ..Component::point(direction, stokes_jy) }))
     }
 

@@ -52,7 +52,9 @@ fn every_form_has_the_same_sources_by_names_that_are_known() {
         check_sources(&list);
         assert!((list[1].shape.unwrap().angle_rad - 170.0 * DEG_RAD).abs() < 1e-15);
         let all = notes.join("\n");
-        for word in ["ra = RAJ2000 (deg)", "i = Fint (mJy)", "spectral_index = alpha", "by their names", "1 sources have no"] {
+        for word in
+            ["ra = RAJ2000 (deg)", "i = Fint (mJy)", "spectral_index = alpha", "by their names", "1 sources have no"]
+        {
             assert!(all.contains(word), "{name}: {word}: {all}");
         }
         assert!(!all.contains("ICRS"), "{all}");
@@ -129,7 +131,8 @@ fn votable(fields: &str, row: &str) -> Catalogue {
 fn frames_are_turned_or_refused() {
     let field = |name: &str, more: &str| format!("<FIELD name=\"{name}\" datatype=\"double\" {more}/>");
     let flux = field("F", "unit=\"Jy\"");
-    let galactic = [field("GLON", "unit=\"deg\" ref=\"g\""), field("GLAT", "unit=\"deg\" ref=\"g\""), flux.clone()].concat();
+    let galactic =
+        [field("GLON", "unit=\"deg\" ref=\"g\""), field("GLAT", "unit=\"deg\" ref=\"g\""), flux.clone()].concat();
     let (list, notes) = read(&votable(&galactic, "<TD>0</TD><TD>90</TD><TD>1</TD>"), &Mapping::default()).unwrap();
     assert!((list[0].direction.dec_rad / DEG_RAD - 27.128_25).abs() < 1e-3, "{list:?}");
     assert!(notes.iter().any(|n| n.contains("turned to ICRS")));
@@ -145,13 +148,22 @@ fn frames_are_turned_or_refused() {
 fn what_could_be_several_columns_is_asked_for() {
     let field = |name: &str, unit: &str| format!("<FIELD name=\"{name}\" datatype=\"double\" unit=\"{unit}\"/>");
     let several =
-        [field("RA", "deg"), field("Dec", "deg"), field("F150", "Jy"), field("F1400", "mJy"), field("e_F150", "Jy")].concat();
+        [field("RA", "deg"), field("Dec", "deg"), field("F150", "Jy"), field("F1400", "mJy"), field("e_F150", "Jy")]
+            .concat();
     let row = "<TD>10</TD><TD>20</TD><TD>1</TD><TD>2</TD><TD>3</TD>";
     refused(&votable(&several, row), &Mapping::default(), &["could be its i", "F150, F1400", "i = \"F150\""]);
     let none = [field("RA", "deg"), field("Dec", "deg"), field("mag", "mag")].concat();
     let row = "<TD>10</TD><TD>20</TD><TD>1</TD>";
     refused(&votable(&none, row), &Mapping::default(), &["no column of the catalogue is its i", "mag (mag)"]);
     let broken = [field("RA", "deg"), field("Dec", "deg"), field("I", "Jy")].concat();
-    refused(&votable(&broken, "<TD>10</TD><TD>x</TD><TD>1</TD>"), &Mapping::default(), &["Dec is no number", "t.vot, line 3, column 20"]);
-    refused(&votable(&broken, "<TD>10</TD><TD/><TD>1</TD>"), &Mapping::default(), &["no position", "t.vot, line 3, column 16"]);
+    refused(
+        &votable(&broken, "<TD>10</TD><TD>x</TD><TD>1</TD>"),
+        &Mapping::default(),
+        &["Dec is no number", "t.vot, line 3, column 20"],
+    );
+    refused(
+        &votable(&broken, "<TD>10</TD><TD/><TD>1</TD>"),
+        &Mapping::default(),
+        &["no position", "t.vot, line 3, column 16"],
+    );
 }

@@ -22,8 +22,9 @@ pub fn ring_centre(nside: u64, pixel: u64) -> (f64, f64) {
         return (cap_longitude(ring, 4 * ring + 1 - at), -cap_latitude(nside, ring));
     }
     let (ring, at) = ((pixel - cap) / (4 * nside) + nside, (pixel - cap) % (4 * nside) + 1);
-    let shift = ((ring + nside + 1) % 2) as f64;
-    (FRAC_PI_2 / nside as f64 * (at as f64 - 0.5 * shift), belt_latitude(nside, ring))
+    // every other ring starts at longitude 0, as in the HEALPix software
+    let shift = 0.5 * (1 + (ring + nside) % 2) as f64;
+    (FRAC_PI_2 / nside as f64 * (at as f64 - shift), belt_latitude(nside, ring))
 }
 
 /// Longitude and latitude (rad) of the centre of pixel `pixel` in nested order, for `nside` a power of 2 (equations 10 to 17).

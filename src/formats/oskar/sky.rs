@@ -550,7 +550,7 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
             ("# nothing\n", "no sources"),
             ("RaD DecD I\n1 2 3\n", "line 1, column 1"),
             ("1 2 3\n1 2 3 0 0 0 -1\n", "line 2, column 13"),
-            ("1 2 3 0 0 0 1 0 -1 1 1\n", "line 1, column 18"),
+            ("1 2 3 0 0 0 1 0 -1 1 1\n", "line 1, column 17"),
             ("1 2 3\n 1, 95, 3\n", "line 2, column 5"),
             ("1 2 3\n 1, 5, 3e\n", "line 2, column 8"),
         ] {

@@ -27,7 +27,7 @@ fn values_entities_and_what_is_not_given() {
     let Values::Numbers(n) = &values[1] else { panic!() };
     assert!(n[0].is_nan() && n[1..] == [16.0, 7.0]);
     assert_eq!(values[2], Values::Texts(vec!["a < b & <c>".into(), String::new(), "x".into()]));
-    assert!(table.place(1, 1).contains("t.vot, line 6, column 36 (row 2, column n)"), "{}", table.place(1, 1));
+    assert!(table.place(1, 1).contains("t.vot, line 6, column 27 (row 2, column n)"), "{}", table.place(1, 1));
 }
 
 #[test]

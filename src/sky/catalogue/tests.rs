@@ -159,11 +159,11 @@ fn what_could_be_several_columns_is_asked_for() {
     refused(
         &votable(&broken, "<TD>10</TD><TD>x</TD><TD>1</TD>"),
         &Mapping::default(),
-        &["Dec is no number", "t.vot, line 3, column 20"],
+        &["Dec is no number", "t.vot, line 4, column 20"],
     );
     refused(
         &votable(&broken, "<TD>10</TD><TD/><TD>1</TD>"),
         &Mapping::default(),
-        &["no position", "t.vot, line 3, column 16"],
+        &["no position", "t.vot, line 4, column 16"],
     );
 }

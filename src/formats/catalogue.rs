@@ -190,7 +190,10 @@ pub(super) fn choose(tables: &[(String, usize)], wanted: Option<&str>, origin: &
         words.collect::<Vec<_>>().join(", ")
     };
     if tables.is_empty() {
-        return Err(Error::input("the file has no table with data").expected("a table of sources").place(origin));
+        return Err(Error::input("the file has no table with data")
+            .expected("a table of sources")
+            .place(origin)
+            .hint("an image is given as sky.image, a HEALPix map as sky.healpix"));
     }
     let Some(wanted) = wanted else {
         return match tables.len() {

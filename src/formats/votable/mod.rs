@@ -164,17 +164,17 @@ fn describe(origin: Origin<'_>) -> Result<Vec<Described>> {
                     return Err(xml.malformed(at, format!("\"{}\" before the first tag", start_of(&text))));
                 }
             }
-            Token::End(name) if name == "TABLE" => tables.extend(current.take().filter(|t| t.data.is_some())),
+            Token::End("TABLE") => tables.extend(current.take().filter(|t| t.data.is_some())),
             Token::End(_) => {}
             Token::Start(element) => {
                 if !root && element.name != "VOTABLE" {
                     return Err(Error::input("the file is XML, but no VOTable")
-                        .found(format!("the element <{}>", start_of(&element.name)))
+                        .found(format!("the element <{}>", start_of(element.name)))
                         .expected("<VOTABLE>")
                         .place(origin.place(at)));
                 }
                 root = true;
-                match (element.name.as_str(), &mut current) {
+                match (element.name, &mut current) {
                     ("COOSYS", _) => {
                         let system =
                             FrameWords { system: element.attribute("system"), equinox: element.attribute("equinox") };
@@ -185,10 +185,10 @@ fn describe(origin: Origin<'_>) -> Result<Vec<Described>> {
                         let name = name.unwrap_or_else(|| element.attribute("ID"));
                         current = Some(Described { name, ..Described::default() });
                     }
-                    ("FIELD", Some(table)) => {
+                    ("FIELD", Some(table)) if xml.parent_is("TABLE") => {
                         table.fields.push(Field::new(&element).map_err(|e| e.place(origin.place(at)))?);
                     }
-                    ("VALUES", Some(table)) => {
+                    ("VALUES", Some(table)) if xml.parent_is("FIELD") => {
                         if let (Some(null), Some(field)) = (element.optional("null"), table.fields.last_mut()) {
                             field.null.get_or_insert(null);
                         }
@@ -238,7 +238,7 @@ fn count_binary(origin: Origin<'_>, at: usize, fields: &[Field], kind: DataKind)
 }
 
 fn data_kind(element: &Element<'_>, at: usize, origin: Origin<'_>) -> Result<DataKind> {
-    match element.name.as_str() {
+    match element.name {
         "TABLEDATA" => Ok(DataKind::TableData),
         "BINARY" => Ok(DataKind::Binary),
         "BINARY2" => Ok(DataKind::Binary2),
@@ -270,7 +270,7 @@ fn table_data(
     loop {
         let (at, token) = xml.next()?;
         match token {
-            Token::Start(element) => match element.name.as_str() {
+            Token::Start(element) => match element.name {
                 "TABLEDATA" => {}
                 "TR" => column = 0,
                 "TD" if column < fields.len() => {
@@ -292,7 +292,7 @@ fn table_data(
                 None if text.trim().is_empty() => {}
                 None => return Err(wrong(at, format!("\"{}\" outside of the cells", start_of(text.trim())))),
             },
-            Token::End(name) => match name.as_str() {
+            Token::End(name) => match name {
                 "TD" => {
                     if let Some((start, text)) = cell.take()
                         && !visit(row, column, start, text.trim())?

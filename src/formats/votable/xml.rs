@@ -32,7 +32,7 @@ impl Origin<'_> {
 #[derive(Debug)]
 pub(super) enum Token<'t> {
     Start(Element<'t>),
-    End(String),
+    End(&'t str),
     /// A piece of text; entities and CDATA sections are pieces of their own.
     Text(Cow<'t, str>),
     Done,
@@ -42,7 +42,7 @@ pub(super) enum Token<'t> {
 #[derive(Debug)]
 pub(super) struct Element<'t> {
     /// Without the prefix of a name space.
-    pub(super) name: String,
+    pub(super) name: &'t str,
     tag: BytesStart<'t>,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Xml<'t> {
     origin: Origin<'t>,
     base: usize,
     /// Names of open elements and where they start.
-    open: Vec<(String, usize)>,
+    open: Vec<(&'t str, usize)>,
 }
 
 impl<'t> Xml<'t> {
@@ -76,9 +76,14 @@ impl<'t> Xml<'t> {
         Xml { reader, origin, base, open: Vec::new() }
     }
 
-    /// Names of the open elements, the innermost last.
+    /// Whether the innermost open element has a name.
     pub(super) fn is_in(&self, name: &str) -> bool {
-        self.open.last().is_some_and(|(open, _)| open == name)
+        self.open.last().is_some_and(|(open, _)| *open == name)
+    }
+
+    /// Whether the element around it has a name.
+    pub(super) fn parent_is(&self, name: &str) -> bool {
+        self.open.iter().rev().nth(1).is_some_and(|(open, _)| *open == name)
     }
 
     /// The next token and the byte at which it starts.
@@ -87,21 +92,22 @@ impl<'t> Xml<'t> {
             let at = self.base + self.reader.buffer_position() as usize;
             let event = self.reader.read_event().map_err(|e| {
                 let at = self.base + self.reader.error_position() as usize;
-                self.malformed(at, e.to_string())
+                // without "syntax error: ", which it is called here
+                let words = e.to_string();
+                self.malformed(at, words.rsplit("error: ").next().unwrap_or_default().to_string())
             })?;
             let token = match event {
                 Event::Start(tag) | Event::Empty(tag) => {
                     if let Some(problem) = tag.attributes().find_map(std::result::Result::err) {
                         return Err(self.malformed(at, problem.to_string()));
                     }
-                    let name = tag.local_name().into_inner().to_string();
-                    self.open.push((name.clone(), at));
+                    // from the text itself, which outlives the tag: a name is kept without a copy
+                    let whole = self.origin.text.get(at + 1..at + 1 + tag.name().into_inner().len());
+                    let name = whole.and_then(|name| name.rsplit(':').next()).unwrap_or_default();
+                    self.open.push((name, at));
                     Token::Start(Element { name, tag })
                 }
-                Event::End(tag) => {
-                    self.open.pop();
-                    Token::End(tag.local_name().into_inner().to_string())
-                }
+                Event::End(_) => Token::End(self.open.pop().map_or("", |(name, _)| name)),
                 Event::Text(text) => Token::Text(text.into_inner()),
                 Event::CData(text) => Token::Text(text.into_inner()),
                 Event::GeneralRef(entity) => {

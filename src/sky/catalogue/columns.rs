@@ -39,26 +39,26 @@ struct Known {
     /// The whole descriptor.
     ucds: &'static [&'static str],
     names: &'static [&'static str],
-    /// The start of the descriptor, where it is no error's.
+    /// The start of the descriptor, where it is no error's; with meta.main it comes first.
     ucd_starts: &'static [&'static str],
 }
 
 fn known(role: Role) -> Known {
     let (ucds, names, ucd_starts): (&[&str], &[&str], &[&str]) = match role {
         Role::Ra => (
-            &["pos.eq.ra;meta.main", "POS_EQ_RA_MAIN"],
+            &["POS_EQ_RA_MAIN"],
             &["RAJ2000", "RA_ICRS", "_RAJ2000", "RA", "ra_deg", "right_ascension"],
             &["pos.eq.ra", "POS_EQ_RA"],
         ),
         Role::Dec => (
-            &["pos.eq.dec;meta.main", "POS_EQ_DEC_MAIN"],
+            &["POS_EQ_DEC_MAIN"],
             &["DEJ2000", "DECJ2000", "DE_ICRS", "DEC_ICRS", "_DEJ2000", "Dec", "dec_deg", "declination"],
             &["pos.eq.dec", "POS_EQ_DEC"],
         ),
-        Role::Glon => (&["pos.galactic.lon;meta.main"], &["GLON", "_Glon"], &["pos.galactic.lon"]),
-        Role::Glat => (&["pos.galactic.lat;meta.main"], &["GLAT", "_Glat"], &["pos.galactic.lat"]),
+        Role::Glon => (&[], &["GLON", "_Glon"], &["pos.galactic.lon"]),
+        Role::Glat => (&[], &["GLAT", "_Glat"], &["pos.galactic.lat"]),
         Role::I => (
-            &["phot.flux.density;em.radio;meta.main"],
+            &[],
             &["I", "Stokes_I", "Total_flux", "Int_flux", "int_flux_wide", "Fintwide", "Fint", "Sint", "S_int", "Flux"],
             &["phot.flux.density"],
         ),
@@ -229,15 +229,17 @@ fn guess(catalogue: &Catalogue, role: Role) -> Result<Option<Taken>> {
         let all = columns.iter().enumerate().filter(|(k, c)| same(&c.ucd) && !is_error(c) && taken(*k).is_some());
         all.map(|(k, _)| k).collect()
     };
-    let mut tiers: Vec<Vec<usize>> = ucds.iter().map(|ucd| with_ucd(&|own| own.eq_ignore_ascii_case(ucd))).collect();
+    let starts = |own: &str| {
+        let own = own.to_ascii_lowercase();
+        ucd_starts.iter().any(|start| own.starts_with(&start.to_ascii_lowercase()))
+    };
+    let mut tiers = vec![with_ucd(&|own| starts(own) && own.to_ascii_lowercase().contains("meta.main"))];
+    tiers.extend(ucds.iter().map(|ucd| with_ucd(&|own| own.eq_ignore_ascii_case(ucd))));
     tiers.extend(names.iter().map(|name| {
         let found = find(columns, name);
         found.into_iter().filter(|k| taken(*k).is_some()).collect()
     }));
-    tiers.push(with_ucd(&|own| {
-        let own = own.to_ascii_lowercase();
-        ucd_starts.iter().any(|start| own.starts_with(&start.to_ascii_lowercase()))
-    }));
+    tiers.push(with_ucd(&starts));
     if role == Role::I {
         let by_unit = |(k, c): (usize, &ColumnInfo)| {
             (c.kind == ColumnKind::Number && !is_error(c) && taken(k).is_some()).then_some(k)

@@ -48,7 +48,7 @@ pub fn nested_centre(nside: u64, pixel: u64) -> (f64, f64) {
 
 /// Ring (from 1) and place in it (from 1) of a pixel of the northern cap.
 fn in_cap(pixel: u64) -> (u64, u64) {
-    let ring = (1 + (1 + 2 * pixel).isqrt()) / 2;
+    let ring = (1 + 2 * pixel).isqrt().div_ceil(2);
     (ring, pixel + 1 - 2 * ring * (ring - 1))
 }
 

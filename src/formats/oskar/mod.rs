@@ -20,8 +20,9 @@ use crate::error::{Error, Result};
 
 /// A finite number, or an error that says what it should have been.
 fn number(word: &str, what: &str) -> Result<f64> {
-    word.parse::<f64>()
-        .ok()
-        .filter(|v| v.is_finite())
-        .ok_or_else(|| Error::input(format!("{what} is not a finite number")).found(format!("\"{word}\"")))
+    word.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| {
+        Error::input(format!("{what} is not a finite number"))
+            .found(format!("\"{word}\""))
+            .expected("a number such as 1.5 or -1e-3")
+    })
 }

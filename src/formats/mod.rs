@@ -2,6 +2,7 @@
 //! here knows what the numbers are used for.
 
 mod attribute;
+pub mod catalogue;
 mod checksum;
 pub mod config;
 pub mod eor;
@@ -19,6 +20,7 @@ mod staged;
 pub mod telescope;
 mod text;
 pub mod visibilities;
+mod votable;
 pub mod webdataset;
 
 pub use attribute::Attribute;

@@ -1,5 +1,6 @@
 //! Numerical helpers that belong to no stage: each file is one idea.
 
+pub mod healpix;
 pub(crate) mod lanes;
 pub(crate) mod logs;
 mod machine;

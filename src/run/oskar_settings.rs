@@ -10,11 +10,13 @@ use super::params::{
 };
 use super::plan::overhead;
 use crate::error::{Error, Result};
+use crate::formats::fits::{HealpixFile, HealpixOrder};
 use crate::formats::oskar::{OskarSetting, OskarSettings, OskarTelescope, read_oskar_pointing, read_oskar_settings};
 use crate::formats::visibilities::{Polarisations, Precision};
 use crate::imaging::Weighting;
 use crate::sky::filter::SkyFilter;
 use crate::sky::h2::{H2Model, H2Settings};
+use crate::sky::healpix::{HealpixFrame, HealpixRequest, HealpixUnit};
 use crate::telescope::array::{ApertureArrays, DipoleLength, Element, Pattern, Taper};
 use crate::telescope::beam::BeamChoice;
 use crate::time::{EarthOrientation, Frame, parse_utc};
@@ -315,9 +317,12 @@ impl Keys {
         Ok(filter)
     }
 
-    /// The group sky: a list, or an image.
+    /// The group sky: a list, an image or a HEALPix map.
     fn sky(&mut self) -> Result<SkySource> {
         const GROUP: &str = "sky";
+        if let Some(map) = self.text(GROUP, "healpix_fits/file").filter(|name| !name.is_empty()) {
+            return self.healpix(&map);
+        }
         let image = self.text(GROUP, "fits_image/file").filter(|name| !name.is_empty());
         let Some(image) = image else {
             return Ok(SkySource::Components {
@@ -338,6 +343,62 @@ impl Keys {
             spectral_index: self.number(GROUP, "fits_image/spectral_index")?.unwrap_or(0.0),
         };
         Ok(SkySource::Components { path: self.folder.join(image), kind: ListKind::OskarImage(settings) })
+    }
+
+    /// sky/healpix_fits: the first column of a map in ring order (oskar/sky/src/oskar_sky_from_fits_file.c).
+    fn healpix(&mut self, map: &str) -> Result<SkySource> {
+        const GROUP: &str = "sky";
+        for other in ["oskar_sky_model/file", "fits_image/file"] {
+            if let Some(name) = self.text(GROUP, other).filter(|name| !name.is_empty()) {
+                return Err(self.unsupported(GROUP, other, &name, "either this or sky/healpix_fits/file"));
+            }
+        }
+        let path = self.folder.join(map);
+        let file = HealpixFile::open(&path)?;
+        if file.order != HealpixOrder::Ring {
+            return Err(Error::input("OSKAR reads HEALPix maps in ring order only")
+                .found("a map in nested order")
+                .place(path.display())
+                .hint("give the map as sky.healpix in a configuration"));
+        }
+        let frame = HealpixFrame::named(&file.system);
+        let stated = self.text(GROUP, "healpix_fits/coord_sys");
+        // OSKAR goes by the file, whatever this says
+        let asked = match stated.as_deref() {
+            None => frame,
+            Some("G" | "Galactic") => Some(HealpixFrame::Galactic),
+            Some("E" | "Equatorial") => Some(HealpixFrame::Equatorial),
+            Some(other) => {
+                return Err(self.unsupported(GROUP, "healpix_fits/coord_sys", other, "Galactic or Equatorial"));
+            }
+        };
+        if asked != frame {
+            let expected = format!("the frame of the map, whose COORDSYS is '{}'", file.system);
+            return Err(self.unsupported(GROUP, "healpix_fits/coord_sys", &stated.unwrap_or_default(), &expected));
+        }
+        let default = self.text(GROUP, "healpix_fits/default_map_units").unwrap_or_else(|| "K".into());
+        let overridden = self.boolean(GROUP, "healpix_fits/override_map_units")?.unwrap_or(false);
+        let unit = match HealpixUnit::named(&default) {
+            Some(unit @ (HealpixUnit::Temperature(_) | HealpixUnit::JyPerPixel)) => unit,
+            _ => return Err(self.unsupported(GROUP, "healpix_fits/default_map_units", &default, "K, mK or Jy/pixel")),
+        };
+        let unstated = file.columns.first().is_none_or(|column| column.unit.is_empty());
+        let freq_hz = self.number(GROUP, "healpix_fits/freq_hz")?.unwrap_or(408e6);
+        if freq_hz <= 0.0 {
+            return Err(self.unsupported(GROUP, "healpix_fits/freq_hz", &freq_hz.to_string(), "above 0"));
+        }
+        let request = HealpixRequest {
+            freq_hz: vec![freq_hz],
+            columns: Vec::new(),
+            unit: (overridden || unstated).then_some(unit),
+            frame,
+            spectral_index: Some(self.number(GROUP, "healpix_fits/spectral_index")?.unwrap_or(-0.7)),
+            least: Some([
+                self.number(GROUP, "healpix_fits/min_peak_fraction")?.unwrap_or(0.0),
+                self.number(GROUP, "healpix_fits/min_abs_val")?.unwrap_or(0.0),
+            ]),
+        };
+        Ok(SkySource::Components { path, kind: ListKind::Healpix(Box::new(request)) })
     }
 
     fn boolean(&mut self, group: &str, key: &str) -> Result<Option<bool>> {

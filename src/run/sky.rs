@@ -1,11 +1,13 @@
 //! `sky galaxies` and `sky info`.
 
 mod subhalos;
+mod tables;
 
 use super::Progress;
 use crate::error::{Error, Result, Watch};
 use crate::formats::Staged;
-use crate::formats::fits::header_summary;
+use crate::formats::catalogue::CatalogueFormat;
+use crate::formats::fits::{has_image, header_summary};
 use crate::formats::hdf_cube::hdf_cube_summary;
 use crate::formats::maps::maps_summary;
 use crate::formats::oskar::{OskarSource, read_oskar_sky};
@@ -165,8 +167,12 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
             },
         };
     }
-    if start.starts_with(b"SIMPLE") {
-        return header_summary(path);
+    match CatalogueFormat::of(path)? {
+        Some(CatalogueFormat::Fits) if has_image(path)? => return header_summary(path),
+        Some(format) => return tables::summary(path, format),
+        // the reader of FITS files says what is wrong
+        None if start.starts_with(b"SIMPLE") => return header_summary(path),
+        None => {}
     }
     if !resembles_sky_list(path) {
         return Err(Error::input("not a file of a known kind")
@@ -174,7 +180,7 @@ pub fn info(request: &InfoRequest, progress: &dyn Progress) -> Result<String> {
                 true => "an empty file".to_string(),
                 false => format!("a file that begins with \"{}\"", String::from_utf8_lossy(&start).escape_debug()),
             })
-            .expected("a snapshot, visibilities or a cube (HDF5), a FITS image, or an OSKAR sky list (text)")
+            .expected("a snapshot, visibilities or a cube (HDF5), a FITS image, a catalogue (VOTable, FITS), or an OSKAR sky list (text)")
             .place(path.display())
             .hint("a configuration is looked at by `skyfringe run CONFIG --check`"));
     }

@@ -30,7 +30,7 @@ pub enum Spectrum {
     LogPolynomial {
         /// Hz.
         reference_hz: f64,
-        /// a0, a1, ...
+        /// a0, a1, ...; none: 1 at every frequency.
         terms: Vec<f64>,
     },
     /// S_I + a0 (x - 1) + a1 (x - 1)^2 + ... in Jy, x = nu/reference, and Q, U, V in proportion (WSClean's and DP3's ordinary
@@ -99,7 +99,6 @@ impl From<OskarSource> for Component {
             OskarSpectrum::Curved { index, curvature } => {
                 Spectrum::LogPolynomial { reference_hz, terms: vec![index, curvature * LN_10] }
             }
-            OskarSpectrum::Logarithmic(terms) if terms.is_empty() => Spectrum::Flat,
             OskarSpectrum::Logarithmic(terms) => Spectrum::LogPolynomial { reference_hz, terms },
             OskarSpectrum::Linear(terms_jy) => Spectrum::Polynomial { reference_hz, terms_jy },
         };

@@ -2,6 +2,7 @@
 
 pub mod absorb;
 pub mod band;
+pub mod catalogue;
 pub mod cells;
 pub mod components;
 pub mod cosmology;
@@ -11,6 +12,7 @@ pub mod eor;
 pub mod filter;
 pub mod galaxy;
 pub mod h2;
+pub mod healpix;
 pub mod kernel;
 pub mod maps;
 pub mod mock;

@@ -17,9 +17,9 @@ fn all_keys() -> String {
 }
 
 /// noise.sefd is one value, or a table of the station types of the arrays.
-/// Station types, fields and names of instruments: keys that are not the program's own words for keys.
+/// Station types, fields, names of instruments and frequencies of columns: keys that are not the program's own words for keys.
 fn is_a_name(key: &str) -> bool {
-    let tables = ["noise.sefd", "telescope.beam_file", "dataset.scaling", "dataset.instruments"];
+    let tables = ["noise.sefd", "telescope.beam_file", "dataset.scaling", "dataset.instruments", "sky.columns.flux_at"];
     tables.iter().any(|table| key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
@@ -95,6 +95,10 @@ fn every_commented_alternative_is_valid_too() {
         ("lightcone", &["snapshot"]),
         ("components", &["snapshot"]),
         ("image", &["snapshot"]),
+        ("healpix", &["snapshot"]),
+        ("glon", &["ra", "dec"]),
+        ("glat", &["ra", "dec"]),
+        ("flux_at", &["i", "q", "u", "v", "reference_freq", "spectral_index", "curvature", "rm"]),
         ("line_of_sight", &["inclination", "position_angle", "azimuth"]),
         ("euler", &["inclination", "position_angle", "azimuth"]),
         ("start_utc", &["hour_angle_start", "date"]),

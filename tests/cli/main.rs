@@ -5,6 +5,7 @@ mod common;
 
 mod beams;
 mod behaviour;
+mod catalogues;
 mod clean;
 mod compare_h2;
 mod configurations;

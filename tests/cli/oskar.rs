@@ -5,7 +5,7 @@ use super::common::reference_data;
 use skyfringe::formats::visibilities::{VisibilityTable, read_visibilities};
 use std::path::{Path, PathBuf};
 
-const SETTINGS: &str = "[General]
+pub(super) const SETTINGS: &str = "[General]
 app=oskar_sim_interferometer
 version=2.13.0
 
@@ -39,7 +39,7 @@ oskar_vis_filename=vis.vis
 ";
 
 /// Case 01 of the reference data from its small figures, with [`SETTINGS`].
-fn case_01(place: &Place) -> PathBuf {
+pub(super) fn case_01(place: &Place) -> PathBuf {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/oskar01");
     std::fs::create_dir_all(place.path("case/telescope.tm/station")).unwrap();
     for (from, to) in [

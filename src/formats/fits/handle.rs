@@ -117,6 +117,65 @@ impl Handle {
         Ok(values)
     }
 
+    /// What a column (1-based) of the current table holds.
+    pub(super) fn column_type(&mut self, column: usize) -> Result<ColumnType> {
+        let (mut code, mut repeat, mut width, mut status) = (0, 0, 0, 0);
+        // SAFETY: valid out-pointers.
+        unsafe { sys::ffgtclll(self.fptr, column as c_int, &mut code, &mut repeat, &mut width, &mut status) };
+        self.checked(status)?;
+        Ok(ColumnType { code, repeat: repeat.max(0) as usize, width: width.max(0) as usize })
+    }
+
+    /// Fills `values` with scaled numbers of a column (1-based), from the start of row `row` (0-based) on; undefined ones become
+    /// NaN.
+    pub(super) fn read_numbers(&mut self, column: usize, row: usize, values: &mut [f64]) -> Result<()> {
+        let (mut any_null, mut status) = (0, 0);
+        // SAFETY: CFITSIO writes as many values as it is told.
+        unsafe {
+            sys::ffgcvd(
+                self.fptr,
+                column as c_int,
+                row as sys::LONGLONG + 1,
+                1,
+                values.len() as sys::LONGLONG,
+                f64::NAN,
+                values.as_mut_ptr(),
+                &mut any_null,
+                &mut status,
+            );
+        }
+        self.checked(status)
+    }
+
+    /// The texts of `rows` rows of a column (1-based) of texts of `width` characters, from row `row` (0-based) on.
+    pub(super) fn read_texts(&mut self, column: usize, row: usize, rows: usize, width: usize) -> Result<Vec<String>> {
+        let size = width + 1;
+        let mut letters = vec![0 as c_char; rows * size];
+        let mut pointers: Vec<*mut c_char> = letters.chunks_exact_mut(size).map(<[c_char]>::as_mut_ptr).collect();
+        let mut none = [0 as c_char; 1];
+        let (mut any_null, mut status) = (0, 0);
+        // SAFETY: each pointer has room for a text of the column's width and its NUL.
+        unsafe {
+            sys::ffgcvs(
+                self.fptr,
+                column as c_int,
+                row as sys::LONGLONG + 1,
+                1,
+                rows as sys::LONGLONG,
+                none.as_mut_ptr(),
+                pointers.as_mut_ptr(),
+                &mut any_null,
+                &mut status,
+            );
+        }
+        self.checked(status)?;
+        let text = |chars: &[c_char]| {
+            let bytes: Vec<u8> = chars.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
+            String::from_utf8_lossy(&bytes).trim().to_string()
+        };
+        Ok(letters.chunks_exact(size).map(text).collect())
+    }
+
     fn checked(&self, status: c_int) -> Result<()> {
         if status <= 0 {
             return Ok(());
@@ -161,6 +220,17 @@ fn literal_name(path: &Path) -> Result<CString> {
     let anchored = if path.is_absolute() { path.to_path_buf() } else { Path::new(".").join(path) };
     CString::new(anchored.as_os_str().as_encoded_bytes())
         .map_err(|_| Error::input("a path with a NUL byte").place(path.display()))
+}
+
+/// What a column of a table holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ColumnType {
+    /// CFITSIO's code of the type; negative for arrays of variable length.
+    pub(super) code: c_int,
+    /// Elements a row; of text the characters.
+    pub(super) repeat: usize,
+    /// Bytes of an element; of text the characters of one text.
+    pub(super) width: usize,
 }
 
 /// What pixels are read as.

@@ -6,19 +6,24 @@ mod beam;
 mod handle;
 mod hdu;
 mod header;
+mod healpix;
 mod projection;
 mod read;
 mod record;
 mod spectral;
 mod summary;
+mod table;
 mod write;
 
 pub use array::{FitsArray, read_array, read_array_shape};
 pub use beam::{FitsBeam, read_beam};
+pub use healpix::{HealpixColumn, HealpixFile, HealpixOrder};
 pub use projection::Projection;
 pub use read::{FitsMap, read_axes, read_cube, read_map};
 pub use spectral::{SpectralForm, SpectralKind};
 pub use summary::header_summary;
+pub(super) use table::FitsTable;
+pub use table::has_image;
 pub use write::{CubeHeader, CubeWriter, header_text, write_cube};
 
 use crate::units::RaDec;

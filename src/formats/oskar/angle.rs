@@ -38,6 +38,20 @@ pub fn declination(word: &str, bare: Bare) -> Result<f64> {
         .map_err(|e| e.expected(degrees))
 }
 
+/// Right ascension (rad) as catalogues write it: `12 34 56.7`, `12:34:56.7`, `12h34m56.7s`, or a number in degrees.
+pub fn right_ascension_of_text(text: &str) -> Result<f64> {
+    right_ascension(&with_colons(text), Bare::Degrees)
+}
+
+/// Declination (rad) as catalogues write it: `-30 15 36`, `-30:15:36`, `-30d15m36s`, or a number in degrees.
+pub fn degrees_of_text(text: &str) -> Result<f64> {
+    declination(&with_colons(text), Bare::Degrees)
+}
+
+fn with_colons(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(":")
+}
+
 fn decimal(word: &str, bare: Bare) -> Result<f64> {
     if let Some(number_part) = word.strip_suffix("deg") {
         return Ok(number(number_part.trim_end(), "an angle")? * DEG_RAD);
@@ -95,6 +109,9 @@ mod tests {
         close(dec("-00d15m36.0s", Bare::Degrees), -0.26 * DEG_RAD);
         close(dec("+30.25", Bare::Degrees), 30.25 * DEG_RAD);
         close(dec("-1.5e1", Bare::Degrees), -15.0 * DEG_RAD);
+        close(right_ascension_of_text(" 12 30  36.0").unwrap(), 187.65 * DEG_RAD);
+        close(right_ascension_of_text("187.65").unwrap(), 187.65 * DEG_RAD);
+        close(degrees_of_text("-00 15 36").unwrap(), -0.26 * DEG_RAD);
     }
 
     #[test]

@@ -40,11 +40,23 @@ pub struct ColumnSpec {
     pub default: Option<String>,
 }
 
+/// A field of a line.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Field {
+    /// Its text, quotes kept.
+    pub text: String,
+    /// Its first letter in the line, from 1.
+    pub column: usize,
+}
+
+/// An error and the column of the line at which it is.
+pub type Fault = (Error, usize);
+
 /// The columns that a line announces, or None where it is no header.
 ///
 /// A header has "format" and "=" at its start or end, a leading # and brackets allowed:
 /// `Format = RaD, DecD, I`, `# (RA Dec I) = format` (OSKAR docs/sky_model/sky_model.rst).
-pub fn parse_header(line: &str) -> Result<Option<Vec<ColumnSpec>>> {
+pub fn parse_header(line: &str) -> Result<Option<Vec<ColumnSpec>>, Fault> {
     let bare = line.trim().trim_start_matches('#').trim();
     let lower = bare.to_ascii_lowercase();
     // lower case of ASCII keeps the byte positions
@@ -60,13 +72,16 @@ pub fn parse_header(line: &str) -> Result<Option<Vec<ColumnSpec>>> {
     // both or neither: a bracket at the end alone belongs to a default value
     let inner = columns.strip_prefix(['(', '[']).and_then(|c| c.strip_suffix([')', ']']));
     let columns = inner.unwrap_or(columns);
-    let specs: Result<Vec<ColumnSpec>> = fields(columns)?.into_iter().map(|f| spec(&f)).collect();
-    let specs = specs?;
-    check(&specs)?;
+    let start = columns.as_ptr() as usize - line.as_ptr() as usize;
+    let fields = fields_from(line, start, start + columns.len())?;
+    let spec = |f: &Field| spec(&f.text).map_err(|e| (e, f.column));
+    let specs: Vec<ColumnSpec> = fields.iter().map(spec).collect::<Result<_, Fault>>()?;
+    check(&specs).map_err(|(e, k)| (e, fields.get(k).map_or(1, |f| f.column)))?;
     Ok(Some(specs))
 }
 
-fn check(specs: &[ColumnSpec]) -> Result<()> {
+/// An error comes with the number of the column that it is about.
+fn check(specs: &[ColumnSpec]) -> Result<(), (Error, usize)> {
     use Column::*;
     for (i, spec) in specs.iter().enumerate() {
         let same = |other: &ColumnSpec| match (spec.column, other.column) {
@@ -77,7 +92,8 @@ fn check(specs: &[ColumnSpec]) -> Result<()> {
             (a, b) => a == b,
         };
         if let Some(other) = specs[..i].iter().find(|o| same(o)) {
-            return Err(Error::input("two columns mean the same").found(format!("{} and {}", other.name, spec.name)));
+            let error = Error::input("two columns mean the same").found(format!("{} and {}", other.name, spec.name));
+            return Err((error, i));
         }
     }
     let has = |wanted: &[Column]| specs.iter().any(|s| wanted.contains(&s.column));
@@ -85,8 +101,9 @@ fn check(specs: &[ColumnSpec]) -> Result<()> {
         [(&[RaRadians, RaDegrees][..], "RaD"), (&[DecRadians, DecDegrees][..], "DecD"), (&[Stokes(0)][..], "I")]
     {
         if !has(wanted) {
-            return Err(Error::input(format!("the format line has no column {name}"))
-                .expected("at least RaD (or Ra), DecD (or Dec) and I"));
+            let error = Error::input(format!("the format line has no column {name}"))
+                .expected("at least RaD (or Ra), DecD (or Dec) and I");
+            return Err((error, 0));
         }
     }
     Ok(())
@@ -164,50 +181,62 @@ fn column(name: &str) -> Option<Column> {
     table.into_iter().find(|(prefixes, _)| starts(prefixes)).map(|(_, column)| column)
 }
 
-/// The fields of a line, quotes kept: separated by one comma, or by blanks, or both; blanks and
-/// commas inside quotes and brackets do not separate; two commas enclose an empty field.
-pub fn fields(line: &str) -> Result<Vec<String>> {
-    let mut fields = vec![String::new()];
-    let (mut quote, mut depth) = (None, 0usize);
+/// The fields of a line: separated by one comma, or by blanks, or both; blanks and commas inside quotes and brackets do not
+/// separate; two commas enclose an empty field.
+pub fn fields(line: &str) -> Result<Vec<Field>, Fault> {
+    fields_from(line, 0, line.len())
+}
+
+/// The fields of the bytes `start` to `end` of a line.
+fn fields_from(line: &str, start: usize, end: usize) -> Result<Vec<Field>, Fault> {
+    let (text, first) = (&line[start..end], 1 + line[..start].chars().count());
+    let blanks = text.chars().take_while(|c| c.is_whitespace()).count();
+    let mut fields = vec![Field { text: String::new(), column: first + blanks }];
+    // quote and brackets that are open, and where the last one of them is
+    let (mut quote, mut depth, mut opened) = (None, 0usize, first);
     // blanks were met after a field: the next word starts a new one unless a comma or '=' comes
     let mut pending = false;
-    for c in line.trim().chars() {
+    for (c, column) in text.trim_end().chars().zip(first..).skip(blanks) {
         let current = fields.len() - 1;
         if let Some(q) = quote {
-            fields[current].push(c);
+            fields[current].text.push(c);
             if c == q {
                 quote = None;
             }
             continue;
         }
         if depth == 0 && c == ',' {
-            fields.push(String::new());
+            fields.push(Field { text: String::new(), column: column + 1 });
             pending = false;
             continue;
         }
         if depth == 0 && c.is_whitespace() {
-            pending = !fields[current].is_empty() && !fields[current].ends_with('=');
+            pending = !fields[current].text.is_empty() && !fields[current].text.ends_with('=');
             continue;
         }
         if pending && c != '=' {
-            fields.push(String::new());
+            fields.push(Field::default());
         }
         pending = false;
         match c {
-            '\'' | '"' => quote = Some(c),
-            '[' | '(' => depth += 1,
+            '\'' | '"' => (quote, opened) = (Some(c), column),
+            '[' | '(' => (depth, opened) = (depth + 1, column),
             ']' | ')' => {
                 depth = depth
                     .checked_sub(1)
-                    .ok_or_else(|| Error::input("a bracket closes that was not opened").found(line.trim()))?;
+                    .ok_or_else(|| (Error::input("a bracket closes that was not opened").found(text.trim()), column))?;
             }
             _ => {}
         }
-        let current = fields.len() - 1;
-        fields[current].push(c);
+        if let Some(field) = fields.last_mut() {
+            if field.text.is_empty() {
+                field.column = column;
+            }
+            field.text.push(c);
+        }
     }
     if quote.is_some() || depth > 0 {
-        return Err(Error::input("a quote or bracket is not closed").found(line.trim()));
+        return Err((Error::input("a quote or bracket is not closed").found(text.trim()), opened));
     }
     Ok(fields)
 }
@@ -266,17 +295,23 @@ mod tests {
             ("Format = RaD, Ra, DecD, I", "mean the same"),
             ("Format = RaD, DecD, I, ReferenceFrequency='1e6", "not closed"),
         ] {
-            let message = parse_header(line).unwrap_err().to_string();
+            let message = parse_header(line).unwrap_err().0.to_string();
             assert!(message.contains(words), "{line}: {message}");
         }
     }
 
     #[test]
     fn fields_split_at_commas_and_blanks() {
-        let split = |line: &str| fields(line).unwrap();
+        let split = |line: &str| fields(line).unwrap().into_iter().map(|f| f.text).collect::<Vec<_>>();
         assert_eq!(split("1 2,3 , 4"), ["1", "2", "3", "4"]);
         assert_eq!(split("1,,, 0,   ,"), ["1", "", "", "0", "", ""]);
         assert_eq!(split("'a b, c' [1, 2] x"), ["'a b, c'", "[1, 2]", "x"]);
-        assert!(fields("1 ]").is_err() && fields("[1 2").is_err() && fields("'a").is_err());
+        let at = |line: &str| fields(line).unwrap().iter().map(|f| f.column).collect::<Vec<_>>();
+        assert_eq!(at("  1 2,3 , 4"), [3, 5, 7, 11]);
+        assert_eq!(at("é,,'a b'"), [1, 3, 4]);
+        let column_of = |line: &str| fields(line).unwrap_err().1;
+        assert_eq!([column_of("1 ]"), column_of("[1 2"), column_of(" 1 'a")], [3, 1, 4]);
+        assert_eq!(parse_header("# Format = RaD, DecD, I, Wobble").unwrap_err().1, 26);
+        assert_eq!(parse_header("Format = RaD, Ra, DecD, I").unwrap_err().1, 15);
     }
 }

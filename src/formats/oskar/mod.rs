@@ -12,6 +12,7 @@ mod spherical;
 mod station;
 mod telescope;
 
+pub(crate) use angle::{degrees_of_text, right_ascension_of_text};
 pub use pointing::{OskarPointing, parse_oskar_pointing, read_oskar_pointing};
 pub use settings::{OskarSetting, OskarSettings, parse_oskar_settings, read_oskar_settings};
 pub use sky::{OskarGaussian, OskarSource, OskarSpectrum, parse_oskar_sky, read_oskar_sky};
@@ -23,8 +24,9 @@ use crate::error::{Error, Result};
 
 /// A finite number, or an error that says what it should have been.
 fn number(word: &str, what: &str) -> Result<f64> {
-    word.parse::<f64>()
-        .ok()
-        .filter(|v| v.is_finite())
-        .ok_or_else(|| Error::input(format!("{what} is not a finite number")).found(format!("\"{word}\"")))
+    word.parse::<f64>().ok().filter(|v| v.is_finite()).ok_or_else(|| {
+        Error::input(format!("{what} is not a finite number"))
+            .found(format!("\"{word}\""))
+            .expected("a number such as 1.5 or -1e-3")
+    })
 }

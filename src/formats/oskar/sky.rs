@@ -1,5 +1,5 @@
 use super::angle::{Bare, declination, right_ascension};
-use super::columns::{Column, ColumnSpec, fields, parse_header, unquoted};
+use super::columns::{Column, ColumnSpec, Fault, Field, fields, parse_header, unquoted};
 use super::number;
 use crate::error::{Error, Result};
 use crate::formats::text::read_text;
@@ -61,28 +61,28 @@ pub fn read_oskar_sky(path: &Path) -> Result<Vec<OskarSource>> {
 
 /// Parses the text of an OSKAR sky model; `origin` names it in errors.
 ///
-/// An unknown column is an error, and so is every malformed line, with file and line.
+/// An unknown column is an error, and so is every malformed line, with file, line and column.
 pub fn parse_oskar_sky(text: &str, origin: &str) -> Result<Vec<OskarSource>> {
     let mut sources = Vec::new();
     let mut columns: Option<Vec<ColumnSpec>> = None;
     for (index, raw) in text.lines().enumerate() {
-        let place = || format!("{origin}, line {}", index + 1);
+        let placed = |(error, column): Fault| error.place(format!("{origin}, line {}, column {column}", index + 1));
         // the format line comes before the first source; after it, "format" is only a comment
         if columns.is_none() && sources.is_empty() {
-            columns = parse_header(raw).map_err(|e| e.place(place()))?;
+            columns = parse_header(raw).map_err(placed)?;
             if columns.is_some() {
                 continue;
             }
         }
-        let line = without_comment(raw).trim();
-        if line.is_empty() {
+        let line = without_comment(raw);
+        if line.trim().is_empty() {
             continue;
         }
         let source = match &columns {
             Some(columns) => named(line, columns),
             None => fixed(line).map(Some),
         };
-        sources.extend(source.map_err(|e| e.place(place()))?);
+        sources.extend(source.map_err(placed)?);
     }
     if sources.is_empty() {
         return Err(Error::input("the sky model has no sources")
@@ -109,22 +109,22 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// The source of a line; none where it describes a patch.
-fn named(line: &str, columns: &[ColumnSpec]) -> Result<Option<OskarSource>> {
+fn named(line: &str, columns: &[ColumnSpec]) -> Result<Option<OskarSource>, Fault> {
     let mut values = fields(line)?;
+    let start = values.first().map_or(1, |field| field.column);
     // a comma after the last field makes one more, empty one
-    while values.len() > columns.len() && values.last().is_some_and(String::is_empty) {
+    while values.len() > columns.len() && values.last().is_some_and(|field| field.text.is_empty()) {
         values.pop();
     }
-    if values.len() > columns.len() {
-        return Err(Error::input("a source has more fields than the format line has columns")
+    if let Some(surplus) = values.get(columns.len()) {
+        let error = Error::input("a source has more fields than the format line has columns")
             .found(format!("{} fields", values.len()))
-            .expected(format!("{} or fewer", columns.len())));
+            .expected(format!("{} or fewer", columns.len()));
+        return Err((error, surplus.column));
     }
+    let text_of = |field: &Field| unquoted(field.text.trim()).trim().to_string();
     let is_there = |wanted: Column| {
-        columns
-            .iter()
-            .zip(&values)
-            .any(|(spec, value)| spec.column == wanted && !unquoted(value.trim()).trim().is_empty())
+        columns.iter().zip(&values).any(|(spec, field)| spec.column == wanted && !text_of(field).is_empty())
     };
     if is_there(Column::Patch) && !is_there(Column::Stokes(0)) {
         return Ok(None);
@@ -132,55 +132,70 @@ fn named(line: &str, columns: &[ColumnSpec]) -> Result<Option<OskarSource>> {
     let (mut ra_rad, mut dec_rad) = (None, None);
     let mut written = Written { logarithmic: true, ..Written::default() };
     for (i, spec) in columns.iter().enumerate() {
-        let value = values.get(i).map(|v| unquoted(v.trim()).trim()).filter(|v| !v.is_empty());
-        let Some(value) = value.or(spec.default.as_deref()) else { continue };
-        let name = spec.name.as_str();
-        match spec.column {
-            Column::RaRadians => ra_rad = Some(right_ascension(value, Bare::Radians)?),
-            Column::RaDegrees => ra_rad = Some(right_ascension(value, Bare::Degrees)?),
-            Column::DecRadians => dec_rad = Some(declination(value, Bare::Radians)?),
-            Column::DecDegrees => dec_rad = Some(declination(value, Bare::Degrees)?),
-            Column::Stokes(p) => written.stokes_jy[p] = vector(value, name)?,
-            Column::ReferenceFrequency => written.reference_hz = vector(value, name)?,
-            Column::FrequencyIncrement => written.increment_hz = single(value, name)?,
-            Column::SpectralIndex => written.index = vector(value, name)?,
-            Column::LogarithmicSi => written.logarithmic = logarithmic(value)?,
-            Column::SpectralCurvature => written.curvature = Some(single(value, name)?),
-            Column::LineWidth => written.width_hz = vector(value, name)?,
-            Column::RotationMeasure => written.rotation_measure = single(value, name)?,
-            Column::ReferenceWavelength => written.reference_m = single(value, name)?,
-            Column::PolarisationAngle => written.angle_deg = vector(value, name)?,
-            Column::PolarisedFraction => written.fraction = vector(value, name)?,
-            Column::MajorAxis(times) => written.shape[0] = f64::from(times) * single(value, name)?,
-            Column::MinorAxis(times) => written.shape[1] = f64::from(times) * single(value, name)?,
-            Column::PositionAngle => written.shape[2] = single(value, name)?,
-            Column::Type => kind(value)?,
-            Column::Patch | Column::Skipped => {}
-        }
+        let field = values.get(i);
+        let value = field.map(text_of).filter(|text| !text.is_empty()).or_else(|| spec.default.clone());
+        let Some(value) = value else { continue };
+        let (value, name) = (value.as_str(), spec.name.as_str());
+        let mut take = || -> Result<()> {
+            match spec.column {
+                Column::RaRadians => ra_rad = Some(right_ascension(value, Bare::Radians)?),
+                Column::RaDegrees => ra_rad = Some(right_ascension(value, Bare::Degrees)?),
+                Column::DecRadians => dec_rad = Some(declination(value, Bare::Radians)?),
+                Column::DecDegrees => dec_rad = Some(declination(value, Bare::Degrees)?),
+                Column::Stokes(p) => written.stokes_jy[p] = vector(value, name)?,
+                Column::ReferenceFrequency => written.reference_hz = vector(value, name)?,
+                Column::FrequencyIncrement => written.increment_hz = single(value, name)?,
+                Column::SpectralIndex => written.index = vector(value, name)?,
+                Column::LogarithmicSi => written.logarithmic = logarithmic(value)?,
+                Column::SpectralCurvature => written.curvature = Some(single(value, name)?),
+                Column::LineWidth => written.width_hz = vector(value, name)?,
+                Column::RotationMeasure => written.rotation_measure = single(value, name)?,
+                Column::ReferenceWavelength => written.reference_m = single(value, name)?,
+                Column::PolarisationAngle => written.angle_deg = vector(value, name)?,
+                Column::PolarisedFraction => written.fraction = vector(value, name)?,
+                Column::MajorAxis(times) => written.shape[0] = f64::from(times) * single(value, name)?,
+                Column::MinorAxis(times) => written.shape[1] = f64::from(times) * single(value, name)?,
+                Column::PositionAngle => written.shape[2] = single(value, name)?,
+                Column::Type => kind(value)?,
+                Column::Patch | Column::Skipped => {}
+            }
+            Ok(())
+        };
+        take().map_err(|e| (e, field.map_or(start, |field| field.column)))?;
     }
     let (Some(ra_rad), Some(dec_rad)) = (ra_rad, dec_rad) else {
-        return Err(Error::input("a source has no position").found(line));
+        return Err((Error::input("a source has no position").found(line.trim()), start));
     };
-    written.source(RaDec { ra_rad, dec_rad }).map(Some)
+    let at = |part: Part| {
+        let position = columns.iter().position(|spec| part.is(spec.column));
+        position.and_then(|k| values.get(k)).map_or(start, |field| field.column)
+    };
+    written.source(RaDec { ra_rad, dec_rad }).map(Some).map_err(|(e, part)| (e, at(part)))
 }
 
 /// The fixed format (OSKAR docs/sky_model/sky_model_fixed_format.rst): RA and Dec (deg), I, Q, U, V
 /// (Jy), reference frequency (Hz), spectral index, rotation measure, major and minor axis (arcsec),
 /// position angle (deg); 11 columns are the older form without rotation measure.
-fn fixed(line: &str) -> Result<OskarSource> {
-    let words: Vec<&str> = line.split([' ', '\t', ',']).filter(|w| !w.is_empty()).collect();
+fn fixed(line: &str) -> Result<OskarSource, Fault> {
+    let is_separator = |c: char| matches!(c, ' ' | '\t' | ',' | '\r');
+    let words: Vec<&str> = line.split(is_separator).filter(|w| !w.is_empty()).collect();
+    let column = |word: &str| 1 + line[..word.as_ptr() as usize - line.as_ptr() as usize].chars().count();
+    let start = words.first().map_or(1, |word| column(word));
     if !matches!(words.len(), 3..=9 | 11 | 12) {
-        return Err(Error::input("a source has the wrong number of columns")
-            .found(format!("{} columns: {line}", words.len()))
-            .expected("3 to 9, 11 or 12 columns, or a line \"Format = ...\" before the first source"));
+        let error = Error::input("a source has the wrong number of columns")
+            .found(format!("{} columns: {}", words.len(), line.trim()))
+            .expected("3 to 9, 11 or 12 columns, or a line \"Format = ...\" before the first source");
+        return Err((error, words.get(12).map_or(start, |word| column(word))));
     }
-    let values: Result<Vec<f64>> = words.iter().map(|w| number(w, "a value")).collect();
-    let mut values = values?;
+    let value = |w: &&str| number(w, "a value").map_err(|e| (e, column(w)));
+    let mut values = words.iter().map(value).collect::<Result<Vec<f64>, Fault>>()?;
     if values.len() == 11 {
         values.insert(8, 0.0);
     }
+    let older = usize::from(words.len() == 11);
     values.resize(12, 0.0);
-    let direction = RaDec { ra_rad: values[0] * DEG_RAD, dec_rad: declination(words[1], Bare::Degrees)? };
+    let dec_rad = declination(words[1], Bare::Degrees).map_err(|e| (e, column(words[1])))?;
+    let direction = RaDec { ra_rad: values[0] * DEG_RAD, dec_rad };
     let written = Written {
         stokes_jy: [2, 3, 4, 5].map(|k| vec![values[k]]),
         reference_hz: vec![values[6]],
@@ -190,7 +205,39 @@ fn fixed(line: &str) -> Result<OskarSource> {
         shape: [values[9], values[10], values[11]],
         ..Written::default()
     };
-    written.source(direction)
+    written.source(direction).map_err(|(e, part)| {
+        let word = match part {
+            Part::Frequency => words.get(6),
+            Part::Shape => words.get(9 - older),
+            _ => None,
+        };
+        (e, word.map_or(start, |word| column(word)))
+    })
+}
+
+/// The part of a source that an error is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Part {
+    Stokes(usize),
+    Fraction,
+    Angle,
+    Frequency,
+    Width,
+    Shape,
+}
+
+impl Part {
+    /// Whether a column holds it.
+    fn is(self, column: Column) -> bool {
+        match self {
+            Part::Stokes(p) => column == Column::Stokes(p),
+            Part::Fraction => column == Column::PolarisedFraction,
+            Part::Angle => column == Column::PolarisationAngle,
+            Part::Frequency => column == Column::ReferenceFrequency,
+            Part::Width => column == Column::LineWidth,
+            Part::Shape => matches!(column, Column::MajorAxis(_)),
+        }
+    }
 }
 
 /// A source as its line has it; what is not there is empty, 0 or `None`.
@@ -212,33 +259,37 @@ struct Written {
 }
 
 impl Written {
-    fn source(self, direction: RaDec) -> Result<OskarSource> {
+    /// An error comes with the part of the source that it is about.
+    fn source(self, direction: RaDec) -> Result<OskarSource, (Error, Part)> {
         let count = self.stokes_jy[0].len().max(1);
-        let freq_hz = self.frequencies(count)?;
-        let of = |values: &[f64], what: &str, k: usize| match values {
+        let freq_hz = self.frequencies(count).map_err(|e| (e, Part::Frequency))?;
+        let of = |values: &[f64], what: &str, part: Part, k: usize| match values {
             [] => Ok(None),
             [one] => Ok(Some(*one)),
             _ if values.len() == count => Ok(Some(values[k])),
-            _ => Err(Error::input(format!("a source has another number of values of {what} than of I"))
-                .found(format!("{} and {count}", values.len()))
-                .expected("one, or one a frequency")),
+            _ => {
+                let error = Error::input(format!("a source has another number of values of {what} than of I"))
+                    .found(format!("{} and {count}", values.len()))
+                    .expected("one, or one a frequency");
+                Err((error, part))
+            }
         };
         let mut flux = Vec::with_capacity(count);
         for (k, freq_hz) in freq_hz.iter().enumerate() {
             let mut stokes = [0.0; 4];
-            for (value, (values, name)) in stokes.iter_mut().zip(self.stokes_jy.iter().zip(["I", "Q", "U", "V"])) {
-                *value = of(values, name, k)?.unwrap_or(0.0);
+            for (p, (values, name)) in self.stokes_jy.iter().zip(["I", "Q", "U", "V"]).enumerate() {
+                stokes[p] = of(values, name, Part::Stokes(p), k)?.unwrap_or(0.0);
             }
             // the angle and fraction stand in for Q and U
             if self.stokes_jy[1].is_empty() && self.stokes_jy[2].is_empty() {
-                let polarised = of(&self.fraction, "PolarizedFraction", k)?.unwrap_or(0.0) * stokes[0];
-                let (sin, cos) =
-                    (2.0 * of(&self.angle_deg, "PolarizationAngle", k)?.unwrap_or(0.0) * DEG_RAD).sin_cos();
+                let polarised = of(&self.fraction, "PolarizedFraction", Part::Fraction, k)?.unwrap_or(0.0) * stokes[0];
+                let angle_deg = of(&self.angle_deg, "PolarizationAngle", Part::Angle, k)?.unwrap_or(0.0);
+                let (sin, cos) = (2.0 * angle_deg * DEG_RAD).sin_cos();
                 (stokes[1], stokes[2]) = (polarised * cos, polarised * sin);
             }
             flux.push((*freq_hz, stokes));
         }
-        let spectrum = self.spectrum(count, freq_hz[0])?;
+        let spectrum = self.spectrum(count, freq_hz[0]).map_err(|e| (e, Part::Width))?;
         let reference_m = match (self.reference_m > 0.0, freq_hz[0] > 0.0) {
             (true, _) => Some(self.reference_m),
             (false, true) => Some(C_M_S / freq_hz[0]),
@@ -248,7 +299,8 @@ impl Written {
         let rotation_measure = reference_m.map(|m| (self.rotation_measure, m)).filter(|(rm, _)| *rm != 0.0);
         let [major, minor, angle_deg] = self.shape;
         if major < 0.0 || minor < 0.0 {
-            return Err(Error::input("an axis of a Gaussian is negative").found(format!("{major} and {minor} arcsec")));
+            let error = Error::input("an axis of a Gaussian is negative").found(format!("{major} and {minor} arcsec"));
+            return Err((error, Part::Shape));
         }
         // OSKAR: Gaussian sources have non-zero values in both axes
         let gaussian = (major > 0.0 && minor > 0.0).then_some(OskarGaussian {
@@ -468,30 +520,39 @@ s3 GAUSSIAN 20.5deg -30.5deg 3 150e6 [-0.5,0.1] 0 0 2 700 10 -10
     #[test]
     fn broken_lines_are_errors_with_their_place() {
         let header = "Format = RaD, DecD, I, ReferenceFrequency, SpectralIndex, LogarithmicSI, Type, MajorAxis\n";
-        for (row, words) in [
-            ("1 2 x", "not a finite number"),
-            ("1 2 nan", "not a finite number"),
-            ("1 92 1", "beyond a pole"),
-            (", 2, 1", "no position"),
-            ("1 2 [1 2] [1e8 2e8 3e8]", "2 values of I, 3 of ReferenceFrequency"),
-            ("1 2 [1 2] [2e8 1e8]", "do not ascend"),
-            ("1 2 [1 2]", "2 values of I, 0 of"),
-            ("1 2 1 -1e8", "negative"),
-            ("1 2 1 1e8 [-0.7 x]", "SpectralIndex is not a finite number"),
-            ("1 2 1 1e8 -0.7 perhaps", "neither true nor false"),
-            ("1 2 1 1e8 -0.7 true SHAPELET", "type of a source"),
-            ("1 2 1 1e8 -0.7 true POINT -3", "axis of a Gaussian"),
-            ("1 2 1 1e8 -0.7 true POINT 3 4", "more fields"),
-            ("1 2 1 1e8 [-0.7", "not closed"),
+        for (row, words, column) in [
+            ("1 2 x", "not a finite number", 5),
+            ("  1 2,  nan", "not a finite number", 9),
+            ("1 92 1", "beyond a pole", 3),
+            (", 2, 1", "no position", 1),
+            ("1 2 [1 2] [1e8 2e8 3e8]", "2 values of I, 3 of ReferenceFrequency", 11),
+            ("1 2 [1 2] [2e8 1e8]", "do not ascend", 11),
+            ("1 2 [1 2]", "2 values of I, 0 of", 1),
+            ("1 2 1 -1e8", "negative", 7),
+            ("1 2 1 1e8 [-0.7 x]", "SpectralIndex is not a finite number", 11),
+            ("1 2 1 1e8 -0.7 perhaps", "neither true nor false", 16),
+            ("1 2 1 1e8 -0.7 true SHAPELET", "type of a source", 21),
+            ("1 2 1 1e8 -0.7 true POINT -3", "axis of a Gaussian", 27),
+            ("1 2 1 1e8 -0.7 true POINT 3 4", "more fields", 29),
+            ("1 2 1 1e8 [-0.7", "not closed", 11),
+            ("1 2 1 1e8 ]", "not opened", 11),
         ] {
             let message = parse_oskar_sky(&format!("{header}{row}\n"), "sky.txt").unwrap_err().to_string();
-            assert!(message.contains(words) && message.contains("sky.txt, line 2"), "{row}: {message}");
+            let place = format!("sky.txt, line 2, column {column}");
+            assert!(
+                message.contains(words) && message.ends_with(&place) || message.contains(&format!("{place}\n")),
+                "{row}: {message}"
+            );
         }
         for (text, words) in [
             ("1 2\n", "wrong number of columns"),
             ("1 2 3 4 5 6 7 8 9 10\n", "wrong number of columns"),
             ("# nothing\n", "no sources"),
-            ("RaD DecD I\n1 2 3\n", "line 1"),
+            ("RaD DecD I\n1 2 3\n", "line 1, column 1"),
+            ("1 2 3\n1 2 3 0 0 0 -1\n", "line 2, column 13"),
+            ("1 2 3 0 0 0 1 0 -1 1 1\n", "line 1, column 17"),
+            ("1 2 3\n 1, 95, 3\n", "line 2, column 5"),
+            ("1 2 3\n 1, 5, 3e\n", "line 2, column 8"),
         ] {
             let message = parse_oskar_sky(text, "sky.txt").unwrap_err().to_string();
             assert!(message.contains(words), "{text}: {message}");

@@ -2,30 +2,33 @@
 
 use super::{FixedChannels, PreparedSky, SkyContent, image};
 use crate::error::{Error, Result};
-use crate::formats::fits::Card;
+use crate::formats::catalogue::{Catalogue, CatalogueFormat};
+use crate::formats::fits::{Card, HealpixFile};
 use crate::formats::oskar::read_oskar_sky;
 use crate::run::params::{ListKind, Settings};
 use crate::run::pixels::choose;
 use crate::run::plan;
+use crate::sky::catalogue::{self, Mapping};
 use crate::sky::components::Component;
+use crate::sky::healpix;
 use crate::units::{ARCSEC_RAD, C_M_S};
 use crate::visibilities::Track;
+use std::path::Path;
 
 pub(super) fn from_components(
     settings: &Settings,
-    path: &std::path::Path,
-    kind: ListKind,
+    path: &Path,
+    kind: &ListKind,
     track: &Track,
     fixed: Option<&FixedChannels>,
 ) -> Result<PreparedSky> {
     let mut notes = Vec::new();
     let mut components: Vec<Component> = match kind {
-        ListKind::Text => {
-            let read = read_oskar_sky(path).map_err(|e| e.place("sky.components"))?;
-            read.into_iter().map(Component::from).collect()
-        }
+        ListKind::Text => text_list(path)?,
+        ListKind::List(mapping) => list(path, mapping, &mut notes)?,
+        ListKind::Healpix(request) => healpix::components(&HealpixFile::open(path)?, request, &mut notes)?,
         ListKind::Image => image::components(path, &mut notes)?,
-        ListKind::OskarImage(settings) => image::oskar_components(path, &settings)?,
+        ListKind::OskarImage(settings) => image::oskar_components(path, settings)?,
     };
     if components.is_empty() {
         return Err(Error::input("the sky file has no source").place(path.display()));
@@ -52,12 +55,12 @@ pub(super) fn from_components(
     let centre = settings.observation.phase_centre;
     let gone = settings.sky.filter.apply(&mut components, centre, freq_hz[freq_hz.len() / 2]);
     if gone > 0 {
-        notes.push(format!("{gone} sources are out of the ranges of flux and radius"));
+        notes.push(format!("{gone} sources are out of the ranges of flux, radius and frequency"));
     }
     if components.is_empty() {
-        return Err(Error::input("no source is in the ranges of flux and radius")
+        return Err(Error::input("no source is in the ranges of flux, radius and frequency")
             .found(format!("{gone} sources"))
-            .expected("some between sky.min_flux and sky.max_flux, sky.min_radius and sky.max_radius")
+            .expected("some between sky.min_flux and sky.max_flux, sky.min_radius and sky.max_radius, sky.min_freq and sky.max_freq")
             .place(path.display()));
     }
     let farthest = components
@@ -82,4 +85,33 @@ pub(super) fn from_components(
         content: SkyContent::Components(components),
         freq_hz,
     })
+}
+
+fn text_list(path: &Path) -> Result<Vec<Component>> {
+    let read = read_oskar_sky(path).map_err(|e| e.place("sky.components"))?;
+    Ok(read.into_iter().map(Component::from).collect())
+}
+
+/// A list of whichever format the file has.
+fn list(path: &Path, mapping: &Mapping, notes: &mut Vec<String>) -> Result<Vec<Component>> {
+    let Some(format) = CatalogueFormat::of(path)? else {
+        if !mapping.is_empty() {
+            return Err(Error::input("sky.columns has no effect on a text list")
+                .found(format!("sky.columns, and {}, which is neither a VOTable nor a FITS file", path.display()))
+                .expected("a catalogue with named columns, or no table [sky.columns]")
+                .place("sky.columns")
+                .hint("a text list names its columns in its line \"Format = ...\" (docs/formats.md)"));
+        }
+        return text_list(path);
+    };
+    let is_map = format == CatalogueFormat::Fits && HealpixFile::is_one(path);
+    if is_map {
+        return Err(Error::input("sky.components is a HEALPix map")
+            .found(path.display())
+            .expected("a list of sources")
+            .place("sky.components")
+            .hint("give it as sky.healpix"));
+    }
+    let table = Catalogue::read(path, format, mapping.table.as_deref())?;
+    catalogue::components(&table, mapping, notes)
 }

@@ -137,7 +137,7 @@ pub(super) fn prepare(
             let watch = progress.stage("reading", 1);
             eor::from_eor(settings, path, eor, fixed, &watch.quiet()).map_err(|e| e.place(path.display()))
         }
-        SkySource::Components { path, kind } => components::from_components(settings, path, *kind, track, fixed),
+        SkySource::Components { path, kind } => components::from_components(settings, path, kind, track, fixed),
     }
 }
 

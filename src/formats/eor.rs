@@ -5,6 +5,7 @@
 //! `lightcone_distances`, `InputParameters`). Of any other file the [`EorWords`] say what it does not.
 
 use super::fits::{CardValue, read_array, read_array_shape};
+use super::hdf_open;
 use super::hdf_values::{self, first_line, require_memory, require_stored, text, values};
 use crate::error::{Error, Result};
 use crate::units::BoxLength;
@@ -134,7 +135,7 @@ impl EorFile {
 }
 
 fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|e| unreadable(&e).place(path.display()))
+    hdf_open::open(path).map_err(|e| unreadable(&e).place(path.display()))
 }
 
 fn unreadable(error: &hdf5::Error) -> Error {

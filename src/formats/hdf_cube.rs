@@ -1,6 +1,7 @@
 //! Images and cubes in HDF5: the pixels, axes and header of a FITS cube (docs/formats.md).
 
 use super::fits::{Card, CardValue, CubeHeader, header_text};
+use super::hdf_open;
 use super::hdf_values::{self, first_line, values};
 use super::visibilities::library::write_failed;
 use crate::error::{Error, Result};
@@ -54,7 +55,7 @@ pub fn write_hdf_cube(
 /// # Errors
 /// A file of this kind whose data sets or attributes cannot be read.
 pub fn hdf_cube_summary(path: &Path) -> Result<Option<String>> {
-    let Ok(file) = File::open(path) else { return Ok(None) };
+    let Ok(file) = hdf_open::open(path) else { return Ok(None) };
     if file.attr("fits_header").is_err() {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! Maps of one object in many orientations: one HDF5 file, one data set a domain (docs/formats.md).
 
 use super::attribute::{Attribute, text, write_attributes, write_whole};
+use super::hdf_open;
 use super::hdf_values::{self, first_line};
 use super::visibilities::library::write_failed;
 use crate::error::{Error, Result};
@@ -122,7 +123,7 @@ impl Drop for MapWriter {
 /// # Errors
 /// A file of maps that cannot be read.
 pub fn maps_summary(path: &Path) -> Result<Option<String>> {
-    let Ok(file) = File::open(path) else { return Ok(None) };
+    let Ok(file) = hdf_open::open(path) else { return Ok(None) };
     if !file.link_exists("orientation_euler_deg") {
         return Ok(None);
     }

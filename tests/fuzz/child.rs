@@ -17,7 +17,7 @@ const START: Duration = Duration::from_secs(60);
 /// Address space of a child, bytes.
 const MEMORY: u64 = 2 << 30;
 /// Failures of one target after which it is left alone.
-const ENOUGH: usize = 5;
+pub const ENOUGH: usize = 5;
 
 /// A case that its reader did not survive.
 #[derive(Debug)]

@@ -94,9 +94,10 @@ fn replace(group: &Group, name: &str, data: &Dataset, numbers: &mut Numbers) -> 
     let mut kept: Vec<(String, Kept)> = Vec::new();
     for attribute in data.attr_names()? {
         let of = data.attr(&attribute)?;
-        if let Ok(value) = of.read_scalar::<f64>() {
+        // a scalar of no value would be read as whatever is in memory
+        if let Some(value) = of.read_raw::<f64>().ok().and_then(|v| v.first().copied()) {
             kept.push((attribute, Kept::Number(value)));
-        } else if let Ok(value) = of.read_scalar::<VarLenUnicode>() {
+        } else if let Some(value) = of.read_raw::<VarLenUnicode>().ok().and_then(|v| v.into_iter().next()) {
             kept.push((attribute, Kept::Text(value)));
         }
     }

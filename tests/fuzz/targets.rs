@@ -203,7 +203,9 @@ pub const BROKEN: &[(Target, &str)] = &[
     (target("aborts", Bytes, seeds::quantities, |b, _| !is_bad(b) || std::process::abort()), "signal 6"),
     (target("recurses", Bytes, seeds::quantities, |b, _| !is_bad(b) || deep(b) > 0), "stack"),
     (
-        target("takes-all", Bytes, seeds::quantities, |b, _| !is_bad(b) || std::hint::black_box(vec![1u8; 3 << 30]).len() > 1),
+        target("takes-all", Bytes, seeds::quantities, |b, _| {
+            !is_bad(b) || std::hint::black_box(vec![1u8; 3 << 30]).len() > 1
+        }),
         "memory allocation",
     ),
     (target("hangs", Bytes, seeds::quantities, |b, _| !is_bad(b) || forever()), "no end within"),
@@ -212,7 +214,7 @@ pub const BROKEN: &[(Target, &str)] = &[
 
 /// Whether a broken reader fails at these bytes.
 pub fn is_bad(bytes: &[u8]) -> bool {
-    bytes.iter().map(|b| u64::from(*b)).sum::<u64>() % 4 == 0
+    bytes.iter().map(|b| u64::from(*b)).sum::<u64>() % 5 == 0
 }
 
 #[allow(unconditional_recursion, reason = "it is to exhaust the stack")]

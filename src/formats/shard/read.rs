@@ -5,6 +5,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::formats::Attribute;
 use crate::formats::attribute::read_attributes;
+use crate::formats::hdf_open;
 use crate::formats::hdf_values::{self, first_line, plain, require_memory, require_room, type_words, values};
 use hdf5::types::{FloatSize, TypeDescriptor, VarLenUnicode};
 use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
@@ -32,7 +33,7 @@ impl ShardReader {
     pub fn open(path: &Path) -> Result<ShardReader> {
         // the system's own words for a file that is not there
         std::fs::File::open(path).map_err(|e| Error::io("read", path, e))?;
-        let file = File::open(path).map_err(|e| damaged(path, &e))?;
+        let file = hdf_open::open(path).map_err(|e| damaged(path, &e))?;
         let version = match file.attr_names().map_err(|e| damaged(path, &e))?.iter().any(|n| n == OWN[0]) {
             true => hdf_values::number::<i64>(&file, OWN[0]).map_err(|e| damaged(path, &e))?,
             false => {
@@ -123,7 +124,7 @@ impl ShardReader {
 /// A shard that cannot be read.
 pub fn shard_summary(path: &Path) -> Result<Option<String>> {
     let is_shard =
-        File::open(path).and_then(|file| file.attr_names()).is_ok_and(|names| names.iter().any(|n| n == OWN[0]));
+        hdf_open::open(path).and_then(|file| file.attr_names()).is_ok_and(|names| names.iter().any(|n| n == OWN[0]));
     if !is_shard {
         return Ok(None);
     }

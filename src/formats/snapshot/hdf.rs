@@ -2,6 +2,7 @@
 
 use super::npz;
 use crate::error::{Error, Result};
+use crate::formats::hdf_open;
 pub(super) use crate::formats::hdf_values::first_line;
 use crate::formats::hdf_values::{numbers, require_memory, require_stored, text};
 use hdf5::{Dataset, File, Group, Location};
@@ -51,7 +52,7 @@ fn open_with(path: &Path, values: bool) -> Result<File> {
             .place(path.display())
             .hint("name the .hdf5 file, the snapdir folder or its parent"));
     }
-    File::open(path).map_err(|e| {
+    hdf_open::open(path).map_err(|e| {
         Error::input("the HDF5 file is truncated or damaged")
             .found(format!("HDF5: {}", first_line(&e)))
             .expected("a whole file")

@@ -1,6 +1,7 @@
 use super::library::read_failed;
 use super::{Polarisations, VisibilityTable};
 use crate::error::{Error, Result};
+use crate::formats::hdf_open;
 use crate::formats::hdf_values::{numbers, require_memory, require_room, require_stored, texts, type_words};
 use crate::units::RaDec;
 use hdf5::types::TypeDescriptor;
@@ -194,7 +195,7 @@ impl<'p> Source<'p> {
                 .place(path.display())
                 .hint("`skyfringe observe` and `skyfringe run` write such files"));
         }
-        let file = File::open(path).map_err(|e| {
+        let file = hdf_open::open(path).map_err(|e| {
             Error::input("the HDF5 file is truncated or damaged")
                 .found(format!("HDF5: {}", e.to_string().lines().next().unwrap_or("an error")))
                 .expected("a whole file")

@@ -148,3 +148,66 @@ fn is_elsewhere(data: &Dataset) -> bool {
 fn name(data: &Dataset) -> String {
     data.name().trim_start_matches('/').to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hdf5::{Extents, File};
+
+    fn set(file: &File, name: &str, shape: &[usize]) -> Dataset {
+        let chunk: Vec<usize> = shape.iter().map(|n| (*n).min(1000)).collect();
+        file.new_dataset::<f64>().shape(shape).chunk(chunk).create(name).unwrap()
+    }
+
+    #[test]
+    fn sizes_that_no_file_can_have_are_refused_before_anything_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.h5");
+        let file = File::create(&path).unwrap();
+        for (name, shape) in [("long", vec![1 << 50]), ("wide", vec![3, 1 << 62]), ("overflow", vec![1 << 33, 1 << 33])]
+        {
+            let data = set(&file, name, &shape);
+            file.flush().unwrap();
+            let error = values::<f64>(&data, &path).unwrap_err().to_string();
+            for words in [format!("{shape:?}"), "at most 67108864 bytes".into(), "x.h5".into(), name.into()] {
+                assert!(error.contains(&words), "{words}: {error}");
+            }
+        }
+        // what was announced and not written is read where it is small
+        let data = set(&file, "small", &[1000]);
+        file.flush().unwrap();
+        assert_eq!(values::<f64>(&data, &path).unwrap(), [0.0; 1000]);
+        let error = require_memory(&data, &[1 << 40, 8], 8, &path).unwrap_err().to_string();
+        assert!(error.contains("does not fit into memory") && error.contains("small"), "{error}");
+        // the values of others are not counted by this file
+        let data =
+            file.new_dataset::<f64>().shape([1 << 40]).external("elsewhere", 0, 8 << 40).create("other").unwrap();
+        require_stored(&data, &path).unwrap();
+    }
+
+    #[test]
+    fn attributes_of_any_type_of_text_are_read_and_those_without_values_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create(folder.path().join("x.h5")).unwrap();
+        let value: VarLenUnicode = "Größe".parse().unwrap();
+        file.new_attr::<VarLenUnicode>().create("any").unwrap().write_scalar(&value).unwrap();
+        // SAFETY: no byte is 0
+        let other = unsafe { VarLenAscii::from_ascii_unchecked(b"a\xff") };
+        file.new_attr::<VarLenAscii>().create("bytes").unwrap().write_scalar(&other).unwrap();
+        let fixed = FixedAscii::<300>::from_ascii(&[b'x'; 280]).unwrap();
+        file.new_attr::<FixedAscii<300>>().create("fixed").unwrap().write_scalar(&fixed).unwrap();
+        let of = |name: &str| text(&file, name).unwrap();
+        assert_eq!((of("any"), of("bytes"), of("fixed")), ("Größe".into(), "a\u{fffd}".into(), "x".repeat(280)));
+        file.new_attr::<f64>().shape(Extents::Null).create("none").unwrap();
+        file.new_attr::<VarLenUnicode>().shape(Extents::Null).create("no text").unwrap();
+        file.new_attr::<f64>().shape([0]).create("nothing").unwrap();
+        for error in [
+            number::<f64>(&file, "none").map(|_| ()),
+            number::<f64>(&file, "nothing").map(|_| ()),
+            text(&file, "no text").map(|_| ()),
+        ] {
+            assert!(error.unwrap_err().to_string().contains("is empty"));
+        }
+        assert!(text(&file, "none").unwrap_err().to_string().contains("where texts should be"));
+    }
+}

@@ -34,7 +34,7 @@ const KEYS: [&str; 20] = [
 ];
 
 /// Damages cards; returns how many changes of any kind are to follow.
-pub fn damage(bytes: &mut Vec<u8>, numbers: &mut Numbers) -> usize {
+pub fn damage(bytes: &mut [u8], numbers: &mut Numbers) -> usize {
     let cards = numbers.below(4);
     for _ in 0..cards {
         let records = headers(bytes);

@@ -1,5 +1,6 @@
 //! Attributes of HDF5 files, groups and data sets.
 
+use super::hdf_values::{self, number, type_words};
 use hdf5::types::{TypeDescriptor, VarLenUnicode};
 use hdf5::{Dataset, Group, H5Type, Location};
 use std::mem::ManuallyDrop;
@@ -32,10 +33,10 @@ pub(super) fn read_attributes(place: &Location) -> hdf5::Result<Vec<(String, Att
     let read = |name: String| {
         let attribute = place.attr(&name)?;
         let value = match attribute.dtype()?.to_descriptor()? {
-            TypeDescriptor::Float(_) => Attribute::Number(attribute.read_scalar()?),
-            TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => Attribute::Integer(attribute.read_scalar()?),
-            TypeDescriptor::VarLenUnicode => Attribute::Text(plain(&attribute.read_scalar()?)),
-            other => return Err(format!("the attribute {name} is of type {other}").into()),
+            TypeDescriptor::Float(_) => Attribute::Number(number(place, &name)?),
+            TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => Attribute::Integer(number(place, &name)?),
+            TypeDescriptor::VarLenUnicode => Attribute::Text(hdf_values::text(place, &name)?),
+            other => return Err(format!("the attribute {name} is {}", type_words(&other)).into()),
         };
         Ok((name, value))
     };
@@ -57,9 +58,4 @@ pub(super) fn write_whole<T: H5Type>(
 /// HDF5 text ends at the first NUL.
 pub(super) fn text(value: &str) -> hdf5::Result<VarLenUnicode> {
     value.replace('\0', "").parse().map_err(|e| hdf5::Error::from(format!("{e:?}")))
-}
-
-/// Text of a file that may be damaged: not trusted to be UTF-8.
-pub(super) fn plain(text: &VarLenUnicode) -> String {
-    String::from_utf8_lossy(text.as_bytes()).into_owned()
 }

@@ -5,6 +5,8 @@
 //! `lightcone_distances`, `InputParameters`). Of any other file the [`EorWords`] say what it does not.
 
 use super::fits::{CardValue, read_array, read_array_shape};
+use super::hdf_open;
+use super::hdf_values::{self, first_line, require_memory, require_stored, text, values};
 use crate::error::{Error, Result};
 use crate::units::BoxLength;
 use hdf5::{File, Group};
@@ -101,6 +103,9 @@ impl EorFile {
         let values = match &self.dataset {
             Some(name) => {
                 let data = open(&self.path)?.dataset(name).map_err(|e| place(unreadable(&e)))?;
+                require_stored(&data, &self.path)?;
+                let slices = [z.len(), self.shape[0], self.shape[1]];
+                require_memory(&data, &slices, size_of::<f32>(), &self.path)?;
                 let (from, to) = (z.start, z.end);
                 let cube = match z_at {
                     0 => data.read_slice::<f32, _, Ix3>(s![from..to, .., ..]),
@@ -130,18 +135,18 @@ impl EorFile {
 }
 
 fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|e| unreadable(&e).place(path.display()))
+    hdf_open::open(path).map_err(|e| unreadable(&e).place(path.display()))
 }
 
 fn unreadable(error: &hdf5::Error) -> Error {
     Error::input("the HDF5 file is truncated or damaged")
-        .found(error.to_string().lines().next().unwrap_or("an HDF5 error"))
+        .found(first_line(error))
         .expected("a whole file")
         .hint("write or copy it again")
 }
 
 fn number(group: &Group, name: &str) -> Option<f64> {
-    group.attr(name).ok()?.read_raw::<f64>().ok()?.first().copied().filter(|v| v.is_finite())
+    hdf_values::number(group, name).ok().filter(|v: &f64| v.is_finite())
 }
 
 /// What 21cmFAST 4 states in the groups of `InputParameters`, and where its temperatures are.
@@ -181,8 +186,7 @@ fn of_hdf5(file: &File, path: &Path, kind: EorKind, words: &EorWords) -> Result<
     let cosmology = own.as_ref().and_then(|o| o.group.group("cosmo_params").ok());
     // BOX_LEN is in Mpc, without h
     let stated = options.as_ref().and_then(|g| number(g, "BOX_LEN")).map(BoxLength::cmpc);
-    let unit = |name: &str| data.attr(name).ok().and_then(|a| a.read_scalar::<hdf5::types::VarLenUnicode>().ok());
-    let unit = unit("units").or_else(|| unit("unit")).map(|u| u.to_string());
+    let unit = text(&data, "units").or_else(|_| text(&data, "unit")).ok();
     // 21cmFAST's brightness temperatures are in mK and say so nowhere
     let unit = words
         .unit
@@ -196,12 +200,12 @@ fn of_hdf5(file: &File, path: &Path, kind: EorKind, words: &EorWords) -> Result<
     if kind == EorKind::LightCone {
         let name = words.distances.clone().or_else(|| own.is_some().then(|| "lightcone_distances".into()));
         if let Some(name) = name {
-            let read = file.dataset(&name).and_then(|d| d.read_raw::<f64>());
-            distances_mpc = read.map_err(|e| {
+            let data = file.dataset(&name).map_err(|e| {
                 Error::input(format!("the distances of the slices cannot be read from {name}"))
-                    .found(e.to_string().lines().next().unwrap_or("an HDF5 error"))
+                    .found(first_line(&e))
                     .expected("a data set of one number a slice, Mpc")
             })?;
+            distances_mpc = values(&data, path)?;
         }
         let attribute = |name: &str| number(file, name).unwrap_or(0.0).max(0.0) as usize;
         if own.is_some() && attribute("last_completed_lcidx") > 0 {

@@ -1,6 +1,8 @@
 //! Images and cubes in HDF5: the pixels, axes and header of a FITS cube (docs/formats.md).
 
 use super::fits::{Card, CardValue, CubeHeader, header_text};
+use super::hdf_open;
+use super::hdf_values::{self, first_line, values};
 use super::visibilities::library::write_failed;
 use crate::error::{Error, Result};
 use crate::units::DEG_RAD;
@@ -53,23 +55,24 @@ pub fn write_hdf_cube(
 /// # Errors
 /// A file of this kind whose data sets or attributes cannot be read.
 pub fn hdf_cube_summary(path: &Path) -> Result<Option<String>> {
-    let Ok(file) = File::open(path) else { return Ok(None) };
+    let Ok(file) = hdf_open::open(path) else { return Ok(None) };
     if file.attr("fits_header").is_err() {
         return Ok(None);
     }
-    summary(&file).map(|lines| Some(format!("{}: cube\n{lines}", path.display()))).map_err(|e| {
-        Error::input("a cube in HDF5 cannot be read")
-            .found(format!("HDF5: {e}"))
-            .place(path.display())
-            .hint("copy it again")
-    })
+    Ok(Some(format!("{}: cube\n{}", path.display(), summary(&file, path)?)))
 }
 
-fn summary(file: &File) -> hdf5::Result<String> {
-    let text = |name: &str| Ok::<_, hdf5::Error>(file.attr(name)?.read_scalar::<VarLenUnicode>()?.to_string());
-    let number = |name: &str| file.attr(name)?.read_scalar::<f64>();
-    let shape = file.dataset("data")?.shape();
-    let freq = file.dataset("freq_hz")?.read_1d::<f64>()?;
+fn summary(file: &File, path: &Path) -> Result<String> {
+    let unread = |e: hdf5::Error| {
+        Error::input("a cube in HDF5 cannot be read")
+            .found(format!("HDF5: {}", first_line(&e)))
+            .place(path.display())
+            .hint("copy it again")
+    };
+    let text = |name: &str| hdf_values::text(file, name).map_err(unread);
+    let number = |name: &str| hdf_values::number::<f64>(file, name).map_err(unread);
+    let shape = file.dataset("data").map_err(unread)?.shape();
+    let freq: Vec<f64> = values(&file.dataset("freq_hz").map_err(unread)?, path)?;
     let ends = [freq.first(), freq.last()].map(|f| f.copied().unwrap_or(0.0) * 1e-6);
     let [planes, ny, nx] = [0, 1, 2].map(|k| shape.get(k).copied().unwrap_or(0));
     let rows = [

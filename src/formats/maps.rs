@@ -1,11 +1,12 @@
 //! Maps of one object in many orientations: one HDF5 file, one data set a domain (docs/formats.md).
 
 use super::attribute::{Attribute, text, write_attributes, write_whole};
+use super::hdf_open;
+use super::hdf_values::{self, first_line};
 use super::visibilities::library::write_failed;
 use crate::error::{Error, Result};
 use hdf5::file::LibraryVersion;
-use hdf5::types::VarLenUnicode;
-use hdf5::{Dataset, File, Location};
+use hdf5::{Dataset, File};
 use ndarray::{ArrayView2, s};
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -122,26 +123,23 @@ impl Drop for MapWriter {
 /// # Errors
 /// A file of maps that cannot be read.
 pub fn maps_summary(path: &Path) -> Result<Option<String>> {
-    let Ok(file) = File::open(path) else { return Ok(None) };
+    let Ok(file) = hdf_open::open(path) else { return Ok(None) };
     if !file.link_exists("orientation_euler_deg") {
         return Ok(None);
     }
     summary(&file).map(|lines| Some(format!("{}: maps\n{lines}", path.display()))).map_err(|e| {
         Error::input("a file of maps cannot be read")
-            .found(format!("HDF5: {e}"))
+            .found(format!("HDF5: {}", first_line(&e)))
             .place(path.display())
             .hint("copy it again")
     })
 }
 
 fn summary(file: &File) -> hdf5::Result<String> {
-    let text = |place: &Location, name: &str| {
-        Ok::<_, hdf5::Error>(place.attr(name)?.read_scalar::<VarLenUnicode>()?.to_string())
-    };
-    let mut lines = format!("  {:<14} {}\n", "object", text(file, "object")?);
+    let mut lines = format!("  {:<14} {}\n", "object", hdf_values::text(file, "object")?);
     for name in file.member_names()? {
         let data = file.dataset(&name)?;
-        if let (Ok(units), &[views, ny, nx]) = (text(&data, "units"), data.shape().as_slice()) {
+        if let (Ok(units), &[views, ny, nx]) = (hdf_values::text(&data, "units"), data.shape().as_slice()) {
             lines.push_str(&format!("  {name:<14} {views} orientation(s), {nx} x {ny} pixels, {units}\n"));
         }
     }

@@ -8,6 +8,8 @@ pub mod config;
 pub mod eor;
 pub mod fits;
 pub mod hdf_cube;
+mod hdf_open;
+mod hdf_values;
 pub mod maps;
 pub mod npy;
 pub mod oskar;

@@ -126,7 +126,7 @@ impl Manifest {
 pub fn join(plan: &Plan, folder: &Path) -> Result<Manifest> {
     plan.validate()?;
     let (count, plan_sha256) = (plan.layout.shards(), plan.sha256());
-    let (mut shards, mut missing) = (Vec::with_capacity(count), Vec::new());
+    let (mut shards, mut missing) = (Vec::new(), Vec::new());
     for shard in 0..count {
         let record = ShardRecord::read(folder, shard)?;
         match record.as_ref().map(|r| (r, std::fs::metadata(r.shard_path(folder)))) {

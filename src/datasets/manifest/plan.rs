@@ -8,6 +8,9 @@ use std::path::Path;
 
 const FORMAT: &str = "skyfringe-dataset";
 const VERSION: u64 = 1;
+/// Samples, and shards, of a data set.
+const MOST_SAMPLES: usize = 1 << 40;
+const MOST_SHARDS: usize = 1 << 20;
 
 /// What a data set is to hold: everything that its samples follow from. Frozen before the first shard.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +138,14 @@ impl Plan {
                     .found(format!("{found} {what}"))
                     .expected(expected));
             }
+        }
+        let samples = [layout.views, layout.instruments, layout.realisations];
+        let samples = samples.into_iter().try_fold(layout.galaxies, usize::checked_mul);
+        // with less, nothing that is computed from the layout overflows
+        if !samples.is_some_and(|n| n <= MOST_SAMPLES && n.div_ceil(layout.per_shard.max(1)) <= MOST_SHARDS) {
+            return Err(Error::input("the plan has more samples than a data set can have")
+                .found(format!("{layout:?}"))
+                .expected(format!("at most {MOST_SAMPLES} samples in {MOST_SHARDS} shards")));
         }
         if layout.samples() == 0 || layout.per_shard == 0 || self.fields.is_empty() {
             return Err(Error::input("the data set would be empty")

@@ -4,7 +4,9 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::formats::Attribute;
-use crate::formats::attribute::{plain, read_attributes};
+use crate::formats::attribute::read_attributes;
+use crate::formats::hdf_open;
+use crate::formats::hdf_values::{self, first_line, plain, require_memory, require_room, type_words, values};
 use hdf5::types::{FloatSize, TypeDescriptor, VarLenUnicode};
 use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::ArrayD;
@@ -31,9 +33,9 @@ impl ShardReader {
     pub fn open(path: &Path) -> Result<ShardReader> {
         // the system's own words for a file that is not there
         std::fs::File::open(path).map_err(|e| Error::io("read", path, e))?;
-        let file = File::open(path).map_err(|e| damaged(path, &e))?;
+        let file = hdf_open::open(path).map_err(|e| damaged(path, &e))?;
         let version = match file.attr_names().map_err(|e| damaged(path, &e))?.iter().any(|n| n == OWN[0]) {
-            true => file.attr(OWN[0]).and_then(|a| a.read_scalar::<i64>()).map_err(|e| damaged(path, &e))?,
+            true => hdf_values::number::<i64>(&file, OWN[0]).map_err(|e| damaged(path, &e))?,
             false => {
                 return Err(Error::input("not a shard of a data set")
                     .found("an HDF5 file without the attribute shard_version")
@@ -47,9 +49,9 @@ impl ShardReader {
                 .place(path.display())
                 .hint("read it with the version of skyfringe that wrote it"));
         }
-        let (header, fields) = read_header(&file).map_err(|e| damaged(path, &e))?;
+        let (header, fields) = read_header(&file, path)?;
         header.check().map_err(|e| damaged(path, &one_line(&e).into()))?;
-        let columns = read_columns(&file, &header).map_err(|e| damaged(path, &e))?;
+        let columns = read_columns(&file, &header, path)?;
         Ok(ShardReader { path: path.into(), header, fields, columns })
     }
 
@@ -70,6 +72,8 @@ impl ShardReader {
         if sample >= self.header.samples {
             return Err(self.not_there(format!("sample {sample}"), self.header.samples));
         }
+        // chunks that were never put are zeros: what the file holds says nothing of them
+        require_memory(data, &of.shape, size_of::<f32>(), &self.path)?;
         let mut slab = vec![SliceOrIndex::from(sample)];
         slab.extend(of.shape.iter().map(|_| SliceOrIndex::from(..)));
         let values = data.read_slice(Hyperslab::from(slab)).map_err(|e| {
@@ -120,13 +124,13 @@ impl ShardReader {
 /// A shard that cannot be read.
 pub fn shard_summary(path: &Path) -> Result<Option<String>> {
     let is_shard =
-        File::open(path).and_then(|file| file.attr_names()).is_ok_and(|names| names.iter().any(|n| n == OWN[0]));
+        hdf_open::open(path).and_then(|file| file.attr_names()).is_ok_and(|names| names.iter().any(|n| n == OWN[0]));
     if !is_shard {
         return Ok(None);
     }
     let reader = ShardReader::open(path)?;
     let header = reader.header();
-    let last = header.first_sample + header.samples as u64 - 1;
+    let last = header.first_sample.saturating_add(header.samples as u64).saturating_sub(1);
     let mut lines = format!("{}: shard of a data set\n", path.display());
     let mut line = |name: &str, text: String| lines.push_str(&format!("  {name:<14} {text}\n"));
     line("samples", format!("{} (numbers {} to {last})", header.samples, header.first_sample));
@@ -151,7 +155,7 @@ pub fn shard_summary(path: &Path) -> Result<Option<String>> {
 
 fn damaged(path: &Path, error: &hdf5::Error) -> Error {
     Error::input("a shard of a data set is no HDF5 file, truncated or damaged")
-        .found(format!("HDF5: {error}"))
+        .found(format!("HDF5: {}", first_line(error)))
         .place(path.display())
         .hint("copy it again, or remove it and let `skyfringe dataset build` make it again")
 }
@@ -191,7 +195,17 @@ impl Attributes {
     }
 }
 
-fn read_header(file: &File) -> hdf5::Result<(ShardHeader, Vec<Dataset>)> {
+fn read_header(file: &File, path: &Path) -> Result<(ShardHeader, Vec<Dataset>)> {
+    let (mut header, sets, instruments) = describe(file).map_err(|e| damaged(path, &e))?;
+    for name in instruments {
+        let place = file.group(&format!("{INSTRUMENTS}/{name}")).map_err(|e| damaged(path, &e))?;
+        header.groups.push(read_group(name, &place, path)?);
+    }
+    Ok((header, sets))
+}
+
+/// All but the instruments, whose names come last.
+fn describe(file: &File) -> hdf5::Result<(ShardHeader, Vec<Dataset>, Vec<String>)> {
     let mut attributes = Attributes(read_attributes(file)?);
     attributes.take("shard_version")?;
     let samples = attributes.count("samples")? as usize;
@@ -222,57 +236,48 @@ fn read_header(file: &File) -> hdf5::Result<(ShardHeader, Vec<Dataset>)> {
             TypeDescriptor::Integer(_) => ColumnKind::Integer,
             TypeDescriptor::Boolean => ColumnKind::Flag,
             TypeDescriptor::VarLenUnicode => ColumnKind::Text,
-            other => return Err(format!("the column {name} is of type {other}").into()),
+            other => return Err(format!("the column {name} holds {}", type_words(&other)).into()),
         };
         let mut told = Attributes(read_attributes(&data)?);
         columns.push(ShardColumn { name, unit: told.text("units")?, description: told.text("description")?, kind });
     }
-    let mut groups = Vec::new();
-    for name in attributes.list("instruments")? {
-        let place = file.group(&format!("{INSTRUMENTS}/{name}"))?;
-        groups.push(read_group(name, &place)?);
-    }
-    Ok((ShardHeader { samples, first_sample, fields, columns, groups, attributes: attributes.0 }, sets))
+    let instruments = attributes.list("instruments")?;
+    let header = ShardHeader { samples, first_sample, fields, columns, groups: Vec::new(), attributes: attributes.0 };
+    Ok((header, sets, instruments))
 }
 
-fn read_group(name: String, place: &Group) -> hdf5::Result<ShardGroup> {
-    let mut attributes = Attributes(read_attributes(place)?);
+fn read_group(name: String, place: &Group, path: &Path) -> Result<ShardGroup> {
+    let wrong = |e: hdf5::Error| damaged(path, &e);
+    let mut attributes = Attributes(read_attributes(place).map_err(wrong)?);
     let mut arrays = Vec::new();
-    for name in attributes.list("arrays")? {
-        let data = place.dataset(&name)?;
-        room_in_file(&data)?;
-        let values = match data.dtype()?.to_descriptor()? {
-            TypeDescriptor::Float(FloatSize::U4) => ArrayValues::Single(data.read_dyn()?),
-            TypeDescriptor::Float(_) => ArrayValues::Double(data.read_dyn()?),
-            other => return Err(format!("{name} is of type {other}").into()),
-        };
-        let unit = Attributes(read_attributes(&data)?).text("units")?;
-        arrays.push(ShardArray { name, unit, values });
+    for name in attributes.list("arrays").map_err(wrong)? {
+        let data = place.dataset(&name).map_err(wrong)?;
+        require_room::<f64>(&data, path)?;
+        arrays.push(read_array(name, &data).map_err(wrong)?);
     }
     Ok(ShardGroup { name, attributes: attributes.0, arrays })
 }
 
-fn read_columns(file: &File, header: &ShardHeader) -> hdf5::Result<Vec<ColumnValues>> {
+fn read_array(name: String, data: &Dataset) -> hdf5::Result<ShardArray> {
+    let values = match data.dtype()?.to_descriptor()? {
+        TypeDescriptor::Float(FloatSize::U4) => ArrayValues::Single(data.read_dyn()?),
+        TypeDescriptor::Float(_) => ArrayValues::Double(data.read_dyn()?),
+        other => return Err(format!("{name} holds {}", type_words(&other)).into()),
+    };
+    let unit = Attributes(read_attributes(data)?).text("units")?;
+    Ok(ShardArray { name, unit, values })
+}
+
+fn read_columns(file: &File, header: &ShardHeader, path: &Path) -> Result<Vec<ColumnValues>> {
     let read = |column: &ShardColumn| {
-        let data = file.dataset(&format!("{SAMPLES}/{}", column.name))?;
-        room_in_file(&data)?;
+        let data = file.dataset(&format!("{SAMPLES}/{}", column.name)).map_err(|e| damaged(path, &e))?;
         Ok(match column.kind {
-            ColumnKind::Number => ColumnValues::Number(data.read_raw()?),
-            ColumnKind::Integer => ColumnValues::Integer(data.read_raw()?),
+            ColumnKind::Number => ColumnValues::Number(values(&data, path)?),
+            ColumnKind::Integer => ColumnValues::Integer(values(&data, path)?),
             // as numbers: another byte than 0 and 1 is no bool
-            ColumnKind::Flag => ColumnValues::Flag(data.read_raw::<u8>()?.into_iter().map(|v| v != 0).collect()),
-            ColumnKind::Text => ColumnValues::Text(data.read_raw::<VarLenUnicode>()?.iter().map(plain).collect()),
+            ColumnKind::Flag => ColumnValues::Flag(values::<u8>(&data, path)?.into_iter().map(|v| v != 0).collect()),
+            ColumnKind::Text => ColumnValues::Text(values::<VarLenUnicode>(&data, path)?.iter().map(plain).collect()),
         })
     };
     header.columns.iter().map(read).collect()
-}
-
-/// A contiguous data set has as many bytes in the file as it says, so that no damaged shape asks for all memory.
-fn room_in_file(data: &Dataset) -> hdf5::Result<()> {
-    let bytes = data.get_shape()?.iter().try_fold(1usize, |n, length| n.checked_mul(*length));
-    let bytes = bytes.and_then(|n| n.checked_mul(data.dtype().ok()?.size()));
-    match bytes {
-        Some(bytes) if bytes as u64 <= data.storage_size() => Ok(()),
-        _ => Err(format!("{} has fewer bytes in the file than its shape wants", data.name()).into()),
-    }
 }

@@ -154,7 +154,7 @@ pub fn first_gas_cells(catalogue: &Path, offsets: Option<&Path>, subhalos: &[u64
     // cells before each group, and before each subhalo if nothing lay between them
     let before = |lengths: &[f64]| -> Vec<u64> {
         let mut all = vec![0];
-        lengths.iter().for_each(|n| all.push(all.last().copied().unwrap_or(0) + sum(&[*n])));
+        lengths.iter().for_each(|n| all.push(all.last().map_or(0u64, |before| before.saturating_add(sum(&[*n])))));
         all
     };
     let (of_groups, of_subhalos) = (before(&group_lengths), before(&lengths));

@@ -84,7 +84,7 @@ pub fn resembles_snapshot(path: &Path) -> bool {
 
 /// "1e10 Msun/h" for TNG's own scalings, else the exponents and the cgs value.
 fn unit_in_words(data: &hdf5::Dataset) -> String {
-    let attribute = |name: &str| data.attr(name).ok().and_then(|a| a.read_scalar::<f64>().ok());
+    let attribute = |name: &str| hdf::attribute(data, name).map(|v| v[0]);
     let names = ["a_scaling", "h_scaling", "length_scaling", "mass_scaling", "velocity_scaling", "to_cgs"];
     let [Some(a), Some(h), Some(length), Some(mass), Some(velocity), Some(cgs)] = names.map(attribute) else {
         return ["Expression for physical CGS units", "units", "VarDescription"]

@@ -100,7 +100,7 @@ impl Layout for Eagle {
 /// Physical cgs units in one number of the file: CGSConversionFactor a^aexp h^hexp.
 fn cgs_factor(field: &Field, header: &Header, path: &Path) -> Result<f64> {
     let attribute = |name: &str| {
-        let value = field.data.attr(name).ok().and_then(|a| a.read_raw::<f64>().ok()?.first().copied());
+        let value = hdf::attribute(&field.data, name).map(|v| v[0]);
         value.filter(|v| v.is_finite()).ok_or_else(|| {
             Error::input(format!("the field {} does not state its units (EAGLE format)", field.name))
                 .found(format!("no attribute {name}"))

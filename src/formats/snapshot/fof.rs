@@ -1,4 +1,4 @@
-use super::groups::{catalogue_files, column, of_type, rows_of};
+use super::groups::{catalogue_files, column, of_type, rows_of, sum};
 use super::{CellSelection, hdf};
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -21,18 +21,18 @@ pub struct FofGroup {
 pub fn group_of_subhalo(catalogue: &Path, index: u64) -> Result<FofGroup> {
     const TYPES: usize = 6;
     let files = catalogue_files(catalogue)?;
-    let (mut found, mut seen) = (None, 0);
+    let (mut found, mut seen) = (None, 0u64);
     for path in &files {
         let file = hdf::open(path)?;
         let count = rows_of(&file, "Subhalo/SubhaloLenType");
-        if found.is_none() && index < seen + count {
+        if found.is_none() && index - seen < count {
             let row = (index - seen) as usize;
             let numbers = |name: &str, columns: usize| column(&file, name, columns, row..row + 1, path);
             let position = numbers("Subhalo/SubhaloPos", 3)?;
             let radii = numbers("Subhalo/SubhaloHalfmassRadType", TYPES)?;
             found = Some((position, radii, numbers("Subhalo/SubhaloGrNr", 1)?[0] as u64));
         }
-        seen += count;
+        seen = seen.saturating_add(count);
     }
     let Some((position, half_mass_radius, group)) = found else {
         return Err(Error::input("there is no such subhalo")
@@ -41,7 +41,7 @@ pub fn group_of_subhalo(catalogue: &Path, index: u64) -> Result<FofGroup> {
             .place(catalogue.display()));
     };
     let particles = (0..TYPES).map(|kind| {
-        let (mut first, mut groups) = (0, 0);
+        let (mut first, mut groups) = (0u64, 0u64);
         for path in &files {
             let file = hdf::open(path)?;
             let here = rows_of(&file, "Group/GroupLenType");
@@ -50,11 +50,11 @@ pub fn group_of_subhalo(catalogue: &Path, index: u64) -> Result<FofGroup> {
             }
             let lengths = of_type(&file, "Group/GroupLenType", kind, 0..here as usize, path)?;
             let before = group.saturating_sub(groups).min(here) as usize;
-            first += lengths[..before].iter().map(|v| *v as u64).sum::<u64>();
+            first = first.saturating_add(sum(&lengths[..before]));
             if let Some(count) = lengths.get(before).filter(|_| group >= groups) {
                 return Ok(CellSelection::Range { first, count: *count as u64 });
             }
-            groups += here;
+            groups = groups.saturating_add(here);
         }
         Err(Error::input("the group catalogue contradicts itself")
             .found(format!("subhalo {index} in group {group} of {groups}"))

@@ -1,5 +1,6 @@
 use super::files::{complete, numbered};
 use super::hdf;
+use super::read::require_files;
 use crate::error::{Error, Result};
 use hdf5::File;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub(super) fn subhalo_particles(
     for path in &files {
         let file = hdf::open(path)?;
         let count = rows_of(&file, "Subhalo/SubhaloLenType");
-        if found.is_none() && index < seen + count {
+        if found.is_none() && index - seen < count {
             let row = (index - seen) as usize;
             let position = column(&file, "Subhalo/SubhaloPos", 3, row..row + 1, path)?;
             let cells = of_type(&file, "Subhalo/SubhaloLenType", kind, row..row + 1, path)?[0] as u64;
@@ -58,7 +59,7 @@ pub(super) fn subhalo_particles(
             }
             found = Some(([position[0], position[1], position[2]], cells, group));
         }
-        seen += count;
+        seen = seen.saturating_add(count);
     }
     let Some((position, count, group)) = found else {
         return Err(Error::input("there is no such subhalo")
@@ -90,22 +91,24 @@ fn first_by_counting(files: &[PathBuf], group: u64, index: u64, kind: usize) -> 
         let groups = rows_of(&file, "Group/GroupLenType");
         if groups > 0 && groups_seen <= group {
             let take = groups.min(group - groups_seen) as usize;
-            first += sum(&of_type(&file, "Group/GroupLenType", kind, 0..take, path)?);
-            if group < groups_seen + groups {
+            first = first.saturating_add(sum(&of_type(&file, "Group/GroupLenType", kind, 0..take, path)?));
+            if group - groups_seen < groups {
                 let first_sub = column(&file, "Group/GroupFirstSub", 1, take..take + 1, path)?[0];
                 first_subhalo = (first_sub >= 0.0).then_some(first_sub as u64);
             }
         }
-        groups_seen += groups;
+        groups_seen = groups_seen.saturating_add(groups);
         let subhalos = rows_of(&file, "Subhalo/SubhaloLenType");
         if subhalos > 0 && subhalos_seen <= index {
             let take = subhalos.min(index - subhalos_seen) as usize;
             lengths.extend(of_type(&file, "Subhalo/SubhaloLenType", kind, 0..take, path)?);
         }
-        subhalos_seen += subhalos;
+        subhalos_seen = subhalos_seen.saturating_add(subhalos);
     }
     match first_subhalo {
-        Some(start) if start <= index => Ok(first + sum(&lengths[start as usize..])),
+        Some(start) if start <= index => {
+            Ok(first.saturating_add(sum(lengths.get(start as usize..).unwrap_or_default())))
+        }
         _ => Err(Error::input("the group catalogue contradicts itself")
             .found(format!("subhalo {index} in group {group}, whose GroupFirstSub is {first_subhalo:?}"))
             .place(files[0].display())),
@@ -113,7 +116,7 @@ fn first_by_counting(files: &[PathBuf], group: u64, index: u64, kind: usize) -> 
 }
 
 pub(super) fn sum(lengths: &[f64]) -> u64 {
-    lengths.iter().map(|v| *v as u64).sum()
+    lengths.iter().fold(0u64, |sum, v| sum.saturating_add(*v as u64))
 }
 
 /// All files of the catalogue, in order; each must be there, since the counts run through them.
@@ -127,6 +130,7 @@ pub(super) fn catalogue_files(path: &Path) -> Result<Vec<PathBuf>> {
     let file = hdf::open(first)?;
     let header = hdf::group(&file, "Header", first)?;
     let total = hdf::attribute(&header, "NumFiles").map_or(1, |v| v[0].max(1.0) as usize);
+    require_files(total, first)?;
     let set = complete(chunks, total, path)?;
     set.complete_or(false, path)?;
     Ok(set.files.into_iter().map(|f| f.1).collect())

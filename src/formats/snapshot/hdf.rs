@@ -2,6 +2,9 @@
 
 use super::npz;
 use crate::error::{Error, Result};
+use crate::formats::hdf_open;
+pub(super) use crate::formats::hdf_values::first_line;
+use crate::formats::hdf_values::{numbers, require_memory, require_stored, text};
 use hdf5::{Dataset, File, Group, Location};
 use std::fs;
 use std::io::Read;
@@ -49,7 +52,7 @@ fn open_with(path: &Path, values: bool) -> Result<File> {
             .place(path.display())
             .hint("name the .hdf5 file, the snapdir folder or its parent"));
     }
-    File::open(path).map_err(|e| {
+    hdf_open::open(path).map_err(|e| {
         Error::input("the HDF5 file is truncated or damaged")
             .found(format!("HDF5: {}", first_line(&e)))
             .expected("a whole file")
@@ -61,11 +64,6 @@ fn open_with(path: &Path, values: bool) -> Result<File> {
 /// The error of `what` that the library cannot read.
 pub fn unreadable(what: &str, error: &hdf5::Error, path: &Path) -> Error {
     Error::input(format!("{what} cannot be read")).found(first_line(error)).place(path.display())
-}
-
-/// The first line of a library error, without its stack.
-pub fn first_line(error: &hdf5::Error) -> String {
-    error.to_string().lines().next().unwrap_or("an HDF5 error").to_string()
 }
 
 /// A group that must be there.
@@ -86,18 +84,12 @@ pub fn dataset(group: &Group, name: &str) -> Option<Dataset> {
 
 /// All numbers of the attribute `name`, None where it is absent or not numeric.
 pub fn attribute(place: &Location, name: &str) -> Option<Vec<f64>> {
-    place.attr(name).ok()?.read_raw::<f64>().ok().filter(|v| !v.is_empty())
+    numbers(place, name).ok().filter(|v| !v.is_empty())
 }
 
 /// The attribute `name` as text, None where it is absent or not text.
 pub fn text_attribute(place: &Location, name: &str) -> Option<String> {
-    use hdf5::types::{FixedAscii, VarLenAscii, VarLenUnicode};
-    let attr = place.attr(name).ok()?;
-    attr.read_scalar::<VarLenUnicode>()
-        .map(|s| s.to_string())
-        .or_else(|_| attr.read_scalar::<VarLenAscii>().map(|s| s.to_string()))
-        .or_else(|_| attr.read_scalar::<FixedAscii<256>>().map(|s| s.to_string()))
-        .ok()
+    text(place, name).ok()
 }
 
 /// Rows `rows` of the first `columns` columns, flat, as f64.
@@ -111,6 +103,8 @@ pub fn rows(data: &Dataset, rows: Range<usize>, columns: usize, field: &str, pat
             .expected(if columns == 1 { format!("[{}]", rows.end) } else { format!("[{}, {columns}]", rows.end) })
             .place(path.display()));
     }
+    require_stored(data, path)?;
+    require_memory(data, &[rows.len(), columns], size_of::<f64>(), path)?;
     let read = if shape.len() == 1 {
         data.read_slice_1d::<f64, _>(ndarray::s![rows]).map(|a| a.into_raw_vec_and_offset().0)
     } else {

@@ -7,6 +7,7 @@
 use super::arrays;
 use super::hdf::first_line;
 use crate::error::{Error, Result};
+use crate::formats::hdf_values::DEFLATE;
 use flate2::CrcReader;
 use flate2::read::DeflateDecoder;
 use hdf5::File as Hdf5;
@@ -48,6 +49,7 @@ pub(super) fn open(path: &Path, values: bool) -> Result<Hdf5> {
     let mut units = Vec::new();
     for member in &members {
         let mut npy = Npy::open(path, member)?;
+        npy.require_stored()?;
         match (&npy.kind, npy.shape.as_slice()) {
             (Kind::Text(_), []) => {
                 let text = npy.text()?;
@@ -320,6 +322,23 @@ impl<'a> Npy<'a> {
             _ => Error::io("read", self.path, e),
         })?;
         Ok(raw)
+    }
+
+    /// An error where the array has more numbers than the archive can hold.
+    fn require_stored(&self) -> Result<()> {
+        let Kind::Number { bytes, .. } = self.kind else { return Ok(()) };
+        let length = std::fs::metadata(self.path).map_err(|e| Error::io("read", self.path, e))?.len();
+        let packed = self.member.packed.min(length);
+        let most = if self.member.deflated { packed.saturating_mul(DEFLATE) } else { packed };
+        let needed = self.shape.iter().try_fold(bytes as u64, |n, length| n.checked_mul(*length as u64));
+        if needed.is_some_and(|needed| needed <= most) {
+            return Ok(());
+        }
+        Err(Error::input(format!("the array {} is larger than its archive can be", self.member.name))
+            .found(format!("shape {:?} of {bytes} bytes each", self.shape))
+            .expected(format!("at most {most} bytes: {packed} are in the archive"))
+            .place(self.path.display())
+            .hint("the file is damaged: write or fetch it again"))
     }
 
     /// The next `count` numbers.

@@ -123,9 +123,9 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
     };
     if let CellSelection::Range { first, count } = options.selection {
         header.format.require_subhalo_order(path)?;
-        if first + count > before {
+        if first.saturating_add(count) > before {
             return Err(Error::input("the group catalogue or its offsets do not belong to the snapshot")
-                .found(format!("gas cells {first} to {} of a snapshot that has {before}", first + count))
+                .found(format!("gas cells {first} to {} of a snapshot that has {before}", first.saturating_add(count)))
                 .expected("a catalogue and offsets of the same snapshot")
                 .place(path.display())
                 .hint("compare the numbers at the end of snapdir_NNN, groups_NNN and offsets_NNN"));
@@ -139,7 +139,7 @@ pub fn read_gas(path: &Path, options: &ReadOptions, watch: &Watch) -> Result<Sna
                 CellSelection::Sphere { centre: c, radius } => {
                     format!("gas within {radius} ckpc/h of ({}, {}, {})", c[0], c[1], c[2])
                 }
-                CellSelection::Range { first, count } => format!("cells {first} to {}", first + count),
+                CellSelection::Range { first, count } => format!("cells {first} to {}", first.saturating_add(count)),
             })
             .place(path.display())
             .hint(format!(
@@ -204,6 +204,7 @@ fn require_memory(cells: f64, so_far: &str, options: &ReadOptions, path: &Path) 
 /// Those of the layout; a scale factor that is not the one of the redshift, as where `Time` is an age.
 pub fn read_header(file: &File, format: Option<Format>, path: &Path) -> Result<Header> {
     let header = format.unwrap_or_else(|| Format::detect(file)).layout().header(file, path)?;
+    require_files(header.num_files, path)?;
     // headers round their redshifts differently; ages in any unit are further off
     if (header.time * (1.0 + header.redshift) - 1.0).abs() < 1e-2 {
         return Ok(header);
@@ -212,6 +213,21 @@ pub fn read_header(file: &File, format: Option<Format>, path: &Path) -> Result<H
         .found(format!("Time {}, Redshift {}", header.time, header.redshift))
         .expected("Time = 1/(1 + Redshift): a cosmological run, and one snapshot's header")
         .place(path.display()))
+}
+
+/// Files of the largest snapshots are thousands.
+const MOST_FILES: usize = 1 << 16;
+
+/// An error where a header counts more files than any snapshot or catalogue has.
+pub(super) fn require_files(count: usize, path: &Path) -> Result<()> {
+    if count <= MOST_FILES {
+        return Ok(());
+    }
+    Err(Error::input("the header states an impossible number of files")
+        .found(count)
+        .expected(format!("at most {MOST_FILES}"))
+        .place(path.display())
+        .hint("the file is damaged: fetch it again"))
 }
 
 /// The header of the snapshot at `path`, without its cells.
@@ -254,7 +270,7 @@ impl<'a> Chunk<'a> {
         let wanted = match options.selection {
             CellSelection::Range { first, count } => {
                 let within = |index: u64| index.saturating_sub(before).min(self.cells as u64) as usize;
-                within(first)..within(first + count)
+                within(first)..within(first.saturating_add(count))
             }
             _ => 0..self.cells,
         };

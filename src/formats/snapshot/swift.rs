@@ -5,8 +5,8 @@ use super::physical::{FromCgs, KPC_CM};
 use super::tng::{gas_cells_total, positive};
 use super::{Header, TNG_UNIT_LENGTH_CM, TNG_UNIT_MASS_G, TNG_UNIT_VELOCITY_CM_S, hdf};
 use crate::error::{Error, Result};
-use hdf5::types::{FixedAscii, VarLenAscii, VarLenUnicode};
-use hdf5::{Dataset, File};
+use crate::formats::hdf_values::texts;
+use hdf5::File;
 use std::path::Path;
 
 pub(super) const NEEDS: &str = "Coordinates, Velocities, Masses, Densities or SmoothingLengths, Temperatures or \
@@ -130,7 +130,7 @@ impl Layout for Swift {
 /// Physical cgs units in one number of the file.
 fn cgs_factor(field: &Field, header: &Header, path: &Path) -> Result<f64> {
     let attribute = |name: &str| {
-        let value = field.data.attr(name).ok().and_then(|a| a.read_raw::<f64>().ok()?.first().copied());
+        let value = hdf::attribute(&field.data, name).map(|v| v[0]);
         value.filter(|v| v.is_finite())
     };
     if let Some(factor) = attribute(PHYSICAL_CGS) {
@@ -157,7 +157,7 @@ fn column_named(file: &File, field: &Field, wanted: &str, path: &Path) -> Result
         .dataset(&format!("SubgridScheme/NamedColumns/{short}"))
         .or_else(|_| file.dataset(&format!("Cells/NamedColumns/{short}")))
         .ok()
-        .and_then(|data| texts(&data));
+        .and_then(|data| texts(&data).ok());
     let Some(names) = names else {
         return Err(Error::input(format!("the columns of {} have no names (SWIFT format)", field.name))
             .found(format!("no table SubgridScheme/NamedColumns/{short}"))
@@ -166,13 +166,4 @@ fn column_named(file: &File, field: &Field, wanted: &str, path: &Path) -> Result
             .hint("copy the group SubgridScheme from the original snapshot"));
     };
     Ok(names.iter().position(|name| name.trim_matches(|c: char| c == '\0' || c.is_whitespace()) == wanted))
-}
-
-/// The strings of a data set.
-fn texts(data: &Dataset) -> Option<Vec<String>> {
-    data.read_raw::<FixedAscii<64>>()
-        .map(|v| v.iter().map(ToString::to_string).collect())
-        .or_else(|_| data.read_raw::<VarLenUnicode>().map(|v| v.iter().map(ToString::to_string).collect()))
-        .or_else(|_| data.read_raw::<VarLenAscii>().map(|v| v.iter().map(ToString::to_string).collect()))
-        .ok()
 }

@@ -94,7 +94,7 @@ pub(super) fn gadget_header(file: &File, path: &Path, format: Format) -> Result<
 pub(super) fn gas_cells_total(header: &Group) -> u64 {
     let low = hdf::attribute(header, "NumPart_Total").map_or(0, |v| v[0] as u64);
     let high = hdf::attribute(header, "NumPart_Total_HighWord").map_or(0, |v| v[0] as u64);
-    low + (high << 32)
+    low.saturating_add(high.saturating_mul(1 << 32))
 }
 
 /// `value`, or an error that names the attribute.

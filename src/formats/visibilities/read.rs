@@ -1,12 +1,14 @@
 use super::library::read_failed;
 use super::{Polarisations, VisibilityTable};
 use crate::error::{Error, Result};
+use crate::formats::hdf_open;
+use crate::formats::hdf_values::{numbers, require_memory, require_room, require_stored, texts, type_words};
 use crate::units::RaDec;
-use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
+use hdf5::types::TypeDescriptor;
 use hdf5::{Container, Dataset, File, H5Type, MinorErrorCode};
 use ndarray::{Array2, Array3, ArrayD, Axis, Ix2, Ix3, s};
 use std::io::Read;
-use std::ops::{Deref, Range};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Reads a visibility file; a minimal one (uvw, freq_hz, vis, phase centre) gets weight 1, no flags.
@@ -183,7 +185,6 @@ fn read_columns(source: &Source) -> Result<VisibilityTable> {
 struct Source<'p> {
     path: &'p Path,
     file: File,
-    bytes: u64,
 }
 
 impl<'p> Source<'p> {
@@ -207,14 +208,14 @@ impl<'p> Source<'p> {
                 .place(path.display())
                 .hint("`skyfringe observe` and `skyfringe run` write such files"));
         }
-        let file = File::open(path).map_err(|e| {
+        let file = hdf_open::open(path).map_err(|e| {
             Error::input("the HDF5 file is truncated or damaged")
                 .found(format!("HDF5: {}", e.to_string().lines().next().unwrap_or("an error")))
                 .expected("a whole file")
                 .place(path.display())
                 .hint("copy it again")
         })?;
-        Ok(Source { path, file, bytes: metadata.len() })
+        Ok(Source { path, file })
     }
 
     fn place(&self, name: &str) -> String {
@@ -252,17 +253,8 @@ impl<'p> Source<'p> {
 
     /// All values of a data set, converted by the library.
     fn values<T: H5Type>(&self, dataset: &Dataset, name: &str) -> Result<ArrayD<T>> {
-        self.check_size::<T>(dataset, name)?;
+        require_room::<T>(dataset, self.path)?;
         dataset.read_dyn().map_err(|e| read_failed(self.path, name, &e))
-    }
-
-    fn check_size<T>(&self, dataset: &Dataset, name: &str) -> Result<()> {
-        let size = dataset.shape().iter().try_fold(size_of::<T>() as u64, |n, length| n.checked_mul(*length as u64));
-        // deflate shrinks by 1032 at the very most: more is a damaged header, not data
-        if size.is_none_or(|size| size / 1032 > self.bytes) {
-            return Err(self.wrong(name, format!("shape {:?}", dataset.shape()), "no more than the file can hold"));
-        }
-        Ok(())
     }
 
     fn column<T: H5Type>(&self, name: &str, rows: Option<usize>) -> Result<Option<Vec<T>>> {
@@ -294,7 +286,8 @@ impl<'p> Source<'p> {
             let values = self.values::<T>(dataset, name)?;
             return values.into_shape_with_order(shape).map_err(|e| self.wrong(name, e, "the shape of the file"));
         }
-        self.check_size::<T>(dataset, name)?;
+        require_stored(dataset, self.path)?;
+        require_memory(dataset, &[shape.0, channels.len(), shape.2], size_of::<T>(), self.path)?;
         let read = if dataset.ndim() == 2 {
             dataset.read_slice::<T, _, Ix2>(s![.., channels]).map(|values| values.insert_axis(Axis(2)))
         } else {
@@ -326,7 +319,7 @@ impl<'p> Source<'p> {
             TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
                 Ok(self.slab::<i64>(&dataset, "flag", shape, channels)?.mapv(|value| value != 0))
             }
-            other => Err(self.wrong("flag", other, "booleans or integers")),
+            other => Err(self.wrong("flag", type_words(&other), "booleans or integers")),
         }
     }
 
@@ -346,9 +339,9 @@ impl<'p> Source<'p> {
                 if compound.fields.len() == 2 && field("r") && field("i") {
                     return Ok(());
                 }
-                TypeDescriptor::Compound(compound).to_string()
+                type_words(&TypeDescriptor::Compound(compound))
             }
-            Ok(other) => other.to_string(),
+            Ok(other) => type_words(&other),
             Err(error) => error.to_string(),
         };
         Err(self.wrong("vis", found, expected))
@@ -414,13 +407,13 @@ impl<'p> Source<'p> {
         };
         let found = match self.descriptor(&attribute, name)? {
             TypeDescriptor::Float(_) | TypeDescriptor::Integer(_) | TypeDescriptor::Unsigned(_) => {
-                let values: Vec<f64> = attribute.read_raw().map_err(|e| read_failed(self.path, name, &e))?;
+                let values: Vec<f64> = numbers(&self.file, name).map_err(|e| read_failed(self.path, name, &e))?;
                 match values.as_slice() {
                     [value] if value.is_finite() => return Ok(Some(*value)),
                     other => format!("{other:?}"),
                 }
             }
-            other => other.to_string(),
+            other => type_words(&other),
         };
         Err(Error::input(format!("the attribute {name} of a visibility file is not usable"))
             .found(found)
@@ -432,24 +425,18 @@ impl<'p> Source<'p> {
         let Some(attribute) = self.attribute(name)? else {
             return Ok(None);
         };
-        let read = match self.descriptor(&attribute, name)? {
-            TypeDescriptor::VarLenUnicode => texts::<VarLenUnicode>(&attribute),
-            TypeDescriptor::VarLenAscii => texts::<VarLenAscii>(&attribute),
-            TypeDescriptor::FixedAscii(_) => texts::<FixedAscii<4096>>(&attribute),
-            TypeDescriptor::FixedUnicode(_) => texts::<FixedUnicode<4096>>(&attribute),
-            other => {
-                return Err(Error::input(format!("the attribute {name} of a visibility file is not usable"))
-                    .found(other)
-                    .expected("text")
-                    .place(self.place(name)));
+        match self.descriptor(&attribute, name)? {
+            TypeDescriptor::VarLenUnicode
+            | TypeDescriptor::VarLenAscii
+            | TypeDescriptor::FixedAscii(_)
+            | TypeDescriptor::FixedUnicode(_) => {
+                let texts = texts(&attribute).map_err(|e| read_failed(self.path, name, &e))?;
+                Ok(Some(texts.join(",")))
             }
-        };
-        Ok(Some(read.map_err(|e| read_failed(self.path, name, &e))?))
+            other => Err(Error::input(format!("the attribute {name} of a visibility file is not usable"))
+                .found(type_words(&other))
+                .expected("text")
+                .place(self.place(name))),
+        }
     }
-}
-
-fn texts<T: H5Type + Deref<Target = str>>(attribute: &hdf5::Attribute) -> hdf5::Result<String> {
-    let values: Vec<T> = attribute.read_raw()?;
-    // the library does not check that text in a file is UTF-8
-    Ok(values.iter().map(|text| String::from_utf8_lossy(text.as_bytes())).collect::<Vec<_>>().join(","))
 }

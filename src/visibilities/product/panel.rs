@@ -100,7 +100,7 @@ impl<R: Real> Panels<R> {
     }
 }
 
-/// E of each beam of aperture arrays, \[beam\]\[source\]\[component\], and which of them each station has.
+/// E of each beam of aperture arrays and dishes of any shape, \[beam\]\[source\]\[component\], and which of them each station has.
 struct Response<'a> {
     values: Vec<Vec<Complex64>>,
     of: &'a [usize],

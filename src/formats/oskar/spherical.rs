@@ -129,7 +129,7 @@ impl Name {
         let part = of(part, ["re", "im"]).ok_or_else(|| wrong("an element pattern is neither real nor imaginary"))?;
         let element = element.parse().map_err(|_| wrong("the element type is no number"))?;
         let mhz: f64 = mhz.parse().map_err(|_| wrong("the frequency is no number"))?;
-        if !(mhz.is_finite() && mhz > 0.0) {
+        if !((1e6 * mhz).is_finite() && mhz > 0.0) {
             return Err(wrong("the frequency is not positive"));
         }
         Ok(Name { feed, mode, part, element, freq_hz: 1e6 * mhz })
@@ -198,10 +198,16 @@ fn read(path: &Path) -> Result<Coefficients> {
         made.degree += 1;
         let needed = 2 * made.degree + 1;
         let place = |column: usize| format!("{}, line {}, value {}", path.display(), index + 1, column + 1);
-        if words.len() < needed || made.degree > HIGHEST {
+        if made.degree > HIGHEST {
+            return Err(Error::input("an element pattern has too many lines of coefficients")
+                .found(format!("more than {HIGHEST}"))
+                .expected(format!("degrees to {HIGHEST} at most"))
+                .place(format!("{}, line {}", path.display(), index + 1)));
+        }
+        if words.len() < needed {
             return Err(Error::input("a line of an element pattern has too few coefficients")
                 .found(format!("{} in line {} of coefficients", words.len(), made.degree))
-                .expected(format!("at least {needed}: m from -l to l, at most {HIGHEST} lines"))
+                .expected(format!("at least {needed}: m from -l to l"))
                 .place(format!("{}, line {}", path.display(), index + 1)));
         }
         for (column, word) in words.iter().enumerate() {

@@ -56,6 +56,26 @@ pub fn telescopes() -> Vec<Vec<u8>> {
     vec![file("telescopes/ska-mid-aa0.5.txt")]
 }
 
+pub fn pointings() -> Vec<Vec<u8>> {
+    vec![b"* RADEC 30 -30\n3, AZEL, 0.5, 90 # up\n".to_vec()]
+}
+
+pub fn waves() -> Vec<Vec<u8>> {
+    vec![b"1 0 0\n0.5 -0.25 1e-3 2 0\n".to_vec(), b"1 2 3 0 0\n1 2 3 4 5\n".to_vec()]
+}
+
+pub fn votables() -> Vec<Vec<u8>> {
+    ["tabledata", "binary", "binary2"].map(|kind| file(&format!("tests/data/catalogues/sources-{kind}.vot"))).into()
+}
+
+pub fn tables() -> Vec<Vec<u8>> {
+    vec![file("tests/data/catalogues/sources.fits")]
+}
+
+pub fn healpix_maps() -> Vec<Vec<u8>> {
+    ["ring", "nested", "partial"].map(|kind| file(&format!("tests/data/catalogues/healpix-{kind}.fits"))).into()
+}
+
 pub fn rotations() -> Vec<Vec<u8>> {
     vec![b"S1 20.5\n# c\nS2, -3\n".to_vec()]
 }

@@ -3,12 +3,18 @@
 use super::{hdf_seeds, seeds};
 use skyfringe::datasets::{Manifest, Plan, ShardRecord};
 use skyfringe::error::Watch;
+use skyfringe::formats::catalogue::{Catalogue, CatalogueFormat};
 use skyfringe::formats::config::Document;
 use skyfringe::formats::eor::{EorKind, EorWords, describe_eor};
-use skyfringe::formats::fits::{header_summary, read_array, read_array_shape, read_axes, read_cube, read_map};
+use skyfringe::formats::fits::{
+    HealpixFile, header_summary, read_array, read_array_shape, read_axes, read_beam, read_cube, read_map,
+};
 use skyfringe::formats::hdf_cube::hdf_cube_summary;
 use skyfringe::formats::maps::maps_summary;
-use skyfringe::formats::oskar::{parse_oskar_settings, parse_oskar_sky, read_oskar_sky, read_oskar_telescope};
+use skyfringe::formats::oskar::{
+    parse_oskar_pointing, parse_oskar_settings, parse_oskar_sky, read_oskar_pattern_folder, read_oskar_sky,
+    read_oskar_telescope,
+};
 use skyfringe::formats::shard::{ShardReader, shard_summary};
 use skyfringe::formats::snapshot::{
     Format, ParticleKind, ReadOptions, describe, first_gas_cells, group_of_subhalo, read_catalogue, read_gas,
@@ -62,6 +68,12 @@ pub const TARGETS: &[Target] = &[
     target("telescope", Text, seeds::telescopes, |b, f| {
         parse_telescope(&text(b), "x").is_ok() & read_telescope(f).is_ok() & Telescope::from_file(f).is_ok()
     }),
+    target("oskar-pointing", Text, seeds::pointings, |b, _| parse_oskar_pointing(&text(b), "x").is_ok()),
+    target("oskar-waves", Text, seeds::waves, waves),
+    target("votable", Text, seeds::votables, |b, f| {
+        let parsed = Catalogue::parse_votable(&text(b), "x", None);
+        parsed.is_ok_and(|table| values(&table)) & catalogue(f)
+    }),
     target("rotations", Text, seeds::rotations, |b, _| parse_rotations(&text(b), "x").is_ok()),
     target("configuration", Text, seeds::configurations, |b, f| {
         // a file that is no UTF-8 is refused at once; what is behind that is tried all the same
@@ -93,6 +105,12 @@ pub const TARGETS: &[Target] = &[
     target("fits-map", Fits, seeds::images, |_, f| read_map(f).is_ok()),
     target("fits-array", Fits, seeds::images, |_, f| read_array(f).is_ok() & read_array_shape(f).is_ok()),
     target("fits-axes", Fits, seeds::images, |_, f| read_axes(f).is_ok() & header_summary(f).is_ok()),
+    target("fits-beam", Fits, seeds::images, |_, f| read_beam(f).is_ok()),
+    target("fits-table", Fits, seeds::tables, |_, f| catalogue(f)),
+    target("healpix", Fits, seeds::healpix_maps, |_, f| {
+        let read = |map: HealpixFile| map.columns.iter().all(|c| map.values(c).is_ok()) & map.numbers().is_ok();
+        HealpixFile::open(f).is_ok_and(read)
+    }),
     target("fits-eor", Fits, seeds::boxes, |_, f| eor(f, EorKind::Coeval) & eor(f, EorKind::LightCone)),
     // HDF5
     target("visibilities", Hdf5, hdf_seeds::visibilities, |_, f| read_visibilities(f).is_ok()),
@@ -160,6 +178,30 @@ fn oskar_folder(bytes: &[u8], path: &Path) -> bool {
         std::fs::write(folder.join(name), if name == damaged { bytes } else { good.as_bytes() }).unwrap();
     }
     read_oskar_telescope(&folder).and_then(|model| Telescope::from_oskar("x", &model)).is_ok()
+}
+
+/// Every column of every table of a catalogue.
+fn catalogue(path: &Path) -> bool {
+    let Ok(Some(format)) = CatalogueFormat::of(path) else { return false };
+    let tables = Catalogue::tables(path, format).unwrap_or_default();
+    let read = |number: usize| Catalogue::read(path, format, Some(&number.to_string()));
+    !tables.is_empty() && (1..=tables.len().min(4)).all(|number| read(number).is_ok_and(|table| values(&table)))
+}
+
+fn values(table: &Catalogue) -> bool {
+    (0..table.columns.len().min(64)).all(|column| table.values(&[column]).is_ok())
+}
+
+/// A folder of patterns of which one part is the bytes.
+fn waves(bytes: &[u8], path: &Path) -> bool {
+    let folder = path.with_extension("waves");
+    std::fs::create_dir_all(&folder).unwrap();
+    let part = bytes.len() % 4;
+    for (k, name) in ["te_re", "te_im", "tm_re", "tm_im"].into_iter().enumerate() {
+        let file = folder.join(format!("element_pattern_spherical_wave_{name}_0_100.txt"));
+        std::fs::write(file, if k == part { bytes } else { b"1 2 3\n1 2 3 4 5\n" }).unwrap();
+    }
+    read_oskar_pattern_folder(&folder).is_ok()
 }
 
 /// A folder beside `path` with the bytes as its file `name`.

@@ -295,7 +295,7 @@ mod tests {
         refused(&|_| (), &SEFD_JY[..5], "one SEFD a station");
         refused(&|t| t.antenna1.clear(), &SEFD_JY, "needs the stations");
         refused(&|t| t.time_mjd_utc.clear(), &SEFD_JY, "needs the stations");
-        refused(&|t| t.antenna1[0] = 1, &SEFD_JY, "antenna1 < antenna2");
+        refused(&|t| t.antenna1[0] = 2, &SEFD_JY, "antenna1 <= antenna2");
         refused(&|t| t.channel_width_hz = 0.0, &SEFD_JY, "channel width");
         refused(&|t| t.integration_time_s = f64::NAN, &SEFD_JY, "integration time");
         for bad in [0.0, -300.0, f64::NAN, f64::INFINITY] {

@@ -308,7 +308,7 @@ fn every_fault_of_a_file_is_named() {
             let huge = f.new_dataset::<f64>().chunk(1000).shape(1 << 45);
             huge.create("freq_hz").unwrap();
         },
-        &["freq_hz", "no more than the file can hold"],
+        &["freq_hz", "larger than its file can be"],
     );
 }
 

@@ -19,6 +19,14 @@ const MEMORY: u64 = 2 << 30;
 /// Failures of one target after which it is left alone.
 pub const ENOUGH: usize = 5;
 
+/// What a case may take.
+#[derive(Clone, Copy)]
+pub struct Patience {
+    /// Of the processor, where the system tells it: a busy machine is not the reader's fault.
+    pub cpu: Duration,
+    pub wall: Duration,
+}
+
 /// A case that its reader did not survive.
 #[derive(Debug)]
 pub struct Failure {
@@ -65,7 +73,7 @@ pub fn run() {
 
 /// The cases that the target's reader does not survive, [`ENOUGH`] of them at most; one that takes longer than `patience`
 /// hangs.
-pub fn failures(target: &Target, seed: u64, cases: Range<u64>, patience: Duration) -> Vec<Failure> {
+pub fn failures(target: &Target, seed: u64, cases: Range<u64>, patience: Patience) -> Vec<Failure> {
     let mut found = Vec::new();
     let mut first = cases.start;
     while first < cases.end && found.len() < ENOUGH {
@@ -76,7 +84,7 @@ pub fn failures(target: &Target, seed: u64, cases: Range<u64>, patience: Duratio
     found
 }
 
-fn first_failure(target: &Target, seed: u64, cases: Range<u64>, patience: Duration) -> Option<Failure> {
+fn first_failure(target: &Target, seed: u64, cases: Range<u64>, patience: Patience) -> Option<Failure> {
     // in memory where the system has such a place: files are made by the million
     let memory = Path::new("/dev/shm");
     let place = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
@@ -100,22 +108,39 @@ fn first_failure(target: &Target, seed: u64, cases: Range<u64>, patience: Durati
         how,
         input: std::fs::read(folder.path().join("input")).unwrap_or_default(),
     };
-    let (mut last, mut since) = (None, Instant::now());
+    let (mut last, mut since, mut spent) = (None, Instant::now(), Duration::ZERO);
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return (!status.success()).then(|| failed(how(status, folder.path())));
         }
         let now = case();
         if now != last {
-            (last, since) = (now, Instant::now());
+            (last, since, spent) = (now, Instant::now(), cpu(child.id()));
         }
-        if since.elapsed() > if now.is_some() { patience } else { START } {
+        let limit = if now.is_some() { patience.wall } else { START };
+        let taken = cpu(child.id()).saturating_sub(spent);
+        if since.elapsed() > limit || now.is_some() && taken > patience.cpu {
             child.kill().unwrap();
             child.wait().unwrap();
-            return Some(failed(format!("no end within {} s", patience.as_secs())));
+            return Some(failed(format!(
+                "no end within {:.1?} of the processor, {:.1?} in all",
+                taken,
+                since.elapsed()
+            )));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Time of the processor that a process has had; 0 where the system does not tell.
+fn cpu(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // behind the name, which may hold anything: the state, ten more, and the ticks of user and system
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|word| word.parse::<f64>().ok()).sum();
+    // SAFETY: it only asks
+    let a_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as f64;
+    Duration::from_secs_f64(ticks / a_second)
 }
 
 /// What a child died of.

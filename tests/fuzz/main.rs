@@ -20,13 +20,15 @@ mod mutate;
 mod seeds;
 mod targets;
 
-use child::{ENOUGH, Failure, failures};
+use child::{ENOUGH, Failure, Patience, failures};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use targets::{BROKEN, TARGETS, Target, is_bad};
 
 /// A case that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Patience = Patience { cpu: Duration::from_secs(10), wall: Duration::from_secs(120) };
+/// For readers that are known to.
+const LITTLE: Patience = Patience { cpu: Duration::from_millis(500), wall: Duration::from_secs(3) };
 
 fn variable(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |word| word.parse().unwrap_or_else(|e| panic!("{name}={word}: {e}")))
@@ -109,7 +111,7 @@ fn what_fails_is_found_at_its_case() {
         return;
     }
     for (target, how) in BROKEN {
-        let found = failures(target, 1, 0..16, Duration::from_secs(3));
+        let found = failures(target, 1, 0..16, LITTLE);
         let folder = tempfile::tempdir().unwrap();
         let input = |case: u64| mutate::input(target, &(target.seeds)(), 1, case, folder.path());
         let bad: Vec<u64> = (0..16).filter(|case| is_bad(&input(*case))).take(ENOUGH).collect();

@@ -39,6 +39,7 @@ pub fn run(settings: &Settings, out: &Path, resume: bool, progress: &dyn Progres
     settings.require_observable()?;
     let telescope = &settings.telescope.telescope;
     let track = plan::track(&settings.observation, telescope)?;
+    plan::require_rows_in_memory(telescope, &track)?;
     let usable = plan::require_up(settings, &track)?;
     let _folder = make_folder(out)?;
     // an unwritable folder or a product that is no file shows now, not after the computing

@@ -40,6 +40,9 @@ pub fn check(settings: &Settings, extent: Extent) -> Result<String> {
     settings.require_observable()?;
     let telescope = &settings.telescope.telescope;
     let track = plan::track(&settings.observation, telescope)?;
+    if extent == Extent::Run {
+        plan::require_rows_in_memory(telescope, &track)?;
+    }
     let usable = plan::require_up(settings, &track)?;
     let (rows, too_low) = (usable.report.rows, usable.report.rows_too_low);
     let sky = look(settings, &track)?;

@@ -1,8 +1,9 @@
 //! The times and baselines that a configuration asks for.
 
 use super::params::{ObservationSettings, PointingChoice, Settings, TimeRange};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::formats::visibilities::Polarisations;
+use crate::math::machine_memory;
 use crate::telescope::{Geodetic, Telescope, enu_to_offset};
 use crate::time::{EarthOrientation, transpose_times};
 use crate::units::{DAY_S, DEG_RAD, RaDec};
@@ -95,6 +96,25 @@ pub(super) struct UsableRows {
     pub stands_for: usize,
     /// How many there are, and how many are too low.
     pub report: FrameReport,
+}
+
+/// A row of one channel, and what is known of it.
+const ROW_BYTES: f64 = 120.0;
+
+/// An error where the rows of a run, which holds all of them, are far too many.
+pub(super) fn require_rows_in_memory(telescope: &Telescope, track: &Track) -> Result<()> {
+    let stations = telescope.stations.len();
+    let rows = (track.correlations.count(stations) * track.steps) as f64;
+    match machine_memory() {
+        Some(memory) if ROW_BYTES * rows > memory => {
+            Err(Error::input("the baselines and time steps do not fit into memory")
+                .found(format!("{stations} stations, {} steps: {rows:.0} rows", track.steps))
+                .expected(format!("at most {:.0} rows on this machine", memory / ROW_BYTES))
+                .place("observation.steps")
+                .hint("take fewer steps, or `skyfringe observe` and `skyfringe image`, which hold a part of them"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Rows that are looked at.

@@ -247,30 +247,39 @@ impl Twin<'_> {
                     let freq_hz = table.freq_hz[channel];
                     let mut sum = vec![Complex64::ZERO; table.polarisations.count()];
                     let stations = [table.antenna1[row] as usize, table.antenna2[row] as usize];
-                    let jones = stations.map(|station| self.jones(station, (step, freq_hz), table, list));
+                    // where samples are means, so is what stations make of sources
+                    let middle = [(self.instants[step].clone(), 1.0)];
+                    let times = if cell.is_empty() { &middle[..] } else { &cell[..] };
+                    let jones: Vec<_> = times
+                        .iter()
+                        .map(|(at, _)| stations.map(|station| self.jones(station, (at, step, freq_hz), table, list)))
+                        .collect();
                     let mut turns = 0f64;
                     for (k, (source, lmn1)) in list.iter().zip(&places).enumerate() {
                         let phase = path(instant, stations, *lmn1).times(freq_hz).over(C_M_S);
                         turns = turns.max(phase.high.abs());
-                        let phasor = self.factor(instant, &cell, stations, *lmn1, freq_hz)
-                            * Complex64::cis(TAU * phase.fraction());
+                        let carrier = Complex64::cis(TAU * phase.fraction());
+                        let factors = self.factors(instant, &cell, stations, *lmn1, freq_hz);
                         let [i, q, u, v] = source.stokes_jy;
-                        let (a, b) = (jones[0][k], jones[1][k]);
-                        if sum.len() == 1 {
-                            sum[0] += phasor * i * a[0] * b[0].conj();
-                            continue;
-                        }
-                        let bright = [
-                            Complex64::from(i + q),
-                            Complex64::new(u, v),
-                            Complex64::new(u, -v),
-                            Complex64::from(i - q),
-                        ];
-                        for (product, sum) in sum.iter_mut().enumerate() {
-                            for x in 0..2 {
-                                for y in 0..2 {
-                                    let right = b[product % 2 * 2 + y].conj();
-                                    *sum += phasor * a[product / 2 * 2 + x] * bright[x * 2 + y] * right;
+                        for (factor, jones) in factors.into_iter().zip(&jones) {
+                            let phasor = factor * carrier;
+                            let (a, b) = (jones[0][k], jones[1][k]);
+                            if sum.len() == 1 {
+                                sum[0] += phasor * i * a[0] * b[0].conj();
+                                continue;
+                            }
+                            let bright = [
+                                Complex64::from(i + q),
+                                Complex64::new(u, v),
+                                Complex64::new(u, -v),
+                                Complex64::from(i - q),
+                            ];
+                            for (product, sum) in sum.iter_mut().enumerate() {
+                                for x in 0..2 {
+                                    for y in 0..2 {
+                                        let right = b[product % 2 * 2 + y].conj();
+                                        *sum += phasor * a[product / 2 * 2 + x] * bright[x * 2 + y] * right;
+                                    }
                                 }
                             }
                         }
@@ -294,11 +303,11 @@ impl Twin<'_> {
     fn jones(
         &self,
         station: usize,
-        (step, freq_hz): (usize, f64),
+        (instant, step, freq_hz): (&Instant, usize, f64),
         table: &VisibilityTable,
         list: &[Component],
     ) -> Vec<[Complex64; 4]> {
-        let (instant, at) = (&self.instants[step], (freq_hz, step as u32));
+        let at = (freq_hz, step as u32);
         let directions: Vec<RaDec> = list.iter().map(|source| source.direction).collect();
         match table.polarisations {
             Polarisations::Linear => station_jones(instant, self.beams, station, table.phase_centre, at, &directions),
@@ -321,23 +330,24 @@ impl Twin<'_> {
         nodes.into_iter().zip(weights).map(at).collect()
     }
 
-    /// What smearing makes of a source on a baseline, relative to the middle of the cell.
-    fn factor(
+    /// What smearing makes of a source on a baseline, relative to the middle of the cell: of the whole, or at each of an average's
+    /// times.
+    fn factors(
         &self,
         instant: &Instant,
         cell: &[(Instant, f64)],
         stations: [usize; 2],
         lmn1: [f64; 3],
         freq_hz: f64,
-    ) -> Complex64 {
+    ) -> Vec<Complex64> {
         let [p, q] = stations;
         let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
         match self.smearing {
-            None => Complex64::ONE,
+            None => vec![Complex64::ONE],
             Some(SmearingWord::Sinc) => {
                 let rate = instant.fringe_rate([p, q], lmn1, CELL.rate_rad_s) * freq_hz / C_M_S;
                 let delay = path(instant, stations, lmn1).over(C_M_S).high;
-                Complex64::from(sinc(delay * CELL.bandwidth_hz) * sinc(rate * CELL.time_s))
+                vec![Complex64::from(sinc(delay * CELL.bandwidth_hz) * sinc(rate * CELL.time_s))]
             }
             Some(SmearingWord::Average) => {
                 let middle = path(instant, stations, lmn1).over(C_M_S);
@@ -347,7 +357,7 @@ impl Twin<'_> {
                     let turns = delay.plus(Twice { high: -middle.high, low: -middle.low }).times(freq_hz).fraction();
                     Complex64::cis(TAU * turns) * (weight * sinc(delay.high * CELL.bandwidth_hz))
                 };
-                cell.iter().map(of).sum()
+                cell.iter().map(of).collect()
             }
         }
     }

@@ -72,9 +72,10 @@ impl Settings {
         if observation.pointing != PointingChoice::PhaseCentre {
             if prediction.method == Some(Method::Grid) {
                 let section = document.section("prediction")?;
-                return Err(
-                    section.refuse("method", "\"auto\" or \"direct\": beams that do not look at the phase centre")
-                );
+                return Err(section.refuse(
+                    "method",
+                    "\"auto\" or \"direct\": beams that drift, or look elsewhere than at the phase centre",
+                ));
             }
             prediction.method = Some(Method::Direct);
         }

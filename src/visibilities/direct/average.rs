@@ -31,8 +31,8 @@ pub(super) fn cell(smearing: Smearing) -> Option<(Cell, Option<f64>)> {
 pub(super) struct Cut {
     /// An odd number, so that one of them is the middle of the step.
     pub parts: usize,
-    /// Whether short baselines need them, too: stations' responses change within the step.
-    pub all: bool,
+    /// Whether stations' responses change so much within the step that their slope counts, and every baseline needs all parts.
+    pub sloped: bool,
 }
 
 /// What samples are sums of.
@@ -49,29 +49,29 @@ impl Cut {
     ///
     /// Phases have a bound ([`Motion::neglected`]). How much parallactic angles, beams and shapes change is found from some of the
     /// stations and sources: with M the matrix of a source on a baseline, M(t) = M + M' t + M'' t^2/2 for t from -1/2 to 1/2, and b
-    /// turns of the phase, the middle of n parts is off by less than |M'|/n min(|F'|, pi b/(6 n)) + |M''|/(24 n^2), F(x) = sin(pi
-    /// x)/(pi x).
+    /// turns of the phase, the middle of n parts is off by less than |M'|/n min(|F'|/(2 pi), pi b/(6 n)) + |M''|/(24 n^2), F(x) =
+    /// sin(pi x)/(pi x). Where that is too much M' is taken along but for the shapes', and its term is theirs alone.
     pub fn of(smearing: Smearing, instant: &Instant, seen: &Seen, (channel, freq_hz): (usize, f64)) -> Cut {
-        let Smearing::Average { cell, epsilon } = smearing else { return Cut { parts: 1, all: false } };
+        let Smearing::Average { cell, epsilon } = smearing else { return Cut { parts: 1, sloped: false } };
         let square = |x: &[f64; 3]| x.iter().map(|x| x * x).sum::<f64>();
         let longest = 2.0 * instant.station_uvw_m.iter().map(square).fold(0.0, f64::max).sqrt();
         let (reach, turns_per_m) = (reach_of(seen.groups), freq_hz / C_M_S);
-        let one = Cut { parts: 1, all: false };
+        let one = Cut { parts: 1, sloped: false };
         let motion = motion(instant, &[], cell, Some(epsilon), one, 0);
         let turns = longest * reach * turns_per_m * cell.rate_rad_s * cell.time_s;
-        let [first, second] = seen.change(instant, cell, channel, freq_hz);
-        let of_response = |parts: usize| {
+        let [first, of_shapes, second] = seen.change(instant, cell, channel, freq_hz);
+        let of_response = |first: f64, parts: usize| {
             let n = parts as f64;
             first / n * SLOPE[0].min(SLOPE[1] * turns / n) + second / (24.0 * n * n)
         };
         // a tenth of what is asked for is left to responses that hardly change
-        let all = of_response(1) > 0.1 * epsilon;
-        let share = if all { 0.5 } else { 1.0 };
+        let sloped = of_response(first, 1) > 0.1 * epsilon;
+        let share = if sloped { 0.5 } else { 1.0 };
         let enough = |parts: &usize| {
             motion.neglected(longest, reach, turns_per_m, *parts) <= share * epsilon
-                && (!all || of_response(*parts) <= share * epsilon)
+                && (!sloped || of_response(of_shapes, *parts) <= share * epsilon)
         };
-        Cut { parts: (1..=MOST_PARTS).step_by(2).find(enough).unwrap_or(MOST_PARTS), all }
+        Cut { parts: (1..=MOST_PARTS).step_by(2).find(enough).unwrap_or(MOST_PARTS), sloped }
     }
 }
 
@@ -94,7 +94,7 @@ pub(super) fn motion(
         bandwidth_hz: cell.bandwidth_hz,
         epsilon,
         parts: cut.parts,
-        all: cut.all,
+        all: cut.sloped,
         middle: part == cut.parts / 2,
     }
 }
@@ -106,8 +106,8 @@ fn some(all: usize, most: usize) -> Vec<usize> {
 }
 
 impl Seen<'_> {
-    /// Largest |M'| and |M''| over a time step, relative to the source's brightness.
-    fn change(&self, instant: &Instant, cell: Cell, channel: usize, freq_hz: f64) -> [f64; 2] {
+    /// Largest |M'|, that part of it which is the shape's, and |M''| over a time step, relative to the source's brightness.
+    fn change(&self, instant: &Instant, cell: Cell, channel: usize, freq_hz: f64) -> [f64; 3] {
         let stations = some(instant.zenith.len(), ASKED[0]);
         // as many of points as of shapes
         let sources: Vec<&Source> = self
@@ -122,7 +122,7 @@ impl Seen<'_> {
             .par_iter()
             .map(|at| stations.iter().map(|station| self.jones(at, *station, freq_hz, &sources)).collect())
             .collect();
-        let mut change = [0.0f64; 2];
+        let mut change = [0.0f64; 3];
         for p in 0..stations.len() {
             for q in p + 1..stations.len() {
                 for (k, source) in sources.iter().enumerate() {
@@ -131,16 +131,20 @@ impl Seen<'_> {
                     if size == 0.0 {
                         continue;
                     }
-                    let [before, now, after] = [0, 1, 2].map(|t| {
+                    let taper = [0, 1, 2].map(|t| {
                         let [from, to] = [p, q].map(|s| times[t].station_uvw_m[stations[s]]);
                         let [u, v] = [0, 1].map(|axis| (from[axis] - to[axis]) * freq_hz / C_M_S);
-                        let taper = source.taper.map_or(1.0, |taper| (-taper.exponent(u, v)).exp());
-                        let (a, b) = (&jones[t][p][k], &jones[t][q][k]);
-                        matrix(a, stokes.map(|s| s / size), b, self.products).map(|m| m * taper)
+                        source.taper.map_or(1.0, |taper| (-taper.exponent(u, v)).exp())
                     });
+                    let bare = [0, 1, 2].map(|t| {
+                        let (a, b) = (&jones[t][p][k], &jones[t][q][k]);
+                        matrix(a, stokes.map(|s| s / size), b, self.products)
+                    });
+                    let [before, now, after] = [0, 1, 2].map(|t| bare[t].map(|m| m * taper[t]));
                     let norm = |of: &dyn Fn(usize) -> Complex64| (0..4).map(|m| of(m).norm()).fold(0.0, f64::max);
                     change[0] = change[0].max(norm(&|m| after[m] - before[m]));
-                    change[1] = change[1].max(norm(&|m| 4.0 * (after[m] - 2.0 * now[m] + before[m])));
+                    change[1] = change[1].max(norm(&|m| bare[1][m] * (taper[2] - taper[0])));
+                    change[2] = change[2].max(norm(&|m| 4.0 * (after[m] - 2.0 * now[m] + before[m])));
                 }
             }
         }

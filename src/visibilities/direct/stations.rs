@@ -66,17 +66,25 @@ pub(super) fn add<R: Real>(
                     cell.map_or(0.0, |(c, _)| c.rate_rad_s * c.time_s) * ((part as f64 + 0.5) / cut.parts as f64 - 0.5);
                 let turned = (late != 0.0).then(|| instant.turned(late));
                 let instant = turned.as_ref().unwrap_or(instant);
-                let looks = Looks::new(beams, instant, &order);
-                let formed = arrays.as_ref().map(|arrays| arrays.formed(instant, &freq_hz));
-                let formed = formed.or_else(|| dishes.as_ref().map(|dishes| dishes.formed(instant, &freq_hz)));
-                let stations = Stations {
-                    uvw_m: order.iter().map(|s| instant.station_uvw_m[*s]).collect(),
-                    zenith: order.iter().map(|s| instant.zenith[*s]).collect(),
-                    class_of: &looks.of,
-                    freq_hz: &freq_hz,
-                    formed,
-                    smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, cut, part)),
+                // responses of the middle, and where they change of the part's ends, too; phases are those of the middle
+                let half = cell.map_or(0.0, |(c, _)| 0.5 * c.rate_rad_s * c.time_s / cut.parts as f64);
+                let times: Vec<Instant> = match cut.sloped {
+                    false => vec![instant.clone()],
+                    true => vec![instant.clone(), instant.turned(-half), instant.turned(half)],
                 };
+                let looks: Vec<Looks> = times.iter().map(|at| Looks::new(beams, at, &order)).collect();
+                let see = |(at, looks): (&Instant, &'_ Looks)| {
+                    let formed = arrays.as_ref().map(|arrays| arrays.formed(at, &freq_hz));
+                    Stations {
+                        uvw_m: order.iter().map(|s| instant.station_uvw_m[*s]).collect(),
+                        zenith: order.iter().map(|s| at.zenith[*s]).collect(),
+                        class_of: looks.of.clone(),
+                        freq_hz: &freq_hz,
+                        formed: formed.or_else(|| dishes.as_ref().map(|dishes| dishes.formed(at, &freq_hz))),
+                        smearing: cell.map(|(cell, epsilon)| motion(instant, &order, cell, epsilon, cut, part)),
+                    }
+                };
+                let stations: Vec<Stations> = times.iter().zip(&looks).map(see).collect();
                 for group in &groups {
                     group.add(&mut scratch, &mut sums, &stations, (beams, &looks), with, watch)?;
                 }
@@ -181,8 +189,8 @@ impl Group {
         &self,
         scratch: &mut Scratch<R>,
         sums: &mut [Sums],
-        stations: &Stations,
-        (beams, looks): (&StationBeams, &Looks),
+        stations: &[Stations],
+        (beams, looks): (&StationBeams, &[Looks]),
         with: Vectors,
         watch: &Watch,
     ) -> Result<()> {
@@ -191,10 +199,23 @@ impl Group {
             let block = first..first + places.len();
             let stokes: Vec<&[[f64; 4]]> = self.stokes.iter().map(|stokes| &stokes[block.clone()]).collect();
             let tapers: Vec<[f64; 3]> = self.sources[block].iter().filter_map(|s| s.taper.map(|t| t.abc)).collect();
-            let voltage = (!beams.is_unity())
-                .then(|| stations.freq_hz.iter().map(|f| looks.voltages(beams, places, *f)).collect::<Vec<_>>());
-            let block = Sources { places, stokes: &stokes, tapers: &tapers, voltage: voltage.as_deref() };
-            scratch.add(sums, with, stations, &block);
+            let voltages: Vec<Vec<Vec<Vec<f64>>>> = match beams.is_unity() {
+                true => Vec::new(),
+                false => looks
+                    .iter()
+                    .zip(stations)
+                    .map(|(looks, seen)| seen.freq_hz.iter().map(|f| looks.voltages(beams, places, *f)).collect())
+                    .collect(),
+            };
+            let seen: Vec<Sources> = (0..stations.len())
+                .map(|k| Sources {
+                    places,
+                    stokes: &stokes,
+                    tapers: &tapers,
+                    voltage: voltages.get(k).map(|voltage| &voltage[..]),
+                })
+                .collect();
+            scratch.add(sums, with, stations, &seen);
         }
         Ok(())
     }

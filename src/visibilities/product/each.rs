@@ -21,6 +21,8 @@ pub(in crate::visibilities) struct Each<'a, R> {
     /// What both blocks' stations give to the arguments of the smearing, \[source\]\[argument\]\[station\]; empty without.
     pub shares: [&'a [R]; 2],
     pub smearing: Option<Smeared<R>>,
+    /// Of an average: the mean of the factor times the time from -1/2 to 1/2, in place of the factor's.
+    pub slope: bool,
     /// (u^2, u v, v^2) of the tile in wavelengths, \[row\]\[which\]\[q\].
     pub uv: &'a [R],
     /// a, b, c of each source's exponent; empty for points.
@@ -87,12 +89,17 @@ where
                 13 => sines::<T, 13>(job, begin, real),
                 _ => sines::<T, 0>(job, begin, real),
             },
-            Some(smeared) => match smeared.terms {
-                5 => average::<T, 5>(job, smeared, begin, real, imaginary),
-                7 => average::<T, 7>(job, smeared, begin, real, imaginary),
-                9 => average::<T, 9>(job, smeared, begin, real, imaginary),
-                13 => average::<T, 13>(job, smeared, begin, real, imaginary),
-                _ => average::<T, 0>(job, smeared, begin, real, imaginary),
+            Some(smeared) => match (smeared.terms, job.slope) {
+                (5, false) => average::<T, 5, false>(job, smeared, begin, real, imaginary),
+                (7, false) => average::<T, 7, false>(job, smeared, begin, real, imaginary),
+                (9, false) => average::<T, 9, false>(job, smeared, begin, real, imaginary),
+                (13, false) => average::<T, 13, false>(job, smeared, begin, real, imaginary),
+                (_, false) => average::<T, 0, false>(job, smeared, begin, real, imaginary),
+                (5, true) => average::<T, 5, true>(job, smeared, begin, real, imaginary),
+                (7, true) => average::<T, 7, true>(job, smeared, begin, real, imaginary),
+                (9, true) => average::<T, 9, true>(job, smeared, begin, real, imaginary),
+                (13, true) => average::<T, 13, true>(job, smeared, begin, real, imaginary),
+                (_, true) => average::<T, 0, true>(job, smeared, begin, real, imaginary),
             },
         }
         let complex = job.smearing.is_some_and(|s| s.arguments == 3);
@@ -219,9 +226,10 @@ where
 }
 
 /// The mean of exp(2 pi i (b t + c t^2/2 + a f + b width t f)) over t and f from -1/2 to 1/2, with the terms of second order taken
-/// to their first power: F(a) F(b) - i (c F''(b) F(a)/(4 pi) + b width F'(a) F'(b)/(2 pi)), F(x) = sin(pi x)/(pi x).
+/// to their first power: F(a) F(b) - i (c F''(b) F(a)/(4 pi) + b width F'(a) F'(b)/(2 pi)), F(x) = sin(pi x)/(pi x). With `SLOPE`
+/// the mean of t times exp(2 pi i (b t + a f)): -i F(a) F'(b)/(2 pi).
 #[inline(always)]
-fn average<T: Lanes, const N: usize>(
+fn average<T: Lanes, const N: usize, const SLOPE: bool>(
     job: &Each<T::Scalar>,
     smeared: Smeared<T::Scalar>,
     begin: usize,
@@ -240,6 +248,10 @@ fn average<T: Lanes, const N: usize>(
             let c = argument::<T>(job, begin + source, 3, 2, row).times(part).times(part);
             let [fa, da, _] = derivatives::<T, N>(a);
             let [fb, db, ddb] = derivatives::<T, N>(b);
+            if SLOPE {
+                (real[row], imaginary[row]) = (number(0.0), fa.times(db).times(number(-0.5 / PI)));
+                continue;
+            }
             real[row] = fa.times(fb);
             let bent = c.times(number(-0.25 / PI)).times(ddb).times(fa);
             imaginary[row] = bent.add_product(b.times(width), da.times(db));

@@ -56,7 +56,7 @@ pub(super) struct Stations<'a> {
     /// Celestial unit vectors of the zeniths: what lies below a station's horizon it does not see.
     pub zenith: Vec<[f64; 3]>,
     /// Class of each station's beam.
-    pub class_of: &'a [usize],
+    pub class_of: Vec<usize>,
     /// Channels that are summed together, Hz.
     pub freq_hz: &'a [f64],
     /// Beams of aperture arrays and of dishes of any shape.
@@ -153,20 +153,32 @@ pub(super) struct Scratch<R> {
     jones: Panels<R>,
     weighted: Panels<R>,
     shares: Panels<R>,
+    /// Change of J within the time, that times B, and J at its end.
+    change: Panels<R>,
+    weighted_change: Panels<R>,
+    end: Panels<R>,
 }
 
 impl<R: Real> Scratch<R> {
     pub fn new() -> Scratch<R> {
-        Scratch { jones: Panels::empty(), weighted: Panels::empty(), shares: Panels::empty() }
+        let [jones, weighted, shares, change, weighted_change, end] = std::array::from_fn(|_| Panels::empty());
+        Scratch { jones, weighted, shares, change, weighted_change, end }
     }
 
-    /// Adds what `sources` give to the sums of each channel, with the instructions `with`.
-    pub fn add(&mut self, sums: &mut [Sums], with: Vectors, stations: &Stations, sources: &Sources) {
+    /// Adds what `sources` give to the sums of each channel, with the instructions `with`. `seen` is stations and sources in the
+    /// middle of the time, or in the middle, at the beginning and at the end, with the phases of the middle: responses change
+    /// linearly, then.
+    pub fn add(&mut self, sums: &mut [Sums], with: Vectors, seen: &[Stations], sources: &[Sources]) {
         let products = sums.first().map_or(1, |sums| sums.products);
-        let responses = Responses::new(stations, sources, products);
+        let responses: Vec<_> =
+            seen.iter().zip(sources).map(|(stations, sources)| Responses::new(stations, sources, products)).collect();
         for (channel, sums) in sums.iter_mut().enumerate() {
-            let response = responses.as_ref().map(|responses| responses.at(channel));
-            self.jones.jones(with, stations, sources, (channel, products), response.as_ref());
+            let jones = |panels: &mut Panels<R>, time: usize| {
+                let response = responses[time].as_ref().map(|responses| responses.at(channel));
+                panels.jones(with, &seen[time], &sources[time], (channel, products), response.as_ref());
+            };
+            let (stations, sources) = (&seen[0], &sources[0]);
+            jones(&mut self.jones, 0);
             self.weighted.weighted(&self.jones, sources.stokes[channel]);
             match sources.tapers.is_empty() && stations.smearing.is_none() {
                 true => sums.add_points(with, &self.weighted, &self.jones),
@@ -175,7 +187,17 @@ impl<R: Real> Scratch<R> {
                         let turns_per_m = stations.turns_per_m(channel);
                         self.shares.shares(with, stations, motion, turns_per_m, sources.places);
                     }
-                    sums.add_each(with, stations, sources, channel, self);
+                    let at = (stations, sources, channel);
+                    sums.add_each(with, at, [&self.weighted, &self.jones, &self.shares], false);
+                    if seen.len() == 3 {
+                        jones(&mut self.change, 1);
+                        jones(&mut self.end, 2);
+                        self.change.take_from(&self.end);
+                        self.weighted_change.weighted(&self.change, sources.stokes[channel]);
+                        // d(J B J^H) = dJ B J^H + J B dJ^H
+                        sums.add_each(with, at, [&self.weighted_change, &self.jones, &self.shares], true);
+                        sums.add_each(with, at, [&self.weighted, &self.change, &self.shares], true);
+                    }
                 }
             }
         }
@@ -200,14 +222,14 @@ impl Sums {
         });
     }
 
-    /// With a factor of each source on each baseline.
+    /// With a factor of each source on each baseline: its mean over the time, or that of the time itself from -1/2 to 1/2 times
+    /// it, which is what a change within the time counts with.
     fn add_each<R: Real>(
         &mut self,
         with: Vectors,
-        stations: &Stations,
-        sources: &Sources,
-        channel: usize,
-        Scratch { jones, weighted, shares }: &Scratch<R>,
+        (stations, sources, channel): (&Stations, &Sources, usize),
+        [weighted, jones, shares]: [&Panels<R>; 3],
+        slope: bool,
     ) {
         let lanes = R::lanes(with);
         let turns_per_m = stations.turns_per_m(channel);
@@ -244,7 +266,8 @@ impl Sums {
                     let of = |block: usize| if smearing.is_some() { shares.of(block) } else { &[] };
                     let (weighted, jones) = (weighted.of(p), jones.of(q));
                     let shares = [of(p), of(q)];
-                    let job = Each { products, weighted, first, jones, shares, smearing, uv: &uv, tapers: &tapers };
+                    let job =
+                        Each { products, weighted, first, jones, shares, smearing, slope, uv: &uv, tapers: &tapers };
                     R::each(with, &job, &mut tile);
                     gather(sums, &tile, [p, q], first, lanes, [count, products], weight);
                 }

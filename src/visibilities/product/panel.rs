@@ -103,6 +103,12 @@ impl<R: Real> Panels<R> {
         });
     }
 
+    /// Becomes `end` less what it is.
+    pub fn take_from(&mut self, end: &Panels<R>) {
+        let blocks = self.values.par_chunks_mut(self.block).zip(end.values.par_chunks(end.block));
+        blocks.for_each(|(values, end)| values.iter_mut().zip(end).for_each(|(value, end)| *value = *end - *value));
+    }
+
     /// Blocks of stations.
     pub fn blocks(&self) -> usize {
         self.values.len() / self.block

@@ -40,7 +40,7 @@ pub(super) fn read_attributes(place: &Location) -> hdf5::Result<Vec<(String, Att
         };
         Ok((name, value))
     };
-    place.attr_names()?.into_iter().map(read).collect()
+    hdf_values::attribute_names(place)?.into_iter().map(read).collect()
 }
 
 /// A data set of `values`, contiguous; the handle stays open where writing fails (HDF5 2.2.0 crashes otherwise).

@@ -175,7 +175,7 @@ fn of_hdf5(file: &File, path: &Path, kind: EorKind, words: &EorWords) -> Result<
     };
     let data = file.dataset(&dataset).map_err(|_| {
         Error::input(format!("there is no data set {dataset}"))
-            .found(file.member_names().unwrap_or_default().join(", "))
+            .found(hdf_values::member_names(file).unwrap_or_default().join(", "))
             .expected("the path of a data set with three axes")
             .hint("set dataset in the table [sky.eor]")
     })?;
@@ -309,7 +309,7 @@ fn checked(file: EorFile) -> Result<EorFile> {
 
 /// The only data set of three axes in the root of a file.
 fn only_cube(file: &File, kind: EorKind) -> Result<String> {
-    let names = file.member_names().unwrap_or_default();
+    let names = hdf_values::member_names(file).unwrap_or_default();
     let cubes: Vec<&String> = names.iter().filter(|n| file.dataset(n).is_ok_and(|d| d.shape().len() == 3)).collect();
     match cubes.as_slice() {
         [one] => Ok((*one).clone()),

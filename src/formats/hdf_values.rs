@@ -7,8 +7,14 @@ use crate::error::{Error, Result};
 use crate::math::machine_memory;
 use hdf5::dataset::Layout;
 use hdf5::types::{FixedAscii, FixedUnicode, TypeDescriptor, VarLenAscii, VarLenUnicode};
-use hdf5::{Container, Dataset, H5Type, Location};
+use hdf5::{Container, Dataset, Group, H5Type, Location};
+use hdf5_sys::h5::{H5_INDEX_NAME, H5_ITER_INC, H5_ITER_NATIVE, herr_t};
+use hdf5_sys::h5a::H5Aiterate2;
+use hdf5_sys::h5i::hid_t;
+use hdf5_sys::h5l::H5Literate;
+use std::ffi::{CStr, c_char, c_void};
 use std::path::Path;
+use std::ptr::null_mut;
 
 /// Deflate shrinks by this factor at the very most.
 pub(super) const DEFLATE: u64 = 1032;
@@ -116,6 +122,37 @@ fn require_small(container: &Container, each: usize) -> hdf5::Result<()> {
     }
 }
 
+/// Names of the attributes of `place`, in their order.
+///
+/// The crate's own way looks at the character set of each name, which in a damaged file is none that it knows: it then reads
+/// whatever is in memory.
+pub(super) fn attribute_names(place: &Location) -> hdf5::Result<Vec<String>> {
+    // SAFETY: the callback gets what it wants, and nothing else looks at the names meanwhile
+    names(|to| unsafe { H5Aiterate2(place.id(), H5_INDEX_NAME, H5_ITER_INC, null_mut(), Some(push), to) })
+}
+
+/// Names of the members of a group, in the order of the file.
+pub(super) fn member_names(group: &Group) -> hdf5::Result<Vec<String>> {
+    // SAFETY: as above
+    names(|to| unsafe { H5Literate(group.id(), H5_INDEX_NAME, H5_ITER_NATIVE, null_mut(), Some(push), to) })
+}
+
+fn names(iterate: impl FnOnce(*mut c_void) -> herr_t) -> hdf5::Result<Vec<String>> {
+    let mut found: Vec<String> = Vec::new();
+    match hdf5::sync::sync(|| iterate((&raw mut found).cast())) {
+        0.. => Ok(found),
+        _ => Err("names in the file cannot be read".into()),
+    }
+}
+
+/// Adds a name to the vector `to`; what else is known of it is not looked at.
+unsafe extern "C" fn push<I>(_: hid_t, name: *const c_char, _: *const I, to: *mut c_void) -> herr_t {
+    // SAFETY: the library passes on what `names` gave it, and a name that ends with a NUL
+    let (found, name) = unsafe { (&mut *to.cast::<Vec<String>>(), CStr::from_ptr(name)) };
+    found.push(name.to_string_lossy().into_owned());
+    0
+}
+
 /// Text of a file that may be damaged: not trusted to be UTF-8.
 pub(super) fn plain(text: &VarLenUnicode) -> String {
     String::from_utf8_lossy(text.as_bytes()).into_owned()
@@ -152,6 +189,8 @@ fn name(data: &Dataset) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hdf5::file::LibraryVersion;
+    use hdf5::plist::attribute_create::CharEncoding;
     use hdf5::{Extents, File};
 
     fn set(file: &File, name: &str, shape: &[usize]) -> Dataset {
@@ -209,5 +248,27 @@ mod tests {
             assert!(error.unwrap_err().to_string().contains("is empty"));
         }
         assert!(text(&file, "none").unwrap_err().to_string().contains("where texts should be"));
+    }
+
+    #[test]
+    fn names_of_a_character_set_that_is_none_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.h5");
+        let bounds = (LibraryVersion::Earliest, LibraryVersion::V110);
+        let file = File::with_options().with_fapl(|p| p.libver_bounds(bounds.0, bounds.1)).create(&path).unwrap();
+        file.new_attr_builder().char_encoding(CharEncoding::Utf8).empty::<f64>().create("a name").unwrap();
+        file.create_group("b").unwrap();
+        file.close().unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let name = bytes.windows(7).position(|w| w == b"a name\0").unwrap();
+        // UTF-8 is 1
+        assert_eq!(bytes[name - 1], 1);
+        bytes[name - 1] = 200;
+        std::fs::write(&path, &bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        assert_eq!(
+            (attribute_names(&file).unwrap(), member_names(&file).unwrap()),
+            (vec!["a name".into()], vec!["b".into()])
+        );
     }
 }

@@ -137,7 +137,7 @@ pub fn maps_summary(path: &Path) -> Result<Option<String>> {
 
 fn summary(file: &File) -> hdf5::Result<String> {
     let mut lines = format!("  {:<14} {}\n", "object", hdf_values::text(file, "object")?);
-    for name in file.member_names()? {
+    for name in hdf_values::member_names(file)? {
         let data = file.dataset(&name)?;
         if let (Ok(units), &[views, ny, nx]) = (hdf_values::text(&data, "units"), data.shape().as_slice()) {
             lines.push_str(&format!("  {name:<14} {views} orientation(s), {nx} x {ny} pixels, {units}\n"));

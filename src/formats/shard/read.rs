@@ -34,14 +34,15 @@ impl ShardReader {
         // the system's own words for a file that is not there
         std::fs::File::open(path).map_err(|e| Error::io("read", path, e))?;
         let file = hdf_open::open(path).map_err(|e| damaged(path, &e))?;
-        let version = match file.attr_names().map_err(|e| damaged(path, &e))?.iter().any(|n| n == OWN[0]) {
-            true => hdf_values::number::<i64>(&file, OWN[0]).map_err(|e| damaged(path, &e))?,
-            false => {
-                return Err(Error::input("not a shard of a data set")
-                    .found("an HDF5 file without the attribute shard_version")
-                    .place(path.display()));
-            }
-        };
+        let version =
+            match hdf_values::attribute_names(&file).map_err(|e| damaged(path, &e))?.iter().any(|n| n == OWN[0]) {
+                true => hdf_values::number::<i64>(&file, OWN[0]).map_err(|e| damaged(path, &e))?,
+                false => {
+                    return Err(Error::input("not a shard of a data set")
+                        .found("an HDF5 file without the attribute shard_version")
+                        .place(path.display()));
+                }
+            };
         if version != VERSION {
             return Err(Error::input("a shard of another version")
                 .found(format!("shard_version {version}"))
@@ -123,8 +124,9 @@ impl ShardReader {
 /// # Errors
 /// A shard that cannot be read.
 pub fn shard_summary(path: &Path) -> Result<Option<String>> {
-    let is_shard =
-        hdf_open::open(path).and_then(|file| file.attr_names()).is_ok_and(|names| names.iter().any(|n| n == OWN[0]));
+    let is_shard = hdf_open::open(path)
+        .and_then(|file| hdf_values::attribute_names(&file))
+        .is_ok_and(|names| names.iter().any(|n| n == OWN[0]));
     if !is_shard {
         return Ok(None);
     }

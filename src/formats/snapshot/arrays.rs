@@ -244,7 +244,7 @@ fn number(file: &File, name: &str, path: &Path) -> Result<Option<f64>> {
 /// An error for a name that is read in small letters only.
 fn require_known_names(file: &File, path: &Path) -> Result<()> {
     let known: Vec<&str> = ARRAYS.iter().map(|a| a.0).chain(NUMBERS).chain(TEXTS).collect();
-    let names = [file.attr_names().unwrap_or_default(), file.member_names().unwrap_or_default()].concat();
+    let names = [hdf::attribute_names(file).unwrap_or_default(), hdf::member_names(file).unwrap_or_default()].concat();
     for name in names {
         if let Some(right) = known.iter().find(|right| right.eq_ignore_ascii_case(&name) && **right != name) {
             return Err(Error::input("a name is not written as it is read (plain arrays format)")

@@ -2,7 +2,7 @@
 
 use super::layout::{Format, Gas, GasFields, Layout};
 use super::tng::{Tng, gadget_header};
-use super::{Header, simba, tng};
+use super::{Header, hdf, simba, tng};
 use crate::error::{Error, Result};
 use hdf5::File;
 use std::path::Path;
@@ -25,7 +25,7 @@ impl Layout for Camels {
         }
         if !gas.group.link_exists("GFM_Metals") && !gas.group.link_exists("NeutralHydrogenAbundance") {
             return Err(Error::input("the file is neither of CAMELS' IllustrisTNG suite nor of its SIMBA suite")
-                .found(gas.group.member_names().unwrap_or_default().join(", "))
+                .found(hdf::member_names(gas.group).unwrap_or_default().join(", "))
                 .expected(format!("{} (IllustrisTNG), or {} (SIMBA)", tng::NEEDS, simba::NEEDS))
                 .place(gas.path.display())
                 .hint("other suites can be copied into plain arrays (docs/snapshots.md)"));

@@ -141,7 +141,7 @@ impl<'a> Chunk<'a> {
         let name = format!("PartType{}", kind.number());
         let missing = |field: &str, expected: &str| {
             Error::input(format!("the field {name}/{field} is missing"))
-                .found(group.member_names().unwrap_or_default().join(", "))
+                .found(hdf::member_names(group).unwrap_or_default().join(", "))
                 .expected(expected)
                 .place(path.display())
         };

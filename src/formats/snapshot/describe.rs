@@ -60,7 +60,7 @@ pub fn describe(path: &Path, format: Option<Format>) -> Result<Description> {
                 .find_map(|name| hdf::dataset(&group, name)?.shape().first().copied())
                 .unwrap_or(0);
             if fields.is_empty() {
-                for name in group.member_names().unwrap_or_default() {
+                for name in hdf::member_names(&group).unwrap_or_default() {
                     if let Some(data) = hdf::dataset(&group, &name) {
                         let components = data.shape().get(1).copied().unwrap_or(1);
                         let unit = unit_in_words(&data);

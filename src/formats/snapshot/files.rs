@@ -77,7 +77,7 @@ fn one_file(path: &Path, format: Option<Format>) -> Result<FileSet> {
     let header = read_header(&file, format, path)?;
     let group = file.group("Header").ok();
     // cutouts of the TNG web service may keep the file count of the snapshot they come from
-    let names = group.as_ref().and_then(|g| g.attr_names().ok()).unwrap_or_default();
+    let names = group.as_ref().and_then(|g| hdf::attribute_names(g).ok()).unwrap_or_default();
     let cutout = names.iter().any(|n| n.starts_with("Cutout"));
     let here = group.and_then(|g| hdf::attribute(&g, "NumPart_ThisFile")).map_or(0, |v| v[0] as u64);
     if header.num_files <= 1 || cutout || (here > 0 && here == header.gas_cells_total) {

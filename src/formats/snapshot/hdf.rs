@@ -3,7 +3,7 @@
 use super::npz;
 use crate::error::{Error, Result};
 use crate::formats::hdf_open;
-pub(super) use crate::formats::hdf_values::first_line;
+pub(super) use crate::formats::hdf_values::{attribute_names, first_line, member_names};
 use crate::formats::hdf_values::{numbers, require_memory, require_stored, text};
 use hdf5::{Dataset, File, Group, Location};
 use std::fs;

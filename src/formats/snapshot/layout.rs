@@ -237,7 +237,7 @@ impl Gas<'_> {
 
     /// The error of a field that is not there.
     pub fn missing(&self, field: &str) -> Error {
-        let names = self.group.member_names().unwrap_or_default();
+        let names = hdf::member_names(self.group).unwrap_or_default();
         let prefix = if self.format == Format::Arrays { "" } else { "PartType0/" };
         Error::input(format!("the field {prefix}{field} is missing ({} format)", self.format.words()))
             .found(if names.is_empty() { "no field at all".into() } else { names.join(", ") })

@@ -252,6 +252,58 @@ fn drift_scans_pointing_files_and_stations_with_themselves() {
     }
 }
 
+/// What makes OSKAR 2.13 crash, or gives wrong numbers there: the right ones, or an error that says so.
+#[test]
+fn what_is_wrong_in_oskar_is_right_or_refused_here() {
+    let place = Place::new();
+    case_01(&place);
+    let observe = |settings: &str| {
+        place.write("case/settings.ini", settings);
+        place.run(&["observe", "--oskar-settings", "case/settings.ini", "--out", "v.h5"]).ok();
+        read_visibilities(&place.path("v.h5")).unwrap()
+    };
+    // named columns without a reference frequency, of 1000 sources and more: a segmentation fault
+    let at = |k: usize| (329.0 + 0.001 * (k % 40) as f64, -30.0 + 0.001 * (k / 40) as f64, 1.0 + (k % 7) as f64);
+    let named: String = (0..1200).map(|k| format!("{} {} {}\n", at(k).0, at(k).1, at(k).2)).collect();
+    let fixed: String = (0..1200).map(|k| format!("{} {} {} 0 0 0 1e8 0\n", at(k).0, at(k).1, at(k).2)).collect();
+    place.write("case/sky.txt", format!("Format = RaD, DecD, I\n{named}"));
+    let named = observe(SETTINGS);
+    place.write("case/sky.txt", fixed);
+    let fixed = observe(SETTINGS);
+    let worst = named.vis.iter().zip(&fixed.vis).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+    assert!(worst < 1e-9 && named.vis.iter().any(|v| v.norm() > 100.0), "{worst}");
+
+    // a rotation measure beside a spectral index: Q and U have the index, too
+    let full = SETTINGS.replace("pol_mode=Scalar", "pol_mode=Full");
+    let one = "Format = RaD, DecD, I, Q, ReferenceFrequency, SpectralIndex, RotationMeasure\n329 -30 1 1 1.4e8 -2 ";
+    let polarised = |rm: &str| {
+        place.write("case/sky.txt", format!("{one}{rm}\n"));
+        let table = observe(&full);
+        // |Q + iU| of the last channel, from XX - YY and XY + YX
+        let v = [0, 1, 2, 3].map(|product| table.vis[[0, 2, product]]);
+        (0.5 * (v[0] - v[3])).norm().hypot((0.5 * (v[1] + v[2])).norm())
+    };
+    let scale = (160e6f64 / 140e6).powi(-2);
+    for rm in ["0", "30"] {
+        assert!((polarised(rm) - scale).abs() < 1e-9, "RM {rm}: {}, {scale}", polarised(rm));
+    }
+
+    // images of temperatures that do not say at what frequency: 0 Jy, and a warning
+    let sky = "oskar_sky_model/file=sky.txt";
+    let two = format!("NAXIS   = {:>20}", 2);
+    let changes = [("BUNIT", "BUNIT   = 'mK      '"), ("NAXIS ", two.as_str())];
+    super::skies::fits(&place, "case/plane.fits", &changes);
+    let image = SETTINGS.replace(sky, "fits_image/file=plane.fits");
+    place.write("case/settings.ini", image);
+    let words = ["observe", "--oskar-settings", "case/settings.ini", "--out", "v.h5"];
+    place.refused(&words, &["plane.fits", "frequency"]);
+    // galactic axes: a sky that is somewhere else
+    let changes = [("CTYPE1", "CTYPE1  = 'GLON-SIN'"), ("CTYPE2", "CTYPE2  = 'GLAT-SIN'")];
+    super::skies::fits(&place, "case/galactic.fits", &changes);
+    place.write("case/settings.ini", SETTINGS.replace(sky, "fits_image/file=galactic.fits"));
+    place.refused(&words, &["galactic.fits", "GLON", "sky.image"]);
+}
+
 /// One case of each kind of OSKAR's reference visibilities, against the README's equations in numpy (tests/python); without
 /// numpy and h5py the test says so and passes, unless SKYFRINGE_REQUIRE_PEERS is 1.
 #[test]

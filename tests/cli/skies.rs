@@ -130,7 +130,7 @@ fn selections_without_gas_fields_without_galaxy_and_bands_without_line() {
 }
 
 /// A small FITS sky in `name`, its header changed: (card as it stands, card as it shall be), both up to 80 characters.
-fn fits(place: &Place, name: &str, changes: &[(&str, &str)]) -> PathBuf {
+pub(super) fn fits(place: &Place, name: &str, changes: &[(&str, &str)]) -> PathBuf {
     use skyfringe::formats::fits::{FitsCube, SkyAxes, SpectralAxis, write_cube};
     use skyfringe::units::RaDec;
     let cell = 15.0 * skyfringe::units::ARCSEC_RAD;

@@ -9,6 +9,7 @@ use crate::visibilities::product::Motion;
 use crate::visibilities::response::{station_jones, station_voltage};
 use rayon::prelude::*;
 use rustfft::num_complex::Complex64;
+use std::borrow::Cow;
 
 /// Most parts that a time step is cut into for its average.
 const MOST_PARTS: usize = 1001;
@@ -27,15 +28,21 @@ pub(super) fn cell(smearing: Smearing) -> Option<(Cell, Option<f64>)> {
 }
 
 /// Parts of a time step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Cut {
     /// An odd number, so that one of them is the middle of the step.
     pub parts: usize,
-    /// Whether stations' responses change so much within the step that their slope counts, and every baseline needs all parts.
+    /// Whether stations' responses change so much within the step that their slope counts.
     pub sloped: bool,
+    /// What responses leave of epsilon where a baseline takes the step as a whole.
+    left: f64,
 }
 
+/// A step that is not cut.
+const WHOLE: Cut = Cut { parts: 1, sloped: false, left: 0.0 };
+
 /// What samples are sums of.
+#[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub sky: &'a DirectSky<'a>,
     pub groups: &'a [Group],
@@ -52,12 +59,11 @@ impl Cut {
     /// turns of the phase, the middle of n parts is off by less than |M'|/n min(|F'|/(2 pi), pi b/(6 n)) + |M''|/(24 n^2), F(x) =
     /// sin(pi x)/(pi x). Where that is too much M' is taken along but for the shapes', and its term is theirs alone.
     pub fn of(smearing: Smearing, instant: &Instant, seen: &Seen, (channel, freq_hz): (usize, f64)) -> Cut {
-        let Smearing::Average { cell, epsilon } = smearing else { return Cut { parts: 1, sloped: false } };
+        let Smearing::Average { cell, epsilon } = smearing else { return WHOLE };
         let square = |x: &[f64; 3]| x.iter().map(|x| x * x).sum::<f64>();
         let longest = 2.0 * instant.station_uvw_m.iter().map(square).fold(0.0, f64::max).sqrt();
         let (reach, turns_per_m) = (reach_of(seen.groups), freq_hz / C_M_S);
-        let one = Cut { parts: 1, sloped: false };
-        let motion = motion(instant, &[], cell, Some(epsilon), one, 0);
+        let motion = motion(instant, &[], cell, Some(epsilon), WHOLE, 0);
         let turns = longest * reach * turns_per_m * cell.rate_rad_s * cell.time_s;
         let [first, of_shapes, second] = seen.change(instant, cell, channel, freq_hz);
         let of_response = |first: f64, parts: usize| {
@@ -66,13 +72,61 @@ impl Cut {
         };
         // a tenth of what is asked for is left to responses that hardly change
         let sloped = of_response(first, 1) > 0.1 * epsilon;
-        let share = if sloped { 0.5 } else { 1.0 };
-        let enough = |parts: &usize| {
-            motion.neglected(longest, reach, turns_per_m, *parts) <= share * epsilon
-                && (!sloped || of_response(of_shapes, *parts) <= share * epsilon)
-        };
-        Cut { parts: (1..=MOST_PARTS).step_by(2).find(enough).unwrap_or(MOST_PARTS), sloped }
+        let of_response = |parts: usize| if sloped { of_response(of_shapes, parts) } else { 0.0 };
+        let enough =
+            |parts: &usize| motion.neglected(longest, reach, turns_per_m, *parts) + of_response(*parts) <= epsilon;
+        let parts = (1..=MOST_PARTS).step_by(2).find(enough).unwrap_or(MOST_PARTS);
+        Cut { parts, sloped, left: epsilon - of_response(1) }
     }
+}
+
+/// Sources that take as many parts, and the parts.
+pub(super) struct Lot<'a> {
+    pub groups: Cow<'a, [Group]>,
+    pub cut: Cut,
+}
+
+/// The sources of a time step by how much a step changes what stations make of them: near the zenith the sky turns fast, and few
+/// sources need many parts. Powers of two of the change at one station, from the root of what is asked for on.
+pub(super) fn lots_of_sources<'a>(
+    smearing: Smearing,
+    instant: &Instant,
+    seen: &Seen<'a>,
+    (channel, freq_hz): (usize, f64),
+) -> Vec<Lot<'a>> {
+    let cut = Cut::of(smearing, instant, seen, (channel, freq_hz));
+    let whole = || vec![Lot { groups: Cow::Borrowed(seen.groups), cut }];
+    let Smearing::Average { cell, epsilon } = smearing else { return whole() };
+    if !cut.sloped || cut.parts == 1 {
+        return whole();
+    }
+    let half = 0.5 * cell.rate_rad_s * cell.time_s;
+    let ends = [instant.turned(-half), instant.turned(half)];
+    let level = |(before, after): (&[Complex64; 4], &[Complex64; 4])| {
+        let change = (0..4).map(|k| (after[k] - before[k]).norm()).fold(0.0, f64::max);
+        (change / epsilon.sqrt()).max(1.0).log2() as usize
+    };
+    let of_group = |group: &Group| -> Vec<usize> {
+        let sources: Vec<&Source> = group.sources.iter().collect();
+        let [before, after] = ends.each_ref().map(|at| seen.jones(at, 0, freq_hz, &sources));
+        before.iter().zip(&after).map(level).collect()
+    };
+    let levels: Vec<Vec<usize>> = seen.groups.iter().map(of_group).collect();
+    let most = levels.iter().flatten().copied().max().unwrap_or(0);
+    (0..=most)
+        .filter_map(|level| {
+            let of = |(group, levels): (&Group, &Vec<usize>)| {
+                let chosen: Vec<usize> = (0..levels.len()).filter(|k| levels[*k] == level).collect();
+                (!chosen.is_empty()).then(|| group.some(&chosen))
+            };
+            let groups: Vec<Group> = seen.groups.iter().zip(&levels).filter_map(of).collect();
+            (!groups.is_empty()).then(|| {
+                let part = Seen { groups: &groups, ..*seen };
+                let cut = Cut::of(smearing, instant, &part, (channel, freq_hz));
+                Lot { groups: Cow::Owned(groups), cut }
+            })
+        })
+        .collect()
 }
 
 /// How stations move within one part of a time step.
@@ -94,7 +148,7 @@ pub(super) fn motion(
         bandwidth_hz: cell.bandwidth_hz,
         epsilon,
         parts: cut.parts,
-        all: cut.sloped,
+        left: cut.left,
         middle: part == cut.parts / 2,
     }
 }

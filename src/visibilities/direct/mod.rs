@@ -110,6 +110,7 @@ impl DirectSky<'_> {
 }
 
 /// The place of one source.
+#[derive(Clone)]
 struct Source {
     /// Of the component, or the pixel (row by row).
     number: usize,

@@ -1,6 +1,6 @@
 //! Sources as all stations at all times see them.
 
-use super::average::{Cut, Seen, cell, motion};
+use super::average::{Lot, Seen, cell, lots_of_sources, motion};
 use super::band::{Nodes, lots};
 use super::dishes::Dishes;
 use super::{DirectSky, Smearing, Source};
@@ -60,8 +60,10 @@ pub(super) fn add<R: Real>(
             sums.iter_mut().for_each(Sums::clear);
             let cell = cell(smearing);
             let seen = Seen { sky, groups: &groups, beams, centre: table.phase_centre, products };
-            let cut = Cut::of(smearing, instant, &seen, (channels.start, highest));
-            for part in 0..cut.parts {
+            let sources = lots_of_sources(smearing, instant, &seen, (channels.start, highest));
+            let parts = sources.iter().flat_map(|lot| (0..lot.cut.parts).map(move |part| (lot, part)));
+            for (Lot { groups, cut }, part) in parts {
+                let cut = *cut;
                 let late =
                     cell.map_or(0.0, |(c, _)| c.rate_rad_s * c.time_s) * ((part as f64 + 0.5) / cut.parts as f64 - 0.5);
                 let turned = (late != 0.0).then(|| instant.turned(late));
@@ -85,7 +87,7 @@ pub(super) fn add<R: Real>(
                     }
                 };
                 let stations: Vec<Stations> = times.iter().zip(&looks).map(see).collect();
-                for group in &groups {
+                for group in groups.iter() {
                     group.add(&mut scratch, &mut sums, &stations, (beams, &looks), with, watch)?;
                 }
             }
@@ -159,6 +161,7 @@ fn halve(uvw_m: &[[f64; 3]], order: &mut [usize]) {
 }
 
 /// Sources of one kind: points, or such as have a shape.
+#[derive(Clone)]
 pub(super) struct Group {
     pub(super) sources: Vec<Source>,
     places: Vec<Place>,
@@ -170,6 +173,16 @@ impl Group {
     fn new(sources: Vec<Source>) -> Group {
         let places = sources.par_iter().map(Source::place).collect();
         Group { sources, places, stokes: Vec::new() }
+    }
+
+    /// Those of these numbers.
+    pub(super) fn some(&self, chosen: &[usize]) -> Group {
+        let of = |stokes: &Vec<[f64; 4]>| chosen.iter().map(|k| stokes[*k]).collect();
+        Group {
+            sources: chosen.iter().map(|k| self.sources[*k].clone()).collect(),
+            places: chosen.iter().map(|k| self.places[*k]).collect(),
+            stokes: self.stokes.iter().map(of).collect(),
+        }
     }
 
     /// Makes the fluxes of the channels from `first` on.

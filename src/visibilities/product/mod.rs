@@ -86,8 +86,8 @@ pub(super) struct Motion {
     /// Parts into which the time step is cut where one is not enough, and whether this is the middle one.
     pub parts: usize,
     pub middle: bool,
-    /// Whether one is enough for no baseline, however short.
-    pub all: bool,
+    /// How much a baseline's phases may be off where it takes the step as a whole.
+    pub left: f64,
 }
 
 impl Motion {
@@ -102,8 +102,8 @@ impl Motion {
 
     /// What one tile's loops need; `None` where this part of the step has nothing to add.
     fn of<R: Real>(&self, length_m: f64, reach: f64, turns_per_m: f64) -> Option<(Smeared<R>, f64)> {
-        let enough = || self.epsilon.is_none_or(|e| self.neglected(length_m, reach, turns_per_m, 1) <= e);
-        let whole = self.parts == 1 || (!self.all && enough());
+        let enough = || self.neglected(length_m, reach, turns_per_m, 1) <= self.left;
+        let whole = self.parts == 1 || enough();
         if whole && !self.middle {
             return None;
         }
@@ -260,6 +260,8 @@ impl Sums {
                         None => (None, 1.0),
                         Some(motion) => match motion.of(longest.sqrt(), reach, turns_per_m) {
                             None => continue,
+                            // changes are those of one part: over the whole step they are larger
+                            Some((smeared, weight)) if slope => (Some(smeared), weight * weight * motion.parts as f64),
                             Some((smeared, weight)) => (Some(smeared), weight),
                         },
                     };

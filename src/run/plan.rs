@@ -118,7 +118,7 @@ pub(super) fn require_rows_in_memory(telescope: &Telescope, track: &Track) -> Re
 }
 
 /// Rows that are looked at.
-const MOST_ROWS: usize = 10_000_000;
+const MOST_ROWS: usize = 2_000_000;
 
 /// The rows of a track; an error unless some are high enough, before any computing starts.
 pub(super) fn require_up(settings: &Settings, track: &Track) -> Result<UsableRows> {

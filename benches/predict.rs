@@ -49,17 +49,19 @@ fn direct(c: &mut Criterion) {
     let (scalar, full) = (Polarisations::I, Polarisations::Linear);
     let (double, single) = (Summing::Float64, Summing::Float32);
     let mut group = c.benchmark_group("68 stations, 500 points");
-    for (name, polarisations, summing, smearing, beams) in [
-        ("I f64", scalar, double, plain, &none),
-        ("I f32", scalar, single, plain, &none),
-        ("full f64", full, double, plain, &none),
-        ("full f32", full, single, plain, &none),
-        ("I f64 sinc", scalar, double, sinc, &none),
-        ("I f64 average", scalar, double, average, &none),
-        ("full f64 sinc", full, double, sinc, &none),
-        ("full f64, 256 dipoles", full, double, plain, &dipoles),
+    for (name, polarisations, summing, smearing, beams, channels) in [
+        ("I f64", scalar, double, plain, &none, 1),
+        ("I f32", scalar, single, plain, &none, 1),
+        ("full f64", full, double, plain, &none, 1),
+        ("full f32", full, single, plain, &none, 1),
+        ("I f64 sinc", scalar, double, sinc, &none, 1),
+        ("I f64 average", scalar, double, average, &none, 1),
+        ("full f64 sinc", full, double, sinc, &none, 1),
+        ("full f64, 256 dipoles", full, double, plain, &dipoles, 1),
+        ("full f64, 256 dipoles, 16 channels", full, double, plain, &dipoles, 16),
     ] {
-        let Ok((mut table, instants, _)) = new_table(&telescope, &track, &[150e6], 1.0, polarisations, -1.6) else {
+        let freq_hz: Vec<f64> = (0..channels).map(|k| 150e6 + 10e3 * f64::from(k)).collect();
+        let Ok((mut table, instants, _)) = new_table(&telescope, &track, &freq_hz, 1.0, polarisations, -1.6) else {
             return;
         };
         let options = DirectOptions { summing, smearing };

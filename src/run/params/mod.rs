@@ -4,6 +4,7 @@
 mod dataset;
 mod dishes;
 mod image;
+mod lists;
 mod observation;
 mod sky;
 mod telescope;
@@ -14,13 +15,13 @@ pub use crate::imaging::fast::RouteChoice;
 pub use dataset::{DatasetSettings, FieldScaling, GalaxyChoice, SplitSettings};
 pub(super) use image::check_epsilon;
 pub use image::{ImageSettings, PixelChoice};
+pub use lists::{ListKind, OskarImage};
 pub use observation::{
     Method, NoiseSettings, ObservationSettings, PointingChoice, PredictionSettings, SmearingSettings, TimeRange,
     UvRange,
 };
 pub use sky::{
-    EorSettings, Inclined, ListKind, OskarImage, PlacingSettings, SkySettings, SkySource, SpectralSettings,
-    SubhaloChoice, WhichSubhalo,
+    EorSettings, Inclined, PlacingSettings, SkySettings, SkySource, SpectralSettings, SubhaloChoice, WhichSubhalo,
 };
 pub use telescope::TelescopeSettings;
 pub(super) use telescope::supported_oskar_folder;

@@ -28,6 +28,8 @@ fn configurations_that_cannot_be_are_refused() {
         ("dataset.fields=[\"dirty-cube\"]", "same channels"),
         ("sky.spectral_axis=vopt", "sky.spectral_axis"),
         ("observation.dec=80 deg", "never high enough"),
+        ("observation.correlations=both", "stations with themselves"),
+        ("observation.pointing=drift", "drift"),
     ];
     for (change, words) in cases {
         let message = place.refused(&["dataset", "build", "c.toml", "--out", "none", "--set", change]);

@@ -15,6 +15,7 @@ use crate::sky::cosmology::Cosmology;
 use crate::sky::maps::MapRequest;
 use crate::sky::placing::Placement;
 use crate::sky::products::CubeRequest;
+use crate::visibilities::Correlations;
 use std::path::Path;
 
 /// One instrument and the sky that it sees.
@@ -218,6 +219,11 @@ fn observed_by_psf(settings: &Settings) -> Result<()> {
         (settings.telescope.shaped.is_some(), "telescope.beam", "beams that are no circles"),
         (settings.prediction.smearing.is_some(), "prediction.smearing", "smearing"),
         (settings.observation.pointing != PointingChoice::PhaseCentre, "observation.pointing", "beams that drift"),
+        (
+            settings.observation.correlations != Correlations::Cross,
+            "observation.correlations",
+            "stations with themselves",
+        ),
         (settings.observation.uv_range.is_some(), "observation.uv_min, uv_max", "a range of baselines"),
     ];
     match more.into_iter().find(|(there, ..)| *there) {

@@ -31,6 +31,8 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// # Errors
 /// A table whose arrays disagree in shape or that has no rows, an interrupt, and whatever the disk has to say.
 pub fn write_visibilities(path: &Path, table: &VisibilityTable, precision: Precision, watch: &Watch) -> Result<()> {
+    // before there is a file
+    check_shapes(table)?;
     let mut writer = VisibilityWriter::create(path, table, table.uvw_m.nrows(), precision)?;
     writer.append(table, watch)?;
     writer.close()
@@ -261,7 +263,10 @@ impl Output {
         for column in &self.columns {
             let of_rows = s![to.clone()];
             match column.name().trim_start_matches('/') {
-                "uvw" => column.write_slice(table.uvw_m.slice(s![from.clone(), ..]), s![to.clone(), ..])?,
+                "uvw" => column.write_slice(
+                    table.uvw_m.slice(s![from.clone(), ..]).as_standard_layout().view(),
+                    s![to.clone(), ..],
+                )?,
                 "time_mjd_utc" => column.write_slice(ArrayView1::from(&table.time_mjd_utc[from.clone()]), of_rows)?,
                 "antenna1" => column.write_slice(ArrayView1::from(&table.antenna1[from.clone()]), of_rows)?,
                 "antenna2" => column.write_slice(ArrayView1::from(&table.antenna2[from.clone()]), of_rows)?,

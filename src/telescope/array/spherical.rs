@@ -5,7 +5,9 @@
 //! oskar/telescope/station/element/define_evaluate_spherical_wave.h at ef62641; Hansen 1988, Spherical Near-field Antenna Measurements). The waves
 //! are orthonormal over the sphere. Components are theta and phi of the horizon, phi from east to north:
 //!
-//!     E_theta = sum (a_TM dY/dtheta - a_TE i m Y/sin theta),   E_phi = sum (a_TM i m Y/sin theta + a_TE dY/dtheta)
+//! ```text
+//! E_theta = sum (a_TM dY/dtheta - a_TE i m Y/sin theta),   E_phi = sum (a_TM i m Y/sin theta + a_TE dY/dtheta)
+//! ```
 //!
 //! P/sin theta is what the recurrence makes, so that nothing is divided by 0 at the zenith (OSKAR moves directions within 1e-5 rad of it).
 

@@ -6,6 +6,8 @@ pub(crate) mod logs;
 mod machine;
 pub mod quadrature;
 pub mod random;
+pub(crate) mod series;
+pub(crate) mod space;
 pub(crate) mod turns;
 pub(crate) mod vectors;
 

@@ -8,6 +8,7 @@
 
 use super::cells::GasCells;
 use crate::error::{Error, Result};
+use crate::math::space::{cross, dot};
 use crate::units::DEG_RAD;
 
 /// An axis of the simulation box.
@@ -216,14 +217,6 @@ pub fn hi_spin(cells: &GasCells, within_kpc: Option<f64>) -> Result<[f64; 3]> {
         .found(format!("|sum m r x v| = {length:.3e} of sum m |r| |v| = {scale:.3e} Msun kpc km/s"))
         .expected("a rotating object")
         .hint("give Euler angles or an axis of the box instead"))
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
 
 fn unit(a: [f64; 3]) -> [f64; 3] {

@@ -1,4 +1,5 @@
 use crate::error::Result;
+use crate::math::space::{cross, dot};
 use crate::telescope::Telescope;
 use crate::telescope::array::Horizon;
 use crate::time::{EarthOrientation, transpose_times};
@@ -226,14 +227,4 @@ impl Instant {
         let length = east.hypot(north);
         if length == 0.0 { (1.0, 0.0) } else { (north / length, east / length) }
     }
-}
-
-/// a . b
-pub(super) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-/// a x b
-pub(super) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }

@@ -1,4 +1,5 @@
-use super::geometry::{Beams, Instant, cross, dot};
+use super::geometry::{Beams, Instant};
+use crate::math::space::{cross, dot};
 use crate::telescope::array::Aim;
 use crate::telescope::beam::{ShapedBeam, StationBeams};
 use crate::units::RaDec;

@@ -3,6 +3,7 @@
 use super::field::PlaneWaves;
 use super::params::GalaxyParams;
 use crate::math::random::Stream;
+use crate::math::space::{cross, dot};
 use crate::units::DEG_RAD;
 use std::f64::consts::TAU;
 
@@ -149,14 +150,6 @@ fn direction(draw: &mut Stream) -> [f64; 3] {
     let cos = 2.0 * draw.uniform() - 1.0;
     let (sin, angle) = ((1.0 - cos * cos).sqrt(), TAU * draw.uniform());
     [sin * angle.cos(), sin * angle.sin(), cos]
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
-}
-
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
-    [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
 
 fn normalised(v: [f64; 3]) -> [f64; 3] {

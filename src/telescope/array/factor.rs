@@ -1,6 +1,7 @@
 //! Sums of antennas: W exp(2 pi i x.d) over antennas at x (wavelengths), for offsets d of direction cosines.
 
 use crate::math::lanes::Lanes;
+use crate::math::series::jacobi_anger_terms;
 use crate::math::turns::cis;
 use crate::math::vectors::{mul_add, vectors, with_registers, with_vectors};
 use rustfft::num_complex::Complex64;
@@ -60,18 +61,9 @@ impl Factor {
 /// Phases (rad) beyond which no expansion is thought of.
 const WIDEST: f64 = 500.0;
 
-/// Terms after which what is left of the series is below `epsilon`: |J_n(z)| <= (z/2)^n / n!.
+/// Terms of an axis whose swing is at most [`WIDEST`]: there are as many as it takes.
 fn terms(z: f64, epsilon: f64) -> usize {
-    let (mut bound, mut n) = (1.0, 0usize);
-    loop {
-        let ratio = 0.5 * z / (n + 1) as f64;
-        // 2 (bound + bound ratio + ...)
-        if ratio < 0.5 && 4.0 * bound < epsilon {
-            return n.max(1);
-        }
-        n += 1;
-        bound *= ratio;
-    }
+    jacobi_anger_terms(z, epsilon, usize::MAX).unwrap_or(usize::MAX)
 }
 
 /// J_0(z) ... J_(n-1)(z) by recurrence downwards from where they vanish (Miller; Abramowitz & Stegun 9.12).

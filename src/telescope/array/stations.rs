@@ -1,6 +1,7 @@
 use super::element::{Element, Matrix};
 use super::factor::{Factor, Weighted};
 use crate::math::random::normal_pair;
+use crate::math::space::dot;
 use crate::units::C_M_S;
 use rustfft::num_complex::Complex64;
 use std::f64::consts::TAU;
@@ -116,10 +117,6 @@ pub(crate) struct Aim {
     pub count: usize,
     /// Accuracy relative to the sum of all antennas' weights.
     pub epsilon: f64,
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
 impl Horizon {

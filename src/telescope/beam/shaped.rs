@@ -11,6 +11,7 @@ use super::katbeam::{Ellipse, KatBand, on_axes_deg};
 use super::table::{BeamTable, Plane};
 use super::{GaussianBeam, VoltageBeam};
 use crate::error::{Error, Result};
+use crate::math::space::dot;
 use crate::telescope::Telescope;
 use crate::telescope::array::{FormedBeam, Horizon};
 use rustfft::num_complex::Complex64;
@@ -246,10 +247,6 @@ impl StationResponse<'_> {
             StationResponse::Dish(beam) => beam.voltages(towards),
         }
     }
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
 /// East and north of a celestial direction.

@@ -2,9 +2,10 @@
 
 use super::stations::{Group, reach_of};
 use super::{Cell, DirectSky, Smearing, Source};
+use crate::math::space::cross;
 use crate::telescope::beam::StationBeams;
 use crate::units::{C_M_S, RaDec};
-use crate::visibilities::geometry::{Instant, cross};
+use crate::visibilities::geometry::Instant;
 use crate::visibilities::product::Motion;
 use crate::visibilities::response::{station_jones, station_voltage};
 use rayon::prelude::*;

@@ -1,5 +1,6 @@
 //! Channels that are summed together, since beams of antennas are formed at fewer frequencies than there are channels.
 
+use crate::math::series::jacobi_anger_terms;
 use crate::units::C_M_S;
 use std::f64::consts::{PI, TAU};
 use std::ops::Range;
@@ -43,9 +44,9 @@ impl Nodes {
         let own = Nodes { freq_hz: freq_hz.to_vec(), weights: None };
         let (Some(path_m), [first, .., last]) = (path_m, freq_hz) else { return own };
         let (middle, half) = (0.5 * (first + last), 0.5 * (last - first));
-        let Some(count) = chebyshev_points(TAU * half.abs() * path_m / C_M_S, epsilon, freq_hz.len()) else {
-            return own;
-        };
+        // interpolation is off by at most twice what is cut off the series
+        let swing = TAU * half.abs() * path_m / C_M_S;
+        let Some(count) = jacobi_anger_terms(swing, 0.5 * epsilon, freq_hz.len()) else { return own };
         let angle = |k: usize| PI * (k as f64 + 0.5) / count as f64;
         let nodes: Vec<f64> = (0..count).map(|k| middle + half * angle(k).cos()).collect();
         let weights = freq_hz.iter().map(|f| {
@@ -63,20 +64,6 @@ impl Nodes {
         let weights = Some(weights.collect());
         Nodes { freq_hz: nodes, weights }
     }
-}
-
-/// Points, fewer than `end`, that give exp(i z t), t from -1 to 1, to `epsilon`: interpolation is off by at most twice what is cut
-/// off the series 2 sum J_n(z) T_n(t), with |J_n(z)| <= (z/2)^n/n!.
-fn chebyshev_points(z: f64, epsilon: f64, end: usize) -> Option<usize> {
-    let mut bound = 1.0;
-    for n in 0..end {
-        let ratio = 0.5 * z / (n + 1) as f64;
-        if ratio < 0.5 && 8.0 * bound < epsilon {
-            return Some(n.max(1));
-        }
-        bound *= ratio;
-    }
-    None
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use super::dishes::Dishes;
 use super::{DirectSky, Smearing, Source};
 use crate::error::{Result, Watch};
 use crate::formats::visibilities::VisibilityTable;
+use crate::math::space::{cross, dot};
 use crate::math::vectors::Vectors;
 use crate::telescope::array::{Aim, ApertureArrays};
 use crate::telescope::beam::{StationBeams, StationResponse, VoltageBeam};
-use crate::visibilities::geometry::{Beams, Instant, cross, dot};
+use crate::visibilities::geometry::{Beams, Instant};
 use crate::visibilities::product::{BLOCK, FormedBeams, Place, Real, Scratch, Sources, Stations, Sums};
 use ndarray::Axis;
 use ndarray::parallel::prelude::*;
@@ -330,7 +331,9 @@ impl<'a> Arrays<'a> {
             [0, 1, 2].map(|k| centre[k] - self.centre[k]).into_iter().fold(0.0, f64::hypot)
         };
         let reach = self.reach + self.formed.iter().map(away).fold(0.0, f64::max);
-        let nodes = Nodes::new(freq_hz, self.arrays.path_m(reach, self.scalar), self.epsilon);
+        // one channel shares nothing, and needs no path of all antennas
+        let path_m = if freq_hz.len() > 1 { self.arrays.path_m(reach, self.scalar) } else { None };
+        let nodes = Nodes::new(freq_hz, path_m, self.epsilon);
         let mixed = nodes.weights.is_some();
         let at = |freq_hz: &f64| -> Vec<StationResponse<'a>> {
             let aim = Aim { freq_hz: *freq_hz, step: instant.step, reach, count: self.count, epsilon: self.epsilon };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::formats::visibilities::Polarisations;
+use crate::math::space::cross;
 use crate::math::vectors::Vectors;
 use crate::sky::components::{GaussianShape, Spectrum};
 use crate::telescope::array::{Aim, ApertureArrays, DipoleLength, Element, Pattern, Taper};
@@ -8,7 +9,6 @@ use crate::telescope::beam::{AiryBeam, BeamChoice, GaussianBeam, Isotropic};
 use crate::telescope::{Geodetic, Telescope};
 use crate::units::ARCSEC_RAD;
 use crate::units::C_M_S;
-use crate::visibilities::geometry::cross;
 use crate::visibilities::product::BLOCK;
 use crate::visibilities::testing::{
     continental_array, enu_array, gast_rad, point, small_array, table, track, with_threads,
